@@ -1,0 +1,138 @@
+/*
+ * A stack of chunks; each allocation is rounded to 64 bytes and, under ASan, followed by a poisoned gap so that an overrun
+ * inside the arena is seen.
+ */
+#include "base/core/arena.h"
+
+#include "base/core/memory.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define ARENA_HAS_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_HAS_ASAN 1
+#endif
+#endif
+
+#ifdef ARENA_HAS_ASAN
+#include <sanitizer/asan_interface.h>
+enum { GAP = 64 };
+#else
+#define ASAN_POISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
+enum { GAP = 0 };
+#endif
+
+enum { ALIGNMENT = 64 };
+
+typedef struct chunk {
+    struct chunk *below;
+    size_t size;
+    size_t used;
+    char *bytes; /* aligned, a block of its own */
+} chunk;
+
+struct tl_arena {
+    chunk *top;
+};
+
+static bool push_chunk(tl_arena *arena, size_t size, tl_error *err)
+{
+    chunk *added = tl_memory_allocate(1, sizeof *added, err);
+    if (added == NULL)
+        return false;
+    added->bytes = tl_memory_allocate_aligned(size, 1, err);
+    if (added->bytes == NULL) {
+        tl_memory_free(added);
+        return false;
+    }
+    ASAN_POISON_MEMORY_REGION(added->bytes, size);
+    added->size = size;
+    added->below = arena->top;
+    arena->top = added;
+    return true;
+}
+
+static void pop_chunk(tl_arena *arena)
+{
+    chunk *removed = arena->top;
+    arena->top = removed->below;
+    ASAN_UNPOISON_MEMORY_REGION(removed->bytes, removed->size);
+    tl_memory_free(removed->bytes);
+    tl_memory_free(removed);
+}
+
+bool tl_arena_create(size_t first_size, tl_arena **out, tl_error *err)
+{
+    tl_arena *arena = tl_memory_allocate(1, sizeof *arena, err);
+    if (arena == NULL)
+        return false;
+    if (!push_chunk(arena, first_size != 0 ? first_size : ALIGNMENT, err)) {
+        tl_memory_free(arena);
+        return false;
+    }
+    *out = arena;
+    return true;
+}
+
+void tl_arena_destroy(tl_arena *arena)
+{
+    if (arena == NULL)
+        return;
+    while (arena->top != NULL)
+        pop_chunk(arena);
+    tl_memory_free(arena);
+}
+
+void *tl_arena_allocate(tl_arena *arena, size_t count, size_t item_size, tl_error *err)
+{
+    size_t size;
+    if (!tl_size_multiply(count, item_size, &size) || size > SIZE_MAX / 4) {
+        tl_fail(err, TL_ERROR_NO_MEMORY, "out of memory for %zu items of %zu bytes", count, item_size);
+        return NULL;
+    }
+    size_t rounded = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT + GAP;
+    if (arena->top->size - arena->top->used < rounded) {
+        size_t grown = arena->top->size < SIZE_MAX / 4 ? arena->top->size * 2 : arena->top->size;
+        if (!push_chunk(arena, grown > rounded ? grown : rounded, err))
+            return NULL;
+    }
+    char *block = arena->top->bytes + arena->top->used;
+    arena->top->used += rounded;
+    ASAN_UNPOISON_MEMORY_REGION(block, size);
+    return block;
+}
+
+char *tl_arena_copy_text(tl_arena *arena, const char *text, size_t size, tl_error *err)
+{
+    char *copy = size != SIZE_MAX ? tl_arena_allocate(arena, size + 1, 1, err) : NULL;
+    if (copy == NULL)
+        return NULL;
+    if (size != 0)
+        memcpy(copy, text, size);
+    copy[size] = '\0';
+    return copy;
+}
+
+tl_arena_mark tl_arena_save(const tl_arena *arena)
+{
+    return (tl_arena_mark){arena->top, arena->top->used};
+}
+
+void tl_arena_rewind(tl_arena *arena, tl_arena_mark mark)
+{
+    while (arena->top != mark.chunk)
+        pop_chunk(arena);
+    ASAN_POISON_MEMORY_REGION(arena->top->bytes + mark.used, arena->top->size - mark.used);
+    arena->top->used = mark.used;
+}
+
+void tl_arena_reset(tl_arena *arena)
+{
+    while (arena->top->below != NULL)
+        pop_chunk(arena);
+    tl_arena_rewind(arena, (tl_arena_mark){arena->top, 0});
+}

@@ -1,0 +1,37 @@
+/*
+ * The only allocator of the project: overflow-checked, zeroed, with an error instead of a NULL to forget.
+ * Test builds link tests/support/failing_memory.c in its place and make the n-th allocation fail.
+ */
+#ifndef TL_BASE_CORE_MEMORY_H
+#define TL_BASE_CORE_MEMORY_H
+
+#include "base/core/error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* count * item_size zeroed bytes, owned by the caller (tl_memory_free). A count of 0 gives a valid, unreadable pointer. NULL on failure. */
+void *tl_memory_allocate(size_t count, size_t item_size, tl_error *err) TL_MUST_USE;
+/* The same, aligned to 64 bytes (a cache line, an AVX-512 register). Freed with tl_memory_free. */
+void *tl_memory_allocate_aligned(size_t count, size_t item_size, tl_error *err) TL_MUST_USE;
+/* Grows or shrinks a block of tl_memory_allocate; added bytes are not zeroed. On failure NULL, the old block stays valid and owned. */
+void *tl_memory_resize(void *block, size_t count, size_t item_size, tl_error *err) TL_MUST_USE;
+/* A copy of size bytes with a NUL after them. */
+char *tl_memory_copy_text(const char *text, size_t size, tl_error *err) TL_MUST_USE;
+void tl_memory_free(void *block);
+
+/*
+ * Makes room for `needed` items in a growable array: `*items` points to its block (or is NULL), `*capacity` counts items.
+ * Doubles, so that appending is amortised. The pointer may be passed as `(void **)&array->items`.
+ */
+bool tl_memory_reserve(void **items, size_t *capacity, size_t needed, size_t item_size, tl_error *err) TL_MUST_USE;
+
+/* a * b, or false when it does not fit size_t. */
+bool tl_size_multiply(size_t a, size_t b, size_t *product) TL_MUST_USE;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,26 @@
+/* Antialiased resampling, within 1 level of Pillow's Image.resize on every pixel. */
+#ifndef TL_BASE_IMAGE_RESIZE_H
+#define TL_BASE_IMAGE_RESIZE_H
+
+#include "base/image/image.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum tl_resize_filter { TL_RESIZE_BICUBIC /* a = -0.5 */, TL_RESIZE_BILINEAR } tl_resize_filter;
+
+/* The part of the source to resample, in source pixels; borders may lie between pixels. All zero: the whole picture. */
+typedef struct tl_resize_box {
+    float left, top, right, bottom;
+} tl_resize_box;
+
+/* Resamples box of source to width x height. box may be NULL. *out is created, owned by the caller. */
+bool tl_image_resize(const tl_image *source, const tl_resize_box *box, uint32_t width, uint32_t height, tl_resize_filter filter,
+                     tl_image *out, tl_error *err) TL_MUST_USE;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

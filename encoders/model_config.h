@@ -1,0 +1,61 @@
+/*
+ * Sizes of a two-tower model, in the words of open_clip's model_configs (embed_dim, vision_cfg, text_cfg), which is also what the
+ * config.json of a MODEL folder holds, with "model_type": "twinlens". Tensor names and layouts in model.safetensors are those of
+ * open_clip's class CLIP, so that its load_state_dict reads our files.
+ */
+#ifndef TL_ENCODERS_MODEL_CONFIG_H
+#define TL_ENCODERS_MODEL_CONFIG_H
+
+#include "base/io/json.h"
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum tl_activation { TL_GELU /* exact, by erf */, TL_QUICK_GELU /* x * sigmoid(1.702 x) */, TL_GELU_TANH } tl_activation;
+typedef enum tl_vision_pooling { TL_POOL_CLASS_TOKEN /* "tok" */, TL_POOL_AVERAGE /* "avg": mean of patch tokens, class token left out */ } tl_vision_pooling;
+typedef enum tl_text_pooling { TL_POOL_EOS /* "eos": first eos_id */, TL_POOL_ARGMAX /* largest id */, TL_POOL_LAST /* last of T */ } tl_text_pooling;
+
+typedef struct tl_vision_config {
+    uint32_t image_size; /* S, a multiple of patch_size */
+    uint32_t patch_size;
+    uint32_t width;
+    uint32_t layers;
+    uint32_t heads; /* width is a multiple of it; config files say head_width */
+    uint32_t mlp_width;
+    tl_vision_pooling pooling;
+} tl_vision_config;
+
+typedef struct tl_text_config {
+    uint32_t context_length; /* T */
+    uint32_t vocabulary_size;
+    uint32_t width;
+    uint32_t layers;
+    uint32_t heads;
+    uint32_t mlp_width;
+    bool without_causal_mask; /* then padding is attended to, as in the references */
+    tl_text_pooling pooling;
+    int32_t eos_id;
+    int32_t pad_id;
+} tl_text_config;
+
+typedef struct tl_model_config {
+    uint32_t embedding_dim; /* D */
+    tl_activation activation;
+    float layer_norm_epsilon; /* 1e-5 */
+    tl_vision_config vision;
+    tl_text_config text;
+} tl_model_config;
+
+/* Reads and checks config.json: every size within bounds, every product far from overflow; errors name the member. */
+bool tl_model_config_read(const tl_json *json, tl_model_config *out, tl_error *err) TL_MUST_USE;
+bool tl_model_config_write(const tl_model_config *config, tl_json **out, tl_error *err) TL_MUST_USE;
+bool tl_model_config_check(const tl_model_config *config, tl_error *err) TL_MUST_USE;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
