@@ -94,10 +94,9 @@ bool tl_fail_within(tl_error *err, const char *format, ...)
 const char *tl_error_kind_name(tl_error_kind kind)
 {
     static const char *const names[] = {
-        [TL_ERROR_NONE] = "none",           [TL_ERROR_INVALID] = "invalid",
-        [TL_ERROR_NOT_FOUND] = "not found", [TL_ERROR_CORRUPT] = "corrupt",
-        [TL_ERROR_UNSUPPORTED] = "unsupported", [TL_ERROR_NO_MEMORY] = "no memory",
-        [TL_ERROR_IO] = "io",               [TL_ERROR_CANCELLED] = "cancelled",
+        [TL_ERROR_NONE] = "none",       [TL_ERROR_INVALID] = "invalid",         [TL_ERROR_NOT_FOUND] = "not found",
+        [TL_ERROR_CORRUPT] = "corrupt", [TL_ERROR_UNSUPPORTED] = "unsupported", [TL_ERROR_NO_MEMORY] = "no memory",
+        [TL_ERROR_IO] = "io",           [TL_ERROR_CANCELLED] = "cancelled",
     };
     return names[kind];
 }

@@ -11,11 +11,13 @@
 extern "C" {
 #endif
 
-/* count * item_size zeroed bytes, owned by the caller (tl_memory_free). A count of 0 gives a valid, unreadable pointer. NULL on failure. */
+/* count * item_size zeroed bytes, owned by the caller (tl_memory_free). A count of 0 gives a valid, unreadable pointer. NULL on
+ * failure. */
 void *tl_memory_allocate(size_t count, size_t item_size, tl_error *err) TL_MUST_USE;
 /* The same, aligned to 64 bytes (a cache line, an AVX-512 register). Freed with tl_memory_free. */
 void *tl_memory_allocate_aligned(size_t count, size_t item_size, tl_error *err) TL_MUST_USE;
-/* Grows or shrinks a block of tl_memory_allocate; added bytes are not zeroed. On failure NULL, the old block stays valid and owned. */
+/* Grows or shrinks a block of tl_memory_allocate; added bytes are not zeroed. On failure NULL, the old block stays valid and
+ * owned. */
 void *tl_memory_resize(void *block, size_t count, size_t item_size, tl_error *err) TL_MUST_USE;
 /* A copy of size bytes with a NUL after them. */
 char *tl_memory_copy_text(const char *text, size_t size, tl_error *err) TL_MUST_USE;

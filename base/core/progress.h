@@ -12,7 +12,8 @@ extern "C" {
 
 typedef struct tl_progress {
     void *context;
-    /* done of total units (total 0: unknown); note is a short text such as "loss 2.31", or NULL. Called from the job's own thread. */
+    /* done of total units (total 0: unknown); note is a short text such as "loss 2.31", or NULL. Called from the job's own
+     * thread. */
     void (*report)(void *context, uint64_t done, uint64_t total, const char *note);
     /* True once the user asked to stop; must be cheap. */
     bool (*cancelled)(void *context);

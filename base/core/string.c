@@ -92,7 +92,8 @@ char *tl_path_join(const char *directory, const char *name, tl_error *err)
     return path;
 }
 
-/* Length of the well-formed character at text[0..size), or 0. Ranges of the second byte as in table 3-7 of the Unicode Standard. */
+/* Length of the well-formed character at text[0..size), or 0. Ranges of the second byte as in table 3-7 of the Unicode Standard.
+ */
 static size_t character_length(const unsigned char *text, size_t size)
 {
     unsigned char lead = text[0];

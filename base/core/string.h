@@ -30,7 +30,8 @@ tl_slice tl_string_slice(const tl_string *string); /* borrowed, until the next c
 
 /* Joins directory and name with one '/'; a new string owned by the caller. */
 char *tl_path_join(const char *directory, const char *name, tl_error *err) TL_MUST_USE;
-/* True when all bytes are well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, no NUL); else *bad_offset is where it breaks. */
+/* True when all bytes are well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, no NUL); else *bad_offset is where it
+ * breaks. */
 bool tl_text_is_utf8(tl_slice text, size_t *bad_offset);
 
 #ifdef __cplusplus

@@ -15,8 +15,8 @@ extern "C" {
 typedef enum tl_file_kind { TL_FILE_MISSING, TL_FILE_REGULAR, TL_FILE_DIRECTORY, TL_FILE_OTHER } tl_file_kind;
 
 typedef struct tl_file_status {
-    tl_file_kind kind; /* links are followed */
-    uint64_t size;     /* bytes */
+    tl_file_kind kind;   /* links are followed */
+    uint64_t size;       /* bytes */
     int64_t modified_ns; /* nanoseconds since 1970-01-01 UTC */
 } tl_file_status;
 

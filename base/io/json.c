@@ -92,8 +92,7 @@ bool tl_json_each_member(const tl_json *json, bool (*visit)(void *context, const
 {
     const char *name;
     json_t *value;
-    json_object_foreach(raw(json), name, value)
-    {
+    json_object_foreach (raw(json), name, value) {
         if (!visit(context, name, (const tl_json *)value))
             return false;
     }
@@ -137,7 +136,8 @@ bool tl_json_get_integer(const tl_json *object, const char *name, int64_t minimu
         return tl_fail(err, TL_ERROR_CORRUPT, "'%s': expected an integer, found %s", name, type_name(member));
     int64_t value = json_integer_value(member);
     if (value < minimum || value > maximum)
-        return tl_fail(err, TL_ERROR_CORRUPT, "'%s': expected %lld to %lld, found %lld", name, (long long)minimum, (long long)maximum, (long long)value);
+        return tl_fail(err, TL_ERROR_CORRUPT, "'%s': expected %lld to %lld, found %lld", name, (long long)minimum,
+                       (long long)maximum, (long long)value);
     *out = value;
     return true;
 }

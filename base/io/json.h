@@ -30,7 +30,8 @@ size_t tl_json_array_size(const tl_json *json); /* 0 when not an array */
 const tl_json *tl_json_array_item(const tl_json *json, size_t index);
 size_t tl_json_object_size(const tl_json *json);
 /* Calls visit for every member, in the document's order, until it returns false; returns what the last call did. */
-bool tl_json_each_member(const tl_json *json, bool (*visit)(void *context, const char *name, const tl_json *value), void *context);
+bool tl_json_each_member(const tl_json *json, bool (*visit)(void *context, const char *name, const tl_json *value),
+                         void *context);
 
 /* The value itself; NULL / false when it is of another type. */
 const char *tl_json_text(const tl_json *json);
@@ -39,7 +40,8 @@ bool tl_json_integer(const tl_json *json, int64_t *out);
 
 /* Required members: an error says what was expected and found. */
 bool tl_json_get_text(const tl_json *object, const char *name, const char **out, tl_error *err) TL_MUST_USE;
-bool tl_json_get_integer(const tl_json *object, const char *name, int64_t minimum, int64_t maximum, int64_t *out, tl_error *err) TL_MUST_USE;
+bool tl_json_get_integer(const tl_json *object, const char *name, int64_t minimum, int64_t maximum, int64_t *out,
+                         tl_error *err) TL_MUST_USE;
 bool tl_json_get_number(const tl_json *object, const char *name, double *out, tl_error *err) TL_MUST_USE;
 /* Optional members: the fallback when absent or of another type. */
 const char *tl_json_text_or(const tl_json *object, const char *name, const char *fallback);

@@ -1,4 +1,5 @@
-/* A file seen as memory, read-only. A file that shrinks while mapped ends the process by SIGBUS, as everywhere: map only files that we replace atomically. */
+/* A file seen as memory, read-only. A file that shrinks while mapped ends the process by SIGBUS, as everywhere: map only files
+ * that we replace atomically. */
 #ifndef TL_BASE_IO_MAPPING_H
 #define TL_BASE_IO_MAPPING_H
 
