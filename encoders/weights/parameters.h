@@ -14,17 +14,18 @@
 #define TL_PARAMETER_NAME_SIZE 96
 #define TL_PARAMETER_MAX_RANK 4
 
-typedef enum tl_initialization { TL_INITIALIZE_NORMAL, TL_INITIALIZE_CONSTANT } tl_initialization;
+typedef enum tl_initialization { TL_INITIALIZE_NORMAL, TL_INITIALIZE_CONSTANT, TL_INITIALIZE_UNIFORM } tl_initialization;
 
 typedef struct tl_parameter {
-    char name[TL_PARAMETER_NAME_SIZE]; /* open_clip's state_dict name, e.g. "visual.transformer.resblocks.0.attn.in_proj_weight" */
+    char
+        name[TL_PARAMETER_NAME_SIZE]; /* open_clip's state_dict name, e.g. "visual.transformer.resblocks.0.attn.in_proj_weight" */
     uint32_t rank;
     size_t shape[TL_PARAMETER_MAX_RANK]; /* row-major */
     size_t count;                        /* product of shape */
     size_t offset;                       /* first element in a flat block; rows start at multiples of 16 floats (64 bytes) */
     bool decays;                         /* weight decay applies: matrices, not biases, norms, embeddings' scale */
     tl_initialization initialization;
-    float initial_value; /* standard deviation, or the constant */
+    float initial_value; /* standard deviation, the constant, or the half-width of the uniform range around 0 */
 } tl_parameter;
 
 typedef struct tl_parameter_table {

@@ -1,0 +1,187 @@
+/*
+ * A pool of threads that wait for one job at a time. A job is a count of tasks; threads draw the next number from a shared
+ * counter, so who runs what varies, but the borders of the work never do. The caller works too, as worker 0.
+ *
+ * State under the mutex: the job's number (generation) and how many helpers are still busy with it. The counter itself is atomic.
+ */
+#include "base/parallel/thread_pool.h"
+
+#include "base/core/memory.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { MAX_THREADS = 1024 };
+
+typedef struct helper {
+    tl_thread_pool *pool;
+    pthread_t thread;
+    size_t worker; /* 1..size-1 */
+} helper;
+
+struct tl_thread_pool {
+    pthread_mutex_t mutex;
+    pthread_cond_t job_posted;
+    pthread_cond_t job_done;
+    unsigned long generation;
+    size_t busy_helpers;
+    bool is_ending;
+    void (*task)(void *context, size_t index, size_t worker);
+    void *context;
+    size_t task_count;
+    atomic_size_t next_task;
+    size_t helper_count;
+    helper *helpers;
+};
+
+/* Bits of Cpus_allowed in /proc/self/status (comma-separated hexadecimal words); 0 where there is none. */
+static size_t allowed_processors(void)
+{
+    FILE *file = fopen("/proc/self/status", "r");
+    if (file == NULL)
+        return 0;
+    static const char label[] = "Cpus_allowed:";
+    size_t count = 0;
+    char line[4096]; /* 32 bits take 9 characters: room for 14,000 processors */
+    while (count == 0 && fgets(line, sizeof line, file) != NULL) {
+        size_t i = 0;
+        while (label[i] != '\0' && line[i] == label[i])
+            i++;
+        if (label[i] != '\0')
+            continue;
+        for (; line[i] != '\0' && line[i] != '\n'; i++) {
+            char c = line[i];
+            unsigned digit = c >= '0' && c <= '9' ? (unsigned)(c - '0') : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : 0;
+            for (; digit != 0; digit >>= 1)
+                count += digit & 1;
+        }
+    }
+    fclose(file);
+    return count;
+}
+
+static size_t processors_to_use(void)
+{
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t count = online > 0 ? (size_t)online : 1;
+    size_t allowed = allowed_processors();
+    return allowed != 0 && allowed < count ? allowed : count;
+}
+
+static void draw_tasks(tl_thread_pool *pool, size_t worker)
+{
+    for (;;) {
+        size_t index = atomic_fetch_add_explicit(&pool->next_task, 1, memory_order_relaxed);
+        if (index >= pool->task_count)
+            return;
+        pool->task(pool->context, index, worker);
+    }
+}
+
+static void *help(void *argument)
+{
+    helper *self = argument;
+    tl_thread_pool *pool = self->pool;
+    unsigned long seen = 0;
+    pthread_mutex_lock(&pool->mutex);
+    for (;;) {
+        while (pool->generation == seen && !pool->is_ending)
+            pthread_cond_wait(&pool->job_posted, &pool->mutex);
+        if (pool->is_ending)
+            break;
+        seen = pool->generation;
+        pthread_mutex_unlock(&pool->mutex);
+        draw_tasks(pool, self->worker);
+        pthread_mutex_lock(&pool->mutex);
+        if (--pool->busy_helpers == 0)
+            pthread_cond_signal(&pool->job_done);
+    }
+    pthread_mutex_unlock(&pool->mutex);
+    return NULL;
+}
+
+bool tl_thread_pool_create(size_t threads, tl_thread_pool **out, tl_error *err)
+{
+    size_t size = threads != 0 ? threads : processors_to_use();
+    if (size > MAX_THREADS) {
+        if (threads != 0)
+            return tl_fail(err, TL_ERROR_INVALID, "expected at most %d threads, found %zu", MAX_THREADS, threads);
+        size = MAX_THREADS;
+    }
+    tl_thread_pool *pool = tl_memory_allocate(1, sizeof *pool, err);
+    if (pool == NULL)
+        return false;
+    pool->helpers = tl_memory_allocate(size - 1, sizeof *pool->helpers, err);
+    if (pool->helpers == NULL) {
+        tl_memory_free(pool);
+        return false;
+    }
+    pthread_mutex_init(&pool->mutex, NULL);
+    pthread_cond_init(&pool->job_posted, NULL);
+    pthread_cond_init(&pool->job_done, NULL);
+    atomic_init(&pool->next_task, 0);
+    for (size_t i = 0; i + 1 < size; i++) {
+        pool->helpers[i].pool = pool;
+        pool->helpers[i].worker = i + 1;
+        int failure = pthread_create(&pool->helpers[i].thread, NULL, help, &pool->helpers[i]);
+        if (failure != 0) {
+            tl_fail_errno(err, failure, "thread pool: could not start thread %zu of %zu", i + 2, size);
+            tl_thread_pool_destroy(pool);
+            return false;
+        }
+        pool->helper_count = i + 1;
+    }
+    *out = pool;
+    return true;
+}
+
+void tl_thread_pool_destroy(tl_thread_pool *pool)
+{
+    if (pool == NULL)
+        return;
+    pthread_mutex_lock(&pool->mutex);
+    pool->is_ending = true;
+    pthread_cond_broadcast(&pool->job_posted);
+    pthread_mutex_unlock(&pool->mutex);
+    for (size_t i = 0; i < pool->helper_count; i++)
+        pthread_join(pool->helpers[i].thread, NULL);
+    pthread_cond_destroy(&pool->job_done);
+    pthread_cond_destroy(&pool->job_posted);
+    pthread_mutex_destroy(&pool->mutex);
+    tl_memory_free(pool->helpers);
+    tl_memory_free(pool);
+}
+
+size_t tl_thread_pool_size(const tl_thread_pool *pool)
+{
+    return pool != NULL ? pool->helper_count + 1 : 1;
+}
+
+void tl_thread_pool_run(tl_thread_pool *pool, size_t task_count, void (*task)(void *context, size_t index, size_t worker),
+                        void *context)
+{
+    if (pool == NULL || pool->helper_count == 0 || task_count <= 1) {
+        for (size_t i = 0; i < task_count; i++)
+            task(context, i, 0);
+        return;
+    }
+    pthread_mutex_lock(&pool->mutex);
+    TL_ASSERT(pool->busy_helpers == 0);
+    pool->task = task;
+    pool->context = context;
+    pool->task_count = task_count;
+    atomic_store_explicit(&pool->next_task, 0, memory_order_relaxed);
+    pool->busy_helpers = pool->helper_count;
+    pool->generation++;
+    pthread_cond_broadcast(&pool->job_posted);
+    pthread_mutex_unlock(&pool->mutex);
+
+    draw_tasks(pool, 0);
+
+    pthread_mutex_lock(&pool->mutex);
+    while (pool->busy_helpers != 0)
+        pthread_cond_wait(&pool->job_done, &pool->mutex);
+    pthread_mutex_unlock(&pool->mutex);
+}
