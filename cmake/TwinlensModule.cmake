@@ -21,6 +21,9 @@ if(TL_SANITIZE)
   target_compile_options(twinlens_settings INTERFACE -fsanitize=${TL_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(twinlens_settings INTERFACE -fsanitize=${TL_SANITIZE})
 endif()
+if(TL_FUZZ)
+  target_compile_options(twinlens_settings INTERFACE -fsanitize=fuzzer-no-link) # coverage feedback for libFuzzer
+endif()
 
 set_property(GLOBAL PROPERTY TWINLENS_MODULES "")
 

@@ -1,5 +1,10 @@
-/* Error text is composed in the caller's struct; cutting respects UTF-8 so that a message can always be printed. */
+/*
+ * Error text is composed in the caller's struct. Messages quote names and bytes from outside, so that one can always be printed
+ * on a terminal: cutting respects UTF-8, and bytes that are no UTF-8 or would move the cursor become question marks.
+ */
 #include "base/core/error.h"
+
+#include "base/core/string.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -22,6 +27,17 @@ static void trim_partial_character(char *text)
         text[start - 1] = '\0';
 }
 
+static void make_printable(char *text)
+{
+    for (char *at = text; *at != '\0'; at++)
+        if ((unsigned char)*at < 0x20 || *at == 0x7F)
+            *at = '?';
+    size_t bad = 0;
+    for (char *at = text; !tl_text_is_utf8(tl_slice_of(at), &bad); at += bad + 1)
+        at[bad] = '?';
+}
+
+TL_PRINTF(3, 0)
 static void set_message(tl_error *err, tl_error_kind kind, const char *format, va_list arguments)
 {
     err->kind = kind;
@@ -30,6 +46,7 @@ static void set_message(tl_error *err, tl_error_kind kind, const char *format, v
         err->message[0] = '\0';
     else if ((size_t)written >= sizeof err->message)
         trim_partial_character(err->message);
+    make_printable(err->message);
 }
 
 bool tl_fail(tl_error *err, tl_error_kind kind, const char *format, ...)

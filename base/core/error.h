@@ -35,7 +35,7 @@ typedef enum tl_error_kind {
 
 typedef struct tl_error {
     tl_error_kind kind;
-    char message[TL_ERROR_MESSAGE_SIZE]; /* UTF-8, cut at a character boundary when too long */
+    char message[TL_ERROR_MESSAGE_SIZE]; /* printable UTF-8 on one line, cut at a character boundary when too long */
 } tl_error;
 
 /* Writes kind and message and returns false, so that `return tl_fail(err, ...)` reads as a sentence. */
