@@ -19,6 +19,15 @@ typedef struct tl_resize_box {
 bool tl_image_resize(const tl_image *source, const tl_resize_box *box, uint32_t width, uint32_t height, tl_resize_filter filter,
                      tl_image *out, tl_error *err) TL_MUST_USE;
 
+/* A part of the target, in target pixels. */
+typedef struct tl_resize_window {
+    uint32_t left, top, width, height;
+} tl_resize_window;
+
+/* The same, of which only the window is computed: equal to cropping the result, without the cost of the rest. */
+bool tl_image_resize_window(const tl_image *source, const tl_resize_box *box, uint32_t width, uint32_t height,
+                            const tl_resize_window *window, tl_resize_filter filter, tl_image *out, tl_error *err) TL_MUST_USE;
+
 #ifdef __cplusplus
 }
 #endif

@@ -31,6 +31,8 @@ tl_image_recipe tl_image_recipe_default(uint32_t size);
 bool tl_image_recipe_frame(const tl_image_recipe *recipe, const tl_image *image, tl_image *out, tl_error *err) TL_MUST_USE;
 /* [S, S, 3] RGB8 to float planes [3, S, S]. */
 void tl_image_recipe_normalize(const tl_image_recipe *recipe, const uint8_t *pixels, float *out);
+/* What normalisation makes of each level of each channel: (level / 255 - mean) / std. */
+void tl_image_recipe_values(const tl_image_recipe *recipe, float values[3][256]);
 /* Both steps. */
 bool tl_image_recipe_apply(const tl_image_recipe *recipe, const tl_image *image, float *out, tl_error *err) TL_MUST_USE;
 

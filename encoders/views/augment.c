@@ -1,0 +1,144 @@
+/*
+ * Owns random views: random resized crop and left-right flip, straight from RGB8 [S, S, 3] to normalised planes [3, S, S].
+ *
+ * The crop is drawn as in torchvision's RandomResizedCrop (area uniform, proportions log-uniform, ten tries, then the whole
+ * picture). A crop is never larger than S x S, so antialiased bilinear resampling is plain interpolation between two pixels
+ * each way. Levels are normalised by table on the way in, which commutes with interpolation; each source row is stretched
+ * once into a ring of two rows, from which the output rows are mixed. Sides up to STACK_SIDE need no allocation.
+ */
+#include "encoders/views/augment.h"
+
+#include "base/core/memory.h"
+
+#include <math.h>
+
+enum { STACK_SIDE = 256, TRIES = 10 };
+
+typedef struct crop_box {
+    uint32_t left, top, width, height; /* pixels of the frame */
+} crop_box;
+
+/* Where an output pixel lies between two source pixels. */
+typedef struct tap {
+    uint32_t near; /* index of the first one (columns: times 3) */
+    uint32_t far;
+    float far_share; /* weight of the second one */
+} tap;
+
+typedef struct augment_scratch {
+    tap columns[STACK_SIDE];
+    float rows[2 * 3 * STACK_SIDE]; /* [2, 3, S] */
+} augment_scratch;
+
+static bool are_options_sound(const tl_augment_options *options, float min_area, float aspect, tl_error *err)
+{
+    if (!(min_area > 0 && min_area <= 1))
+        return tl_fail(err, TL_ERROR_INVALID, "augmentation: expected min_area above 0 and up to 1, found %g", (double)min_area);
+    if (!(aspect >= 1 && aspect <= 100))
+        return tl_fail(err, TL_ERROR_INVALID, "augmentation: expected an aspect of 1 to 100, found %g", (double)aspect);
+    if (!(options->flip >= 0 && options->flip <= 1))
+        return tl_fail(err, TL_ERROR_INVALID, "augmentation: expected a flip probability of 0 to 1, found %g",
+                       (double)options->flip);
+    return true;
+}
+
+static crop_box draw_crop(float min_area, float aspect, uint32_t size, tl_random *random)
+{
+    const crop_box whole = {0, 0, size, size};
+    if (min_area >= 1 && aspect <= 1)
+        return whole;
+    float log_aspect = logf(aspect);
+    for (int i = 0; i < TRIES; i++) {
+        float area = (float)size * (float)size * (min_area + (1 - min_area) * tl_random_uniform(random));
+        float proportions = expf(log_aspect * (2 * tl_random_uniform(random) - 1));
+        float width = rintf(sqrtf(area * proportions)), height = rintf(sqrtf(area / proportions));
+        if (width < 1 || height < 1 || width > (float)size || height > (float)size)
+            continue;
+        crop_box box = {.width = (uint32_t)width, .height = (uint32_t)height};
+        box.top = (uint32_t)tl_random_below(random, size - box.height + 1);
+        box.left = (uint32_t)tl_random_below(random, size - box.width + 1);
+        return box;
+    }
+    return whole;
+}
+
+/* Output pixel i of `size` over source pixels [first, first + count), pixel centres at halves, edges repeated. */
+static tap tap_at(uint32_t i, uint32_t size, uint32_t first, uint32_t count)
+{
+    float position = ((float)i + 0.5f) * (float)count / (float)size - 0.5f;
+    if (position < 0)
+        position = 0;
+    uint32_t near = (uint32_t)position;
+    if (near > count - 1)
+        near = count - 1;
+    uint32_t far = near + 1 < count ? near + 1 : near;
+    return (tap){first + near, first + far, position - (float)near};
+}
+
+/* One source row [S, 3] -> planes [3, size], normalised. */
+static void stretch_row(const uint8_t *row, const tap *columns, uint32_t size, float values[3][256], float *out)
+{
+    for (uint32_t x = 0; x < size; x++) {
+        const uint8_t *near = row + columns[x].near, *far = row + columns[x].far;
+        float share = columns[x].far_share;
+        float red = values[0][near[0]], green = values[1][near[1]], blue = values[2][near[2]];
+        out[x] = red + (values[0][far[0]] - red) * share;
+        out[x + size] = green + (values[1][far[1]] - green) * share;
+        out[x + 2 * (size_t)size] = blue + (values[2][far[2]] - blue) * share;
+    }
+}
+
+static void mix_rows(const float *restrict near, const float *restrict far, float share, size_t count, float *restrict out)
+{
+    size_t at = 0;
+    for (; at + 8 <= count; at += 8)
+        for (size_t j = 0; j < 8; j++)
+            out[at + j] = near[at + j] + (far[at + j] - near[at + j]) * share;
+    for (; at < count; at++)
+        out[at] = near[at] + (far[at] - near[at]) * share;
+}
+
+bool tl_augment_apply(const tl_augment_options *options, const tl_image_recipe *recipe, const uint8_t *pixels, tl_random *random,
+                      float *out, tl_error *err)
+{
+    float min_area = options->min_area == 0 ? 1 : options->min_area, aspect = options->aspect == 0 ? 1 : options->aspect;
+    if (!are_options_sound(options, min_area, aspect, err))
+        return false;
+    uint32_t size = recipe->size;
+    size_t area = (size_t)size * size;
+    crop_box box = draw_crop(min_area, aspect, size, random);
+    bool is_flipped = options->flip > 0 && tl_random_uniform(random) < options->flip;
+    augment_scratch scratch;
+    tap *columns = scratch.columns;
+    float *rows = scratch.rows;
+    void *allocated = NULL;
+    if (size > STACK_SIDE) {
+        allocated = tl_memory_allocate(size, sizeof(tap) + 6 * sizeof(float), err);
+        if (allocated == NULL)
+            return false;
+        columns = allocated;
+        rows = (float *)(columns + size);
+    }
+    float values[3][256];
+    tl_image_recipe_values(recipe, values);
+    for (uint32_t x = 0; x < size; x++) {
+        tap place = tap_at(is_flipped ? size - 1 - x : x, size, box.left, box.width);
+        columns[x] = (tap){place.near * 3, place.far * 3, place.far_share};
+    }
+    uint32_t held[2] = {UINT32_MAX, UINT32_MAX}; /* which source rows the ring's halves hold: row y in half y % 2 */
+    for (uint32_t y = 0; y < size; y++) {
+        tap place = tap_at(y, size, box.top, box.height);
+        const uint32_t needed[2] = {place.near, place.far};
+        for (int i = 0; i < 2; i++)
+            if (held[needed[i] % 2] != needed[i]) {
+                stretch_row(pixels + (size_t)needed[i] * size * 3, columns, size, values,
+                            rows + needed[i] % 2 * 3 * (size_t)size);
+                held[needed[i] % 2] = needed[i];
+            }
+        const float *near = rows + place.near % 2 * 3 * (size_t)size, *far = rows + place.far % 2 * 3 * (size_t)size;
+        for (size_t channel = 0; channel < 3; channel++)
+            mix_rows(near + channel * size, far + channel * size, place.far_share, size, out + channel * area + (size_t)y * size);
+    }
+    tl_memory_free(allocated);
+    return true;
+}
