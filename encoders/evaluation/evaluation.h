@@ -1,4 +1,5 @@
-/* Scores of a model on embeddings that are already there: retrieval both ways, zero-shot accuracy, each with a 95 % interval and chance. */
+/* Scores of a model on embeddings that are already there: retrieval both ways, zero-shot accuracy, each with a 95 % interval and
+ * chance. */
 #ifndef TL_ENCODERS_EVALUATION_EVALUATION_H
 #define TL_ENCODERS_EVALUATION_EVALUATION_H
 
@@ -26,8 +27,9 @@ typedef struct tl_retrieval_direction {
 } tl_retrieval_direction;
 
 /*
- * Ranks candidates [C, D] for queries [Q, D] (unit rows) by dot product, ties by lower number. A candidate is right when its group equals the
- * query's: groups are numbers of distinct captions, so that equal captions count as one answer. C x Q is never held.
+ * Ranks candidates [C, D] for queries [Q, D] (unit rows) by dot product, ties by lower number. A candidate is right when its
+ * group equals the query's: groups are numbers of distinct captions, so that equal captions count as one answer. C x Q is never
+ * held.
  */
 bool tl_evaluate_retrieval(const float *queries, const uint32_t *query_groups, size_t query_count, const float *candidates,
                            const uint32_t *candidate_groups, size_t candidate_count, size_t dim, tl_thread_pool *pool,
@@ -39,9 +41,11 @@ typedef struct tl_zero_shot_result {
     tl_score top_1, top_5;
 } tl_zero_shot_result;
 
-/* items [N, D] and classes [K, D] unit rows; labels [N] in 0..K-1. per_class [K, 2] may be NULL: right and total of each class. */
-bool tl_evaluate_zero_shot(const float *items, const uint32_t *labels, size_t item_count, const float *classes, size_t class_count, size_t dim,
-                           tl_thread_pool *pool, tl_zero_shot_result *out, uint64_t *per_class, tl_error *err) TL_MUST_USE;
+/* items [N, D] and classes [K, D] unit rows; labels [N] in 0..K-1. per_class [K, 2] may be NULL: right and total of each class.
+ */
+bool tl_evaluate_zero_shot(const float *items, const uint32_t *labels, size_t item_count, const float *classes,
+                           size_t class_count, size_t dim, tl_thread_pool *pool, tl_zero_shot_result *out, uint64_t *per_class,
+                           tl_error *err) TL_MUST_USE;
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,309 @@
+/*
+ * config.json <-> tl_model_config. The words are those of open_clip's model_configs; members of a tower that we do not know are
+ * refused rather than skipped, because in those files each of them changes the arithmetic.
+ * The bounds keep every product of sizes below 2^40 and every row of a table within reason, so that nothing after this
+ * function has to fear a size from a file.
+ */
+#include "encoders/model_config.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+enum {
+    MAX_WIDTH = 16384,
+    MAX_MLP_WIDTH = 65536,
+    MAX_LAYERS = 256,
+    MAX_IMAGE_SIZE = 4096,
+    MAX_PATCH_SIZE = 256,
+    MAX_PATCHES = 16384,
+    MAX_CONTEXT = 8192,
+    MAX_VOCABULARY = 1 << 22,
+    DEFAULT_HEAD_WIDTH = 64,
+    DEFAULT_EOS_ID = 2 /* open_clip's */
+};
+
+static const double default_mlp_ratio = 4.0;
+static const double default_epsilon = 1e-5;
+
+static const char *const activation_names[] = {[TL_GELU] = "gelu", [TL_QUICK_GELU] = "quick_gelu", [TL_GELU_TANH] = "gelu_tanh"};
+static const char *const vision_pooling_names[] = {[TL_POOL_CLASS_TOKEN] = "tok", [TL_POOL_AVERAGE] = "avg"};
+static const char *const text_pooling_names[] = {[TL_POOL_EOS] = "eos", [TL_POOL_ARGMAX] = "argmax", [TL_POOL_LAST] = "last"};
+
+#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
+
+static const char *const vision_members[] = {"image_size", "patch_size", "width",     "layers",
+                                             "head_width", "mlp_ratio",  "mlp_width", "pool_type"};
+static const char *const text_members[] = {"context_length", "vocab_size", "width",     "heads",          "layers", "mlp_ratio",
+                                           "mlp_width",      "eos_id",     "pool_type", "no_causal_mask", "pad_id"};
+
+static bool within(const char *name, uint64_t value, uint64_t minimum, uint64_t maximum, tl_error *err)
+{
+    if (value >= minimum && value <= maximum)
+        return true;
+    return tl_fail(err, TL_ERROR_INVALID, "'%s': expected %" PRIu64 " to %" PRIu64 ", found %" PRIu64, name, minimum, maximum,
+                   value);
+}
+
+static bool divides(const char *part_name, uint32_t part, const char *whole_name, uint32_t whole, tl_error *err)
+{
+    if (part != 0 && whole % part == 0)
+        return true;
+    return tl_fail(err, TL_ERROR_INVALID, "'%s': expected a multiple of %s %" PRIu32 ", found %" PRIu32, whole_name, part_name,
+                   part, whole);
+}
+
+static bool check_vision(const tl_vision_config *vision, tl_error *err)
+{
+    if (!within("image_size", vision->image_size, 1, MAX_IMAGE_SIZE, err) ||
+        !within("patch_size", vision->patch_size, 1, MAX_PATCH_SIZE, err) ||
+        !divides("patch_size", vision->patch_size, "image_size", vision->image_size, err) ||
+        !within("width", vision->width, 1, MAX_WIDTH, err) || !within("layers", vision->layers, 1, MAX_LAYERS, err) ||
+        !within("heads", vision->heads, 1, vision->width, err) || !divides("heads", vision->heads, "width", vision->width, err) ||
+        !within("mlp_width", vision->mlp_width, 1, MAX_MLP_WIDTH, err))
+        return false;
+    uint64_t patches_a_side = vision->image_size / vision->patch_size;
+    if (!within("patches", patches_a_side * patches_a_side, 1, MAX_PATCHES, err))
+        return false;
+    return within("pool_type", (uint64_t)vision->pooling, 0, COUNT_OF(vision_pooling_names) - 1, err);
+}
+
+static bool check_text(const tl_text_config *text, tl_error *err)
+{
+    if (!within("context_length", text->context_length, 1, MAX_CONTEXT, err) ||
+        !within("vocab_size", text->vocabulary_size, 1, MAX_VOCABULARY, err) ||
+        !within("width", text->width, 1, MAX_WIDTH, err) || !within("layers", text->layers, 1, MAX_LAYERS, err) ||
+        !within("heads", text->heads, 1, text->width, err) || !divides("heads", text->heads, "width", text->width, err) ||
+        !within("mlp_width", text->mlp_width, 1, MAX_MLP_WIDTH, err))
+        return false;
+    if (text->pad_id < 0 || (uint32_t)text->pad_id >= text->vocabulary_size)
+        return tl_fail(err, TL_ERROR_INVALID, "'pad_id': expected 0 to %" PRIu32 ", found %" PRId32, text->vocabulary_size - 1,
+                       text->pad_id);
+    /* With the other poolings nothing reads eos_id, and open_clip's default may lie outside a tiny vocabulary. */
+    if (text->pooling == TL_POOL_EOS && (text->eos_id < 0 || (uint32_t)text->eos_id >= text->vocabulary_size))
+        return tl_fail(err, TL_ERROR_INVALID, "'eos_id': expected 0 to %" PRIu32 ", found %" PRId32, text->vocabulary_size - 1,
+                       text->eos_id);
+    return within("pool_type", (uint64_t)text->pooling, 0, COUNT_OF(text_pooling_names) - 1, err);
+}
+
+bool tl_model_config_check(const tl_model_config *config, tl_error *err)
+{
+    if (!within("embed_dim", config->embedding_dim, 1, MAX_WIDTH, err) ||
+        !within("activation", (uint64_t)config->activation, 0, COUNT_OF(activation_names) - 1, err))
+        return tl_fail_within(err, "model config");
+    if (!(config->layer_norm_epsilon >= 1e-12F && config->layer_norm_epsilon <= 0.1F)) {
+        tl_fail(err, TL_ERROR_INVALID, "'layer_norm_epsilon': expected 1e-12 to 0.1, found %g",
+                (double)config->layer_norm_epsilon);
+        return tl_fail_within(err, "model config");
+    }
+    if (!check_vision(&config->vision, err))
+        return tl_fail_within(err, "model config: vision_cfg");
+    if (!check_text(&config->text, err))
+        return tl_fail_within(err, "model config: text_cfg");
+    return true;
+}
+
+typedef struct known_members {
+    const char *const *names;
+    size_t count;
+    tl_error *err;
+} known_members;
+
+static bool is_known_member(void *context, const char *name, const tl_json *value)
+{
+    (void)value;
+    const known_members *known = context;
+    for (size_t i = 0; i < known->count; i++)
+        if (strcmp(name, known->names[i]) == 0)
+            return true;
+    return tl_fail(known->err, TL_ERROR_UNSUPPORTED, "member '%.80s' is not one this program can compute", name);
+}
+
+static bool read_size(const tl_json *object, const char *name, uint32_t maximum, uint32_t *out, tl_error *err)
+{
+    int64_t value;
+    if (!tl_json_get_integer(object, name, 1, maximum, &value, err))
+        return false;
+    *out = (uint32_t)value;
+    return true;
+}
+
+/* Every list of choices has two or three. */
+static bool read_choice(const tl_json *object, const char *name, const char *const *choices, size_t count, size_t fallback,
+                        size_t *out, tl_error *err)
+{
+    *out = fallback;
+    if (tl_json_member(object, name) == NULL)
+        return true;
+    const char *text;
+    if (!tl_json_get_text(object, name, &text, err))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(text, choices[i]) == 0) {
+            *out = i;
+            return true;
+        }
+    const char *third = count > 2 ? choices[2] : NULL;
+    return tl_fail(err, TL_ERROR_UNSUPPORTED, "'%s': expected '%s' or '%s'%s%s%s, found '%.40s'", name, choices[0], choices[1],
+                   third != NULL ? " or '" : "", third != NULL ? third : "", third != NULL ? "'" : "", text);
+}
+
+/* mlp_width in so many words, or open_clip's mlp_ratio: int(width * ratio). */
+static bool read_mlp_width(const tl_json *object, uint32_t width, uint32_t *out, tl_error *err)
+{
+    if (tl_json_member(object, "mlp_width") != NULL) {
+        if (tl_json_member(object, "mlp_ratio") != NULL)
+            return tl_fail(err, TL_ERROR_CORRUPT, "expected one of 'mlp_width' and 'mlp_ratio', found both");
+        return read_size(object, "mlp_width", MAX_MLP_WIDTH, out, err);
+    }
+    double ratio = default_mlp_ratio;
+    if (tl_json_member(object, "mlp_ratio") != NULL && !tl_json_get_number(object, "mlp_ratio", &ratio, err))
+        return false;
+    double product = (double)width * ratio;
+    if (!(product >= 1.0 && product <= (double)MAX_MLP_WIDTH))
+        return tl_fail(err, TL_ERROR_CORRUPT, "'mlp_ratio': expected a width of 1 to %d, found %g times %" PRIu32, MAX_MLP_WIDTH,
+                       ratio, width);
+    *out = (uint32_t)product;
+    return true;
+}
+
+static bool read_vision(const tl_json *json, tl_vision_config *out, tl_error *err)
+{
+    known_members known = {vision_members, COUNT_OF(vision_members), err};
+    if (!tl_json_is_object(json))
+        return tl_fail(err, TL_ERROR_CORRUPT, "expected an object");
+    uint32_t head_width = DEFAULT_HEAD_WIDTH;
+    size_t pooling;
+    if (!tl_json_each_member(json, is_known_member, &known) ||
+        !read_size(json, "image_size", MAX_IMAGE_SIZE, &out->image_size, err) ||
+        !read_size(json, "patch_size", MAX_PATCH_SIZE, &out->patch_size, err) ||
+        !read_size(json, "width", MAX_WIDTH, &out->width, err) || !read_size(json, "layers", MAX_LAYERS, &out->layers, err) ||
+        !read_mlp_width(json, out->width, &out->mlp_width, err) ||
+        !read_choice(json, "pool_type", vision_pooling_names, COUNT_OF(vision_pooling_names), TL_POOL_CLASS_TOKEN, &pooling, err))
+        return false;
+    if (tl_json_member(json, "head_width") != NULL && !read_size(json, "head_width", MAX_WIDTH, &head_width, err))
+        return false;
+    if (out->width % head_width != 0)
+        return tl_fail(err, TL_ERROR_CORRUPT, "'width': expected a multiple of head_width %" PRIu32 ", found %" PRIu32,
+                       head_width, out->width);
+    out->heads = out->width / head_width;
+    out->pooling = (tl_vision_pooling)pooling;
+    return true;
+}
+
+static bool read_optional_id(const tl_json *json, const char *name, int32_t fallback, int32_t *out, tl_error *err)
+{
+    int64_t value = fallback;
+    if (tl_json_member(json, name) != NULL && !tl_json_get_integer(json, name, 0, MAX_VOCABULARY, &value, err))
+        return false;
+    *out = (int32_t)value;
+    return true;
+}
+
+static bool read_text(const tl_json *json, tl_text_config *out, tl_error *err)
+{
+    known_members known = {text_members, COUNT_OF(text_members), err};
+    if (!tl_json_is_object(json))
+        return tl_fail(err, TL_ERROR_CORRUPT, "expected an object");
+    size_t pooling;
+    if (!tl_json_each_member(json, is_known_member, &known) ||
+        !read_size(json, "context_length", MAX_CONTEXT, &out->context_length, err) ||
+        !read_size(json, "vocab_size", MAX_VOCABULARY, &out->vocabulary_size, err) ||
+        !read_size(json, "width", MAX_WIDTH, &out->width, err) || !read_size(json, "heads", MAX_WIDTH, &out->heads, err) ||
+        !read_size(json, "layers", MAX_LAYERS, &out->layers, err) || !read_mlp_width(json, out->width, &out->mlp_width, err) ||
+        !read_optional_id(json, "eos_id", DEFAULT_EOS_ID, &out->eos_id, err) ||
+        !read_optional_id(json, "pad_id", 0, &out->pad_id, err) ||
+        !read_choice(json, "pool_type", text_pooling_names, COUNT_OF(text_pooling_names), TL_POOL_ARGMAX, &pooling, err))
+        return false;
+    /* true and false as fallbacks agree only when the member is there and is a boolean. */
+    bool has_mask_member = tl_json_member(json, "no_causal_mask") != NULL;
+    if (has_mask_member && tl_json_bool_or(json, "no_causal_mask", true) != tl_json_bool_or(json, "no_causal_mask", false))
+        return tl_fail(err, TL_ERROR_CORRUPT, "'no_causal_mask': expected true or false");
+    out->without_causal_mask = tl_json_bool_or(json, "no_causal_mask", false);
+    out->pooling = (tl_text_pooling)pooling;
+    return true;
+}
+
+bool tl_model_config_read(const tl_json *json, tl_model_config *out, tl_error *err)
+{
+    *out = (tl_model_config){0};
+    const char *type;
+    if (!tl_json_is_object(json))
+        return tl_fail(err, TL_ERROR_CORRUPT, "model config: expected an object");
+    if (!tl_json_get_text(json, "model_type", &type, err))
+        return tl_fail_within(err, "model config");
+    if (strcmp(type, "twinlens") != 0)
+        return tl_fail(err, TL_ERROR_UNSUPPORTED, "model config: 'model_type': expected 'twinlens', found '%.40s'", type);
+    double epsilon = default_epsilon;
+    size_t activation;
+    if (!read_size(json, "embed_dim", MAX_WIDTH, &out->embedding_dim, err) ||
+        !read_choice(json, "activation", activation_names, COUNT_OF(activation_names), TL_GELU, &activation, err) ||
+        (tl_json_member(json, "layer_norm_epsilon") != NULL && !tl_json_get_number(json, "layer_norm_epsilon", &epsilon, err)))
+        return tl_fail_within(err, "model config");
+    out->activation = (tl_activation)activation;
+    out->layer_norm_epsilon = fabs(epsilon) <= 1.0 ? (float)epsilon : 1.0F; /* refused by the check below */
+    if (!read_vision(tl_json_member(json, "vision_cfg"), &out->vision, err))
+        return tl_fail_within(err, "model config: vision_cfg");
+    if (!read_text(tl_json_member(json, "text_cfg"), &out->text, err))
+        return tl_fail_within(err, "model config: text_cfg");
+    tl_error reason;
+    if (!tl_model_config_check(out, &reason))
+        return tl_fail(err, TL_ERROR_CORRUPT, "%s", reason.message); /* the file is wrong, not an argument */
+    return true;
+}
+
+/* A ratio in eighths survives nine decimal digits and int(width * ratio); any other width is said outright. */
+static bool write_mlp_width(tl_json *json, uint32_t width, uint32_t mlp_width, tl_error *err)
+{
+    if ((uint64_t)mlp_width * 8 % width == 0)
+        return tl_json_set_number(json, "mlp_ratio", (double)mlp_width / (double)width, err);
+    return tl_json_set_integer(json, "mlp_width", mlp_width, err);
+}
+
+static tl_json *write_vision(const tl_vision_config *vision, tl_error *err)
+{
+    tl_json *json = tl_json_object_create(err);
+    if (json != NULL && tl_json_set_integer(json, "image_size", vision->image_size, err) &&
+        tl_json_set_integer(json, "patch_size", vision->patch_size, err) &&
+        tl_json_set_integer(json, "width", vision->width, err) && tl_json_set_integer(json, "layers", vision->layers, err) &&
+        tl_json_set_integer(json, "head_width", vision->width / vision->heads, err) &&
+        write_mlp_width(json, vision->width, vision->mlp_width, err) &&
+        tl_json_set_text(json, "pool_type", vision_pooling_names[vision->pooling], err))
+        return json;
+    tl_json_free(json);
+    return NULL;
+}
+
+static tl_json *write_text(const tl_text_config *text, tl_error *err)
+{
+    tl_json *json = tl_json_object_create(err);
+    if (json != NULL && tl_json_set_integer(json, "context_length", text->context_length, err) &&
+        tl_json_set_integer(json, "vocab_size", text->vocabulary_size, err) &&
+        tl_json_set_integer(json, "width", text->width, err) && tl_json_set_integer(json, "heads", text->heads, err) &&
+        tl_json_set_integer(json, "layers", text->layers, err) && write_mlp_width(json, text->width, text->mlp_width, err) &&
+        tl_json_set_bool(json, "no_causal_mask", text->without_causal_mask, err) &&
+        tl_json_set_text(json, "pool_type", text_pooling_names[text->pooling], err) &&
+        tl_json_set_integer(json, "eos_id", text->eos_id >= 0 ? text->eos_id : 0, err) &&
+        tl_json_set_integer(json, "pad_id", text->pad_id, err))
+        return json;
+    tl_json_free(json);
+    return NULL;
+}
+
+bool tl_model_config_write(const tl_model_config *config, tl_json **out, tl_error *err)
+{
+    if (!tl_model_config_check(config, err))
+        return false;
+    tl_json *json = tl_json_object_create(err);
+    if (json != NULL && tl_json_set_text(json, "model_type", "twinlens", err) &&
+        tl_json_set_integer(json, "embed_dim", config->embedding_dim, err) &&
+        tl_json_set_text(json, "activation", activation_names[config->activation], err) &&
+        tl_json_set_number(json, "layer_norm_epsilon", (double)config->layer_norm_epsilon, err) &&
+        tl_json_set(json, "vision_cfg", write_vision(&config->vision, err), err) &&
+        tl_json_set(json, "text_cfg", write_text(&config->text, err), err)) {
+        *out = json;
+        return true;
+    }
+    tl_json_free(json);
+    return false;
+}

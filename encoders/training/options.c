@@ -1,0 +1,86 @@
+/* Options of a run: defaults, ranges, and the description that a checkpoint keeps and a resumed run must equal. */
+#include "encoders/training/trainer_internal.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+static bool fill(const char *name, double fallback, double minimum, double maximum, double *value, tl_error *err)
+{
+    if (*value == 0.0)
+        *value = fallback;
+    if (*value >= minimum && *value <= maximum) /* false for NaN */
+        return true;
+    return tl_fail(err, TL_ERROR_INVALID, "training option '%s': expected %g to %g, found %g", name, minimum, maximum, *value);
+}
+
+bool tl_training_options__resolve(const tl_training_options *given, tl_training_options *out, tl_error *err)
+{
+    *out = *given;
+    if (out->steps == 0)
+        return tl_fail(err, TL_ERROR_INVALID, "training option 'steps': expected 1 or more, found 0");
+    if (out->max_batch == 0 || out->max_batch > 1000000)
+        return tl_fail(err, TL_ERROR_INVALID, "training option 'max_batch': expected 1 to 1000000, found %zu", out->max_batch);
+    if (out->warmup_steps == 0)
+        out->warmup_steps = out->steps / 20;
+    if (out->warmup_steps > out->steps)
+        return tl_fail(err, TL_ERROR_INVALID,
+                       "training option 'warmup_steps': expected at most %" PRIu64 " steps, found %" PRIu64, out->steps,
+                       out->warmup_steps);
+    if (!fill("learning_rate", 1e-3, 1e-12, 1e3, &out->learning_rate, err) ||
+        !fill("weight_decay", 0.1, 0.0, 1e3, &out->weight_decay, err) || !fill("beta1", 0.9, 0.0, 0.999999, &out->beta1, err) ||
+        !fill("beta2", 0.98, 0.0, 0.9999999, &out->beta2, err) || !fill("epsilon", 1e-6, 1e-30, 1.0, &out->epsilon, err))
+        return false;
+    if (out->gradient_clip == 0.0)
+        out->gradient_clip = 1.0;
+    if (!isfinite(out->gradient_clip))
+        return tl_fail(err, TL_ERROR_INVALID, "training option 'gradient_clip': expected a finite number, found %g",
+                       out->gradient_clip);
+    return true;
+}
+
+/* As text: seventeen digits give a double back, base/io/json's numbers nine; and a 64-bit seed fits no JSON integer. */
+static bool set_exact(tl_json *json, const char *name, double value, tl_error *err)
+{
+    char text[40];
+    snprintf(text, sizeof text, "%.17g", value);
+    return tl_json_set_text(json, name, text, err);
+}
+
+static bool set_whole(tl_json *json, const char *name, uint64_t value, tl_error *err)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%" PRIu64, value);
+    return tl_json_set_text(json, name, text, err);
+}
+
+/* max_batch is missing on purpose: it sizes scratch, not the run. */
+static tl_json *describe_options(const tl_training_options *options, tl_error *err)
+{
+    tl_json *json = tl_json_object_create(err);
+    if (json != NULL && set_whole(json, "seed", options->seed, err) && set_whole(json, "steps", options->steps, err) &&
+        set_whole(json, "warmup_steps", options->warmup_steps, err) &&
+        set_exact(json, "learning_rate", options->learning_rate, err) &&
+        set_exact(json, "weight_decay", options->weight_decay, err) && set_exact(json, "beta1", options->beta1, err) &&
+        set_exact(json, "beta2", options->beta2, err) && set_exact(json, "epsilon", options->epsilon, err) &&
+        set_exact(json, "gradient_clip", options->gradient_clip, err) &&
+        tl_json_set_bool(json, "plain_sgd", options->plain_sgd, err) &&
+        tl_json_set_bool(json, "constant_rate", options->constant_rate, err))
+        return json;
+    tl_json_free(json);
+    return NULL;
+}
+
+bool tl_trainer__describe(const tl_trainer *trainer, tl_json **out, tl_error *err)
+{
+    tl_json *config = NULL;
+    tl_json *recipe = NULL;
+    tl_json *json = tl_json_object_create(err);
+    if (json == NULL || !tl_json_set(json, "options", describe_options(&trainer->options, err), err) ||
+        !tl_model_config_write(&trainer->config, &config, err) || !tl_json_set(json, "config", config, err) ||
+        !tl_image_recipe_write(&trainer->recipe, &recipe, err) || !tl_json_set(json, "recipe", recipe, err)) {
+        tl_json_free(json);
+        return false;
+    }
+    *out = json;
+    return true;
+}

@@ -1,0 +1,44 @@
+/* State of a training run, shared by trainer.c (steps), options.c, checkpoint.c and export.c. */
+#ifndef TL_ENCODERS_TRAINING_TRAINER_INTERNAL_H
+#define TL_ENCODERS_TRAINING_TRAINER_INTERNAL_H
+
+#include "encoders/towers/towers.h"
+#include "encoders/training.h"
+#include "encoders/training/adamw.h"
+#include "encoders/weights/safetensors.h"
+
+struct tl_trainer {
+    tl_model_config config;
+    tl_image_recipe recipe;
+    tl_training_options options; /* defaults filled in */
+    tl_thread_pool *pool;
+    tl_vision_tower *vision;
+    tl_text_tower *text;
+    tl_parameter_table table; /* vision rows, text rows, logit_scale */
+    size_t scale_row;
+    tl_optimizer_plan plan;
+    uint64_t steps_done;
+    /* Flat blocks of table.flat_count floats; gaps between rows stay zero. */
+    float *parameters;
+    float *gradients;
+    float *first_moments;
+    float *second_moments;
+    /* One pointer a row into parameters and gradients. */
+    float **values;
+    float **value_gradients;
+    tl_arena *arena;
+    /* [max_batch, D] */
+    float *images, *images_gradient;
+    float *texts, *texts_gradient;
+};
+
+/* Fills in defaults; an option out of its range is an error that names it. */
+bool tl_training_options__resolve(const tl_training_options *given, tl_training_options *out, tl_error *err) TL_MUST_USE;
+/* The options that shape a run, config and recipe, as one object: {"options": .., "config": .., "recipe": ..}. */
+bool tl_trainer__describe(const tl_trainer *trainer, tl_json **out, tl_error *err) TL_MUST_USE;
+/* Writes the parameters under their names to a file that appears at once; hash_text may be NULL, size as well. */
+bool tl_trainer__write_tensors(const tl_trainer *trainer, const char *path, const float *const *blocks,
+                               const char *const *prefixes, size_t block_count, char *hash_text, uint64_t *size,
+                               tl_error *err) TL_MUST_USE;
+
+#endif
