@@ -1,0 +1,151 @@
+#include "cli/app/classifier.h"
+
+#include "base/core/memory.h"
+#include "base/io/file.h"
+
+#include <math.h>
+
+enum { MAX_LABELS_FILE_BYTES = 64 << 20, MAX_PROMPT_BYTES = 1 << 16 };
+
+static const char *const default_templates[] = {"a photo of a {}", "{}"};
+
+static bool add_label(tl_labels *labels, const char *text, size_t size, tl_error *err)
+{
+    while (size != 0 && (text[0] == ' ' || text[0] == '\t')) {
+        text++;
+        size--;
+    }
+    while (size != 0 && (text[size - 1] == ' ' || text[size - 1] == '\t' || text[size - 1] == '\r'))
+        size--;
+    if (size == 0)
+        return tl_fail(err, TL_ERROR_INVALID, "label %zu: expected a text, found nothing", labels->count + 1);
+    size_t bad_offset;
+    if (!tl_text_is_utf8((tl_slice){text, size}, &bad_offset))
+        return tl_fail(err, TL_ERROR_INVALID, "label %zu: expected valid utf-8, found a broken character at byte %zu",
+                       labels->count + 1, bad_offset + 1);
+    for (size_t i = 0; i < labels->count; i++)
+        if (strlen(labels->names[i]) == size && memcmp(labels->names[i], text, size) == 0)
+            return tl_fail(err, TL_ERROR_INVALID, "label '%s' is there twice", labels->names[i]);
+    void *names = labels->names;
+    if (!tl_memory_reserve(&names, &labels->capacity, labels->count + 1, sizeof *labels->names, err))
+        return false;
+    labels->names = names;
+    char *copy = tl_memory_copy_text(text, size, err);
+    if (copy == NULL)
+        return false;
+    labels->names[labels->count++] = copy;
+    return true;
+}
+
+bool tl_labels_split(const char *list, tl_labels *out, tl_error *err)
+{
+    *out = (tl_labels){0};
+    for (const char *at = list;;) {
+        size_t size = strcspn(at, ",");
+        if (!add_label(out, at, size, err)) {
+            tl_labels_clear(out);
+            return false;
+        }
+        if (at[size] == '\0')
+            return true;
+        at += size + 1;
+    }
+}
+
+bool tl_labels_read(const char *path, tl_labels *out, tl_error *err)
+{
+    *out = (tl_labels){0};
+    tl_string text;
+    tl_string_init(&text, MAX_LABELS_FILE_BYTES);
+    bool ok = tl_file_read(path, &text, err);
+    for (const char *at = text.data; ok && *at != '\0';) {
+        size_t size = strcspn(at, "\n");
+        if (strspn(at, " \t\r") < size)
+            ok = add_label(out, at, size, err) || tl_fail_within(err, "'%s'", path);
+        at += size + (at[size] == '\n');
+    }
+    if (ok && out->count == 0)
+        ok = tl_fail(err, TL_ERROR_INVALID, "'%s': expected one label a line, found none", path);
+    tl_string_clear(&text);
+    if (!ok)
+        tl_labels_clear(out);
+    return ok;
+}
+
+void tl_labels_clear(tl_labels *labels)
+{
+    for (size_t i = 0; i < labels->count; i++)
+        tl_memory_free(labels->names[i]);
+    tl_memory_free(labels->names);
+    *labels = (tl_labels){0};
+}
+
+static bool fill_template(const char *template, const char *label, tl_string *prompt, tl_error *err)
+{
+    const char *place = strstr(template, "{}");
+    if (place == NULL)
+        return tl_fail(err, TL_ERROR_INVALID, "template '%s': expected {} where the label goes", template);
+    tl_string_reset(prompt);
+    return tl_string_append(prompt, template, (size_t)(place - template), err) && tl_string_append_text(prompt, label, err) &&
+           tl_string_append_text(prompt, place + 2, err);
+}
+
+static void normalize(float *row, size_t dim)
+{
+    double sum = 0;
+    for (size_t i = 0; i < dim; i++)
+        sum += (double)row[i] * row[i];
+    double scale = sum > 0 ? 1.0 / sqrt(sum) : 0;
+    for (size_t i = 0; i < dim; i++)
+        row[i] = (float)(row[i] * scale);
+}
+
+bool tl_classifier_embed(tl_embedder *embedder, const tl_labels *labels, const char *const *templates, size_t template_count,
+                         float **classes, tl_error *err)
+{
+    size_t dim = tl_embedder_dim(embedder);
+    if (template_count == 0) {
+        templates = default_templates;
+        template_count = sizeof default_templates / sizeof default_templates[0];
+    }
+    tl_string prompt;
+    tl_string_init(&prompt, MAX_PROMPT_BYTES);
+    float *row = tl_memory_allocate(dim, sizeof *row, err);
+    float *means = row != NULL ? tl_memory_allocate(labels->count, dim * sizeof *means, err) : NULL;
+    bool ok = means != NULL;
+    for (size_t i = 0; ok && i < labels->count; i++) {
+        for (size_t j = 0; ok && j < template_count; j++) {
+            ok = fill_template(templates[j], labels->names[i], &prompt, err);
+            tl_slice text = tl_string_slice(&prompt);
+            ok = ok && tl_embedder_texts(embedder, &text, 1, row, err);
+            for (size_t d = 0; ok && d < dim; d++)
+                means[i * dim + d] += row[d];
+        }
+        normalize(means + i * dim, dim);
+    }
+    tl_memory_free(row);
+    tl_string_clear(&prompt);
+    if (ok)
+        *classes = means;
+    else
+        tl_memory_free(means);
+    return ok;
+}
+
+void tl_classifier_probabilities(const float *picture, const float *classes, size_t count, size_t dim, float logit_scale,
+                                 double *probabilities)
+{
+    double largest = -INFINITY;
+    for (size_t i = 0; i < count; i++) {
+        double cosine = 0;
+        for (size_t d = 0; d < dim; d++)
+            cosine += (double)picture[d] * classes[i * dim + d];
+        probabilities[i] = cosine * logit_scale;
+        largest = probabilities[i] > largest ? probabilities[i] : largest;
+    }
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += probabilities[i] = exp(probabilities[i] - largest);
+    for (size_t i = 0; i < count; i++)
+        probabilities[i] /= sum;
+}

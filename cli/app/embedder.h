@@ -1,0 +1,42 @@
+/* Texts and picture bytes to unit vectors: tokenizer, decoders, recipe and towers behind two calls. One thread at a time. */
+#ifndef TL_CLI_APP_EMBEDDER_H
+#define TL_CLI_APP_EMBEDDER_H
+
+#include "base/parallel/thread_pool.h"
+#include "cli/app/model_bundle.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tl_embedder tl_embedder;
+
+/* What became of one picture of a batch. */
+typedef struct tl_picture {
+    tl_slice bytes;         /* in; borrowed */
+    bool decoded;           /* out: false: error says why, its row is not written */
+    uint32_t width, height; /* out, as shown */
+    tl_error error;         /* out */
+} tl_picture;
+
+/* bundle and pool must outlive it; batch: items at once (scratch grows with it). */
+bool tl_embedder_create(const tl_model_bundle *bundle, size_t batch, tl_thread_pool *pool, tl_embedder **out,
+                        tl_error *err) TL_MUST_USE;
+void tl_embedder_destroy(tl_embedder *embedder);
+uint32_t tl_embedder_dim(const tl_embedder *embedder);
+/* texts -> out [count, D] unit rows. */
+bool tl_embedder_texts(tl_embedder *embedder, const tl_slice *texts, size_t count, float *out, tl_error *err) TL_MUST_USE;
+/* Decodes in parallel and encodes; row i of out [count, D] belongs to pictures[i] and is valid where decoded. A bad picture is no
+ * failure of the call. */
+bool tl_embedder_pictures(tl_embedder *embedder, tl_picture *pictures, size_t count, float *out, tl_error *err) TL_MUST_USE;
+/* Decodes one picture as every command does (large JPEGs at reduced size) into the recipe's RGB8 frame [S, S, 3]; pixels has room
+ * for it. */
+bool tl_picture_frame(const tl_image_recipe *recipe, tl_picture *picture, uint8_t *pixels);
+/* A short, countable reason for a picture's error: "not a picture", "broken picture", ... */
+const char *tl_picture_reason(const tl_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,27 @@
+/* Looking after an index file: what it holds, whether it is sound, a library that moved. */
+#ifndef TL_CLI_APP_INDEX_ADMIN_H
+#define TL_CLI_APP_INDEX_ADMIN_H
+
+#include "index/index.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tl_index_summary {
+    tl_index_stats stats;
+    tl_vector_set *sets; /* owned by the caller: tl_memory_free */
+    size_t set_count;
+} tl_index_summary;
+
+bool tl_index_summarize(const char *index_path, tl_index_summary *out, tl_error *err) TL_MUST_USE;
+/* Fails with the first fault found. */
+bool tl_index_verify(const char *index_path, tl_error *err) TL_MUST_USE;
+/* old_root need not exist any more; new_root must. */
+bool tl_index_move_root(const char *index_path, const char *old_root, const char *new_root, tl_error *err) TL_MUST_USE;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,392 @@
+/*
+ * One pass over a source. Every sample is first held against what the index knows of the root; only what is new, changed or
+ * without a vector of this model has its bytes read, decoded and embedded, a batch at a time. A commit follows every few batches,
+ * so that a stop or a crash loses little and a second process sees the index grow.
+ *
+ * Moved files: a new path whose content equals that of a known item whose file is gone takes that item over, vectors and all.
+ * Items the source no longer has are removed only after it was read to its end.
+ */
+#include "cli/app/index_job.h"
+
+#include "base/core/clock.h"
+#include "base/core/hash.h"
+#include "base/core/memory.h"
+#include "base/image/exif.h"
+#include "base/io/file.h"
+#include "cli/app/embedder.h"
+#include "cli/app/known_items.h"
+#include "crawler-import/import.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { DEFAULT_BATCH = 64 };
+static const double commit_interval_seconds = 5.0;
+
+/* Sorted ids of items or captions that have no vector in the set yet. */
+typedef struct id_list {
+    int64_t *ids;
+    size_t count;
+} id_list;
+
+/* A sample whose picture waits for the batch to fill. Texts and bytes live in the job's arena until the batch is stored. */
+typedef struct pending_item {
+    tl_item item;
+    tl_known_item *known; /* NULL: new */
+    const char *origin;
+} pending_item;
+
+typedef struct job_state {
+    const tl_index_job *job;
+    tl_index_report *report;
+    tl_index *index;
+    tl_index_writer *writer;
+    tl_source *source;
+    tl_embedder *embedder;
+    tl_known_items known;
+    tl_vector_set images, captions;
+    id_list images_missing, captions_missing;
+    tl_arena *arena;
+    pending_item *pending;
+    tl_picture *pictures; /* of pending, same order */
+    float *vectors;       /* [batch, D] */
+    size_t pending_count, batch;
+    double last_commit;
+    uint64_t seen;
+} job_state;
+
+static int compare_ids(const void *a, const void *b)
+{
+    int64_t first = *(const int64_t *)a;
+    int64_t second = *(const int64_t *)b;
+    return (first > second) - (first < second);
+}
+
+static bool contains(const id_list *list, int64_t id)
+{
+    return list->count != 0 && bsearch(&id, list->ids, list->count, sizeof id, compare_ids) != NULL;
+}
+
+static bool load_missing(job_state *state, const tl_vector_set *set, id_list *list, tl_error *err)
+{
+    if (!tl_index_writer_missing(state->writer, set, &list->ids, &list->count, err))
+        return false;
+    if (list->count != 0)
+        qsort(list->ids, list->count, sizeof *list->ids, compare_ids);
+    return true;
+}
+
+/* Called by the source before it reads a picture: the bytes of an unchanged, embedded one are not needed. */
+static bool wants_bytes(void *context, const tl_sample *sample)
+{
+    job_state *state = context;
+    const tl_known_item *known = tl_known_items_find(&state->known, sample->path);
+    return known == NULL || known->size != sample->size || known->modified_ns != sample->modified_ns ||
+           contains(&state->images_missing, known->id);
+}
+
+static bool embed_captions(job_state *state, int64_t item_id, const tl_item *item, tl_error *err)
+{
+    int64_t *ids = NULL;
+    size_t count = 0;
+    float *vectors = NULL;
+    bool ok = false;
+    if (item->caption_count == 0)
+        return true;
+    if (!tl_index_writer_caption_ids(state->writer, item_id, &ids, &count, err))
+        return false;
+    TL_ASSERT(count == item->caption_count);
+    vectors = tl_memory_allocate(count, tl_embedder_dim(state->embedder) * sizeof(float), err);
+    tl_slice *texts = vectors != NULL ? tl_memory_allocate(count, sizeof *texts, err) : NULL;
+    if (texts == NULL)
+        goto done;
+    for (size_t i = 0; i < count; i++)
+        texts[i] = tl_slice_of(item->captions[i]);
+    ok = tl_embedder_texts(state->embedder, texts, count, vectors, err) &&
+         tl_index_writer_put_vectors(state->writer, &state->captions, ids, vectors, count, err);
+done:
+    tl_memory_free(texts);
+    tl_memory_free(vectors);
+    tl_memory_free(ids);
+    return ok;
+}
+
+static bool needs_captions(job_state *state, int64_t item_id, bool *needs, tl_error *err)
+{
+    int64_t *ids = NULL;
+    size_t count = 0;
+    *needs = false;
+    if (state->captions_missing.count == 0)
+        return true;
+    if (!tl_index_writer_caption_ids(state->writer, item_id, &ids, &count, err))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        *needs = *needs || contains(&state->captions_missing, ids[i]);
+    tl_memory_free(ids);
+    return true;
+}
+
+static bool store_one(job_state *state, pending_item *pending, const tl_picture *picture, const float *vector, tl_error *err)
+{
+    tl_index_report *report = state->report;
+    if (!picture->decoded) {
+        char origin[TL_ERROR_MESSAGE_SIZE + 256];
+        snprintf(origin, sizeof origin, "%s: %s", pending->origin, picture->error.message);
+        tl_reasons_add(&report->skipped, tl_picture_reason(&picture->error), origin);
+        if (pending->known != NULL)
+            pending->known->seen = false; /* what is stored no longer describes the file: removed at the end */
+        return true;
+    }
+    tl_exif exif;
+    tl_exif_read(picture->bytes, &exif);
+    tl_item *item = &pending->item;
+    item->width = picture->width;
+    item->height = picture->height;
+    item->taken = exif.taken[0] != '\0' ? exif.taken : NULL;
+    item->camera = exif.camera[0] != '\0' ? exif.camera : NULL;
+    item->has_place = exif.has_place;
+    item->latitude = exif.latitude;
+    item->longitude = exif.longitude;
+    int64_t id;
+    if (!tl_index_writer_put_item(state->writer, item, &id, err) ||
+        !tl_index_writer_put_vectors(state->writer, &state->images, &id, vector, 1, err) || !embed_captions(state, id, item, err))
+        return tl_fail_within(err, "'%s'", pending->origin);
+    report->embedded++;
+    if (pending->known == NULL)
+        report->added++;
+    else
+        report->updated++;
+    return true;
+}
+
+static bool commit(job_state *state, tl_error *err)
+{
+    state->last_commit = tl_clock_seconds();
+    return tl_index_writer_commit(state->writer, err);
+}
+
+static bool store_batch(job_state *state, tl_error *err)
+{
+    if (state->pending_count != 0 &&
+        !tl_embedder_pictures(state->embedder, state->pictures, state->pending_count, state->vectors, err))
+        return false;
+    for (size_t i = 0; i < state->pending_count; i++)
+        if (!store_one(state, &state->pending[i], &state->pictures[i], state->vectors + i * tl_embedder_dim(state->embedder),
+                       err))
+            return false;
+    state->pending_count = 0;
+    tl_arena_reset(state->arena);
+    return tl_clock_seconds() - state->last_commit < commit_interval_seconds || commit(state, err);
+}
+
+static const char *keep_text(job_state *state, const char *text, tl_error *err)
+{
+    return tl_arena_copy_text(state->arena, text, strlen(text), err);
+}
+
+static const char *const *keep_captions(job_state *state, const tl_sample *sample, tl_error *err)
+{
+    const char **captions = tl_arena_allocate(state->arena, sample->caption_count, sizeof *captions, err);
+    for (size_t i = 0; captions != NULL && i < sample->caption_count; i++)
+        if ((captions[i] = tl_arena_copy_text(state->arena, sample->captions[i].data, sample->captions[i].size, err)) == NULL)
+            return NULL;
+    return captions;
+}
+
+/* Copies what the batch needs of a sample: its slices die with the next call of the source. */
+static bool keep_sample(job_state *state, const tl_sample *sample, const char *hash, tl_known_item *known, tl_error *err)
+{
+    pending_item *pending = &state->pending[state->pending_count];
+    tl_picture *picture = &state->pictures[state->pending_count];
+    *pending = (pending_item){.known = known};
+    tl_item *item = &pending->item;
+    *item = (tl_item){.size = sample->size, .modified_ns = sample->modified_ns, .caption_count = sample->caption_count};
+    item->captions = keep_captions(state, sample, err);
+    bool ok = item->captions != NULL && (pending->origin = keep_text(state, sample->origin, err)) != NULL &&
+              (item->root = keep_text(state, sample->root, err)) != NULL &&
+              (item->path = keep_text(state, sample->path, err)) != NULL && (item->hash = keep_text(state, hash, err)) != NULL &&
+              (sample->url == NULL || (item->url = keep_text(state, sample->url, err)) != NULL) &&
+              (sample->split == NULL || (item->split = keep_text(state, sample->split, err)) != NULL);
+    char *bytes = ok ? tl_arena_copy_text(state->arena, sample->image.data, sample->image.size, err) : NULL;
+    if (bytes == NULL)
+        return false;
+    *picture = (tl_picture){.bytes = {bytes, sample->image.size}};
+    state->pending_count++;
+    return true;
+}
+
+/* True when the file (or the shard) that a known item came from is still there. */
+static bool still_exists(const char *root, const char *path)
+{
+    char *whole = tl_path_join(root, path, NULL);
+    if (whole == NULL)
+        return true;
+    char *number = strchr(whole, '#');
+    if (number != NULL)
+        *number = '\0';
+    tl_file_status status;
+    bool exists = !tl_file_status_read(whole, &status, NULL) || status.kind != TL_FILE_MISSING;
+    tl_memory_free(whole);
+    return exists;
+}
+
+/* The picture is as it was but what is written about it is not: the row is stored again with the new captions. */
+static bool replace_captions(job_state *state, const tl_known_item *known, const char *const *captions, size_t count,
+                             tl_error *err)
+{
+    tl_item item;
+    void *block = NULL;
+    int64_t id;
+    if (!tl_index_item_read(state->index, known->id, &item, &block, err))
+        return false;
+    item.captions = captions;
+    item.caption_count = count;
+    bool ok = tl_index_writer_put_item(state->writer, &item, &id, err) && embed_captions(state, id, &item, err);
+    tl_memory_free(block);
+    return ok;
+}
+
+/* Nothing of the picture changed: its vector stays; the time, the captions and their vectors are brought up to date. */
+static bool keep_known(job_state *state, const tl_sample *sample, tl_known_item *known, tl_error *err)
+{
+    known->seen = true;
+    bool changed = known->captions_hash != tl_captions_hash(sample->captions, sample->caption_count);
+    bool needs_vectors = false;
+    if (!changed && !needs_captions(state, known->id, &needs_vectors, err))
+        return false;
+    if (changed || needs_vectors) {
+        const char *const *captions = keep_captions(state, sample, err);
+        tl_item item = {.captions = captions, .caption_count = sample->caption_count};
+        if (captions == NULL || !(changed ? replace_captions(state, known, captions, sample->caption_count, err)
+                                          : embed_captions(state, known->id, &item, err)))
+            return false;
+    }
+    if (known->modified_ns != sample->modified_ns &&
+        !tl_index_writer_touch_item(state->writer, known->id, sample->modified_ns, err))
+        return false;
+    if (changed)
+        state->report->updated++;
+    else
+        state->report->unchanged++;
+    return true;
+}
+
+static bool take_sample(job_state *state, const tl_sample *sample, tl_error *err)
+{
+    if (sample->skip_reason != NULL) {
+        tl_reasons_add(&state->report->skipped, sample->skip_reason, sample->origin);
+        return true;
+    }
+    tl_known_item *known = tl_known_items_find(&state->known, sample->path);
+    if (!wants_bytes(state, sample))
+        return keep_known(state, sample, known, err);
+    char hash[TL_HASH_TEXT_SIZE];
+    tl_hash_text(sample->image.data, sample->image.size, hash);
+    bool same_content = known != NULL && strcmp(known->hash, hash) == 0;
+    if (same_content && !contains(&state->images_missing, known->id))
+        return keep_known(state, sample, known, err);
+    if (known == NULL) {
+        tl_known_item *elsewhere = tl_known_items_find_content(&state->known, hash, sample->size);
+        if (elsewhere != NULL && !contains(&state->images_missing, elsewhere->id) &&
+            !still_exists(sample->root, elsewhere->path)) {
+            elsewhere->seen = true;
+            state->report->moved++;
+            return tl_index_writer_move_item(state->writer, elsewhere->id, sample->root, sample->path, err) &&
+                   tl_index_writer_touch_item(state->writer, elsewhere->id, sample->modified_ns, err);
+        }
+    } else {
+        known->seen = true;
+    }
+    return keep_sample(state, sample, hash, known, err) && (state->pending_count < state->batch || store_batch(state, err));
+}
+
+static bool remove_unseen(job_state *state, tl_error *err)
+{
+    for (size_t i = 0; i < state->known.count; i++) {
+        if (state->known.items[i].seen)
+            continue;
+        if (!tl_index_writer_remove_item(state->writer, state->known.items[i].id, err))
+            return false;
+        state->report->removed++;
+    }
+    return true;
+}
+
+static bool open_state(job_state *state, const char *path, tl_error *err)
+{
+    const tl_index_job *job = state->job;
+    state->batch = job->batch != 0 ? job->batch : DEFAULT_BATCH;
+    size_t dim = job->bundle->info->config.embedding_dim;
+    tl_vector_set set = {.kind = TL_VECTOR_IMAGE, .dim = (uint32_t)dim};
+    snprintf(set.model, sizeof set.model, "%s", job->bundle->fingerprint);
+    snprintf(set.model_name, sizeof set.model_name, "%s", job->bundle->name);
+    state->images = state->captions = set;
+    state->captions.kind = TL_VECTOR_CAPTION;
+
+    tl_source_options options = {.caption_from = job->caption_from_names ? TL_CAPTION_FROM_NAME : TL_CAPTION_NONE,
+                                 .wants_bytes = wants_bytes,
+                                 .context = state};
+    /* The source first: a wrong path must not leave an empty index behind. */
+    if (!tl_source_open(path, &options, &state->source, err) ||
+        !tl_index_open(job->index_path, TL_INDEX_CREATE, &state->index, err) ||
+        !tl_known_items_load(&state->known, state->index, tl_source_root(state->source), err) ||
+        !tl_index_writer_open(state->index, &state->writer, err) ||
+        !load_missing(state, &state->images, &state->images_missing, err) ||
+        !load_missing(state, &state->captions, &state->captions_missing, err) ||
+        !tl_embedder_create(job->bundle, state->batch, job->pool, &state->embedder, err) ||
+        !tl_arena_create(1 << 20, &state->arena, err))
+        return false;
+    state->pending = tl_memory_allocate(state->batch, sizeof *state->pending, err);
+    state->pictures = state->pending != NULL ? tl_memory_allocate(state->batch, sizeof *state->pictures, err) : NULL;
+    state->vectors = state->pictures != NULL ? tl_memory_allocate(state->batch, dim * sizeof(float), err) : NULL;
+    state->last_commit = tl_clock_seconds();
+    return state->vectors != NULL;
+}
+
+static void close_state(job_state *state)
+{
+    tl_index_writer_close(state->writer);
+    tl_embedder_destroy(state->embedder);
+    tl_source_close(state->source);
+    tl_known_items_clear(&state->known);
+    tl_index_close(state->index);
+    tl_arena_destroy(state->arena);
+    tl_memory_free(state->images_missing.ids);
+    tl_memory_free(state->captions_missing.ids);
+    tl_memory_free(state->pending);
+    tl_memory_free(state->pictures);
+    tl_memory_free(state->vectors);
+}
+
+static bool read_source(job_state *state, tl_error *err)
+{
+    for (;;) {
+        tl_sample sample;
+        bool done = false;
+        if (!tl_source_next(state->source, &sample, &done, err))
+            return false;
+        if (done)
+            return store_batch(state, err) && remove_unseen(state, err) && commit(state, err);
+        if (!take_sample(state, &sample, err))
+            return false;
+        state->seen++;
+        double share = tl_source_progress(state->source);
+        tl_progress_report(state->job->progress, state->seen, share > 0 ? (uint64_t)((double)state->seen / share + 0.5) : 0,
+                           NULL);
+        if (!tl_progress_continue(state->job->progress, err)) {
+            /* What was embedded so far is work done: keep it, then say that we stopped. */
+            tl_error reason;
+            if (!store_batch(state, &reason) || !commit(state, &reason))
+                return tl_fail(err, reason.kind, "%s", reason.message);
+            return false;
+        }
+    }
+}
+
+bool tl_index_job_run(const tl_index_job *job, const char *path, tl_index_report *report, tl_error *err)
+{
+    job_state state = {.job = job, .report = report};
+    bool ok = open_state(&state, path, err) && read_source(&state, err);
+    close_state(&state);
+    return ok;
+}

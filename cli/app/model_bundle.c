@@ -1,0 +1,69 @@
+#include "cli/app/model_bundle.h"
+
+#include "base/core/hash.h"
+#include "base/core/memory.h"
+#include "base/io/file.h"
+
+#include <stdio.h>
+
+static void name_from_path(const char *directory, char *name, size_t size)
+{
+    size_t end = strlen(directory);
+    while (end > 1 && directory[end - 1] == '/')
+        end--;
+    size_t start = end;
+    while (start > 0 && directory[start - 1] != '/')
+        start--;
+    snprintf(name, size, "%.*s", (int)(end - start), directory + start);
+}
+
+static bool open_tokenizer(const char *directory, tl_model_bundle *bundle, tl_error *err)
+{
+    char *path = tl_path_join(directory, "tokenizer.model", err);
+    if (path == NULL)
+        return false;
+    const tl_text_config *text = &bundle->info->config.text;
+    tl_tokenizer_options options = {.context_length = text->context_length};
+    bool ok = tl_tokenizer_open(path, &options, &bundle->tokenizer, err);
+    tl_tokenizer_info info;
+    if (ok) {
+        tl_tokenizer_info_read(bundle->tokenizer, &info);
+        if (info.vocabulary_size != text->vocabulary_size)
+            ok = tl_fail(err, TL_ERROR_INVALID, "'%s': expected %u pieces as in config.json, found %zu", path,
+                         text->vocabulary_size, info.vocabulary_size);
+    }
+    if (ok) {
+        char both[2 * TL_HASH_TEXT_SIZE];
+        int size = snprintf(both, sizeof both, "%s%s", bundle->info->fingerprint, info.fingerprint);
+        tl_hash_text(both, (size_t)size, bundle->fingerprint);
+    }
+    tl_memory_free(path);
+    return ok;
+}
+
+bool tl_model_bundle_open(const char *directory, tl_model_bundle *out, tl_error *err)
+{
+    *out = (tl_model_bundle){0};
+    tl_file_status status;
+    if (!tl_file_status_read(directory, &status, err))
+        return false;
+    if (status.kind != TL_FILE_DIRECTORY)
+        return tl_fail(err, status.kind == TL_FILE_MISSING ? TL_ERROR_NOT_FOUND : TL_ERROR_INVALID,
+                       "model '%s': expected a model folder, found %s", directory,
+                       status.kind == TL_FILE_MISSING ? "nothing" : "a file");
+    if (!tl_model_open(directory, &out->model, err))
+        return false;
+    out->info = tl_model_info_read(out->model);
+    name_from_path(directory, out->name, sizeof out->name);
+    if (open_tokenizer(directory, out, err))
+        return true;
+    tl_model_bundle_close(out);
+    return false;
+}
+
+void tl_model_bundle_close(tl_model_bundle *bundle)
+{
+    tl_tokenizer_close(bundle->tokenizer);
+    tl_model_close(bundle->model);
+    *bundle = (tl_model_bundle){0};
+}

@@ -1,0 +1,28 @@
+/* A model folder as one thing: towers, recipe and tokenizer, opened together and shared read-only. */
+#ifndef TL_CLI_APP_MODEL_BUNDLE_H
+#define TL_CLI_APP_MODEL_BUNDLE_H
+
+#include "encoders/encoders.h"
+#include "tokenizer/tokenizer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tl_model_bundle {
+    tl_model *model;
+    tl_tokenizer *tokenizer;
+    const tl_model_info *info; /* borrowed from model */
+    char fingerprint[33];      /* of weights, config, recipe and vocabulary: what vectors are stored under */
+    char name[96];             /* last part of the folder's path, for people */
+} tl_model_bundle;
+
+/* The tokenizer's vocabulary must be the one the text tower was made for. */
+bool tl_model_bundle_open(const char *directory, tl_model_bundle *out, tl_error *err) TL_MUST_USE;
+void tl_model_bundle_close(tl_model_bundle *bundle);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

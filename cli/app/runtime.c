@@ -1,0 +1,141 @@
+/* Settings and the pool. The default model is a line of text, default-model, in the data home: an absolute folder. */
+#include "cli/app/runtime.h"
+
+#include "base/compute/compute.h"
+#include "base/core/memory.h"
+#include "base/core/string.h"
+#include "base/io/file.h"
+
+#include <stdlib.h>
+
+enum { MAX_THREADS = 256, MAX_PATH_BYTES = 1 << 16 };
+
+struct tl_runtime {
+    tl_thread_pool *pool;
+    size_t threads; /* 0: all processors */
+    const char *index;
+    const char *model;
+    const char *data_home;
+    const char *home;
+};
+
+static const char *setting(const char *name)
+{
+    const char *value = getenv(name);
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+static bool read_threads(tl_runtime *runtime, tl_error *err)
+{
+    const char *text = setting("TWINLENS_THREADS");
+    if (text == NULL)
+        return true;
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+    if (*end != '\0' || value < 1 || value > MAX_THREADS)
+        return tl_fail(err, TL_ERROR_INVALID, "TWINLENS_THREADS: expected 1 to %d, found '%s'", MAX_THREADS, text);
+    runtime->threads = value;
+    return true;
+}
+
+bool tl_runtime_open(tl_runtime **out, tl_error *err)
+{
+    tl_runtime *runtime = tl_memory_allocate(1, sizeof *runtime, err);
+    if (runtime == NULL)
+        return false;
+    runtime->index = setting("TWINLENS_INDEX");
+    runtime->model = setting("TWINLENS_MODEL");
+    runtime->data_home = setting("XDG_DATA_HOME");
+    runtime->home = setting("HOME");
+    const char *kernels = setting("TWINLENS_CPU");
+    if (!read_threads(runtime, err) || (kernels != NULL && !tl_kernels_select(kernels, err))) {
+        tl_runtime_close(runtime);
+        return false;
+    }
+    *out = runtime;
+    return true;
+}
+
+void tl_runtime_close(tl_runtime *runtime)
+{
+    if (runtime == NULL)
+        return;
+    tl_thread_pool_destroy(runtime->pool);
+    tl_memory_free(runtime);
+}
+
+tl_thread_pool *tl_runtime_pool(tl_runtime *runtime, tl_error *err)
+{
+    if (runtime->pool == NULL && !tl_thread_pool_create(runtime->threads, &runtime->pool, err))
+        return NULL;
+    return runtime->pool;
+}
+
+static char *in_data_home(const tl_runtime *runtime, const char *name, tl_error *err)
+{
+    tl_string path;
+    tl_string_init(&path, MAX_PATH_BYTES);
+    bool ok;
+    if (runtime->data_home != NULL)
+        ok = tl_string_append_format(&path, err, "%s/twinlens/%s", runtime->data_home, name);
+    else if (runtime->home != NULL)
+        ok = tl_string_append_format(&path, err, "%s/.local/share/twinlens/%s", runtime->home, name);
+    else
+        ok = tl_fail(err, TL_ERROR_NOT_FOUND, "neither XDG_DATA_HOME nor HOME is set: give the path by option");
+    char *copy = ok ? tl_memory_copy_text(path.data, path.size, err) : NULL;
+    tl_string_clear(&path);
+    return copy;
+}
+
+char *tl_runtime_index_path(const tl_runtime *runtime, const char *given, tl_error *err)
+{
+    const char *path = given != NULL ? given : runtime->index;
+    return path != NULL ? tl_memory_copy_text(path, strlen(path), err) : in_data_home(runtime, "index.db", err);
+}
+
+char *tl_runtime_model_path(const tl_runtime *runtime, const char *given, tl_error *err)
+{
+    const char *path = given != NULL ? given : runtime->model;
+    if (path != NULL)
+        return tl_memory_copy_text(path, strlen(path), err);
+    char *pointer_file = in_data_home(runtime, "default-model", err);
+    if (pointer_file == NULL)
+        return NULL;
+    tl_string text;
+    tl_string_init(&text, MAX_PATH_BYTES);
+    char *model = NULL;
+    tl_error reason;
+    if (tl_file_read(pointer_file, &text, &reason)) {
+        while (text.size != 0 && text.data[text.size - 1] == '\n')
+            text.size--;
+        model = tl_memory_copy_text(text.data, text.size, err);
+    } else if (reason.kind == TL_ERROR_NOT_FOUND) {
+        tl_fail(err, TL_ERROR_NOT_FOUND,
+                "no model: give --model MODEL, set TWINLENS_MODEL, or choose one by 'twinlens model use MODEL'");
+    } else {
+        tl_fail(err, reason.kind, "%s", reason.message);
+    }
+    tl_string_clear(&text);
+    tl_memory_free(pointer_file);
+    return model;
+}
+
+bool tl_runtime_use_model(const tl_runtime *runtime, const char *directory, tl_error *err)
+{
+    bool ok = false;
+    char *folder = in_data_home(runtime, "", err);
+    char *pointer_file = in_data_home(runtime, "default-model", err);
+    char *resolved = tl_path_resolve(directory, err);
+    tl_string line;
+    tl_string_init(&line, MAX_PATH_BYTES);
+    if (folder == NULL || pointer_file == NULL || resolved == NULL)
+        goto done;
+    ok = tl_string_append_format(&line, err, "%s\n", resolved) && tl_directory_create(folder, err) &&
+         tl_file_replace(pointer_file, tl_string_slice(&line), err);
+done:
+    tl_string_clear(&line);
+    tl_memory_free(resolved);
+    tl_memory_free(pointer_file);
+    tl_memory_free(folder);
+    return ok;
+}

@@ -1,0 +1,101 @@
+#include "cli/app/search_job.h"
+
+#include "base/core/memory.h"
+#include "base/io/file.h"
+#include "cli/app/embedder.h"
+#include "crawler-import/import.h"
+
+static bool read_picture(const char *like, tl_string *bytes, tl_error *err)
+{
+    /* A file's name may itself hold a '#': the file wins where it exists. */
+    tl_file_status status;
+    if (!tl_file_status_read(like, &status, err))
+        return false;
+    if (status.kind == TL_FILE_MISSING && strchr(like, '#') != NULL)
+        return tl_source_read_image(".", like, bytes, err);
+    return tl_file_read(like, bytes, err);
+}
+
+static bool embed_query(const tl_search_job *job, float *query, tl_error *err)
+{
+    tl_embedder *embedder = NULL;
+    tl_string bytes;
+    tl_string_init(&bytes, (size_t)1 << 30);
+    bool ok = tl_embedder_create(job->bundle, 1, job->pool, &embedder, err);
+    if (ok && job->text != NULL) {
+        tl_slice text = tl_slice_of(job->text);
+        size_t bad_offset;
+        if (!tl_text_is_utf8(text, &bad_offset))
+            ok = tl_fail(err, TL_ERROR_INVALID, "query: expected valid utf-8, found a broken character at byte %zu",
+                         bad_offset + 1);
+        else
+            ok = tl_embedder_texts(embedder, &text, 1, query, err);
+    } else if (ok) {
+        ok = read_picture(job->like, &bytes, err);
+        tl_picture picture = {.bytes = tl_string_slice(&bytes)};
+        ok = ok && tl_embedder_pictures(embedder, &picture, 1, query, err);
+        if (ok && !picture.decoded)
+            ok = tl_fail(err, picture.error.kind, "'%s': %s", job->like, picture.error.message);
+    }
+    tl_string_clear(&bytes);
+    tl_embedder_destroy(embedder);
+    return ok;
+}
+
+static bool show_hit(tl_index *index, const tl_hit *hit,
+                     bool (*visit)(void *context, const tl_search_result *result, tl_error *err), void *context, tl_error *err)
+{
+    tl_item item;
+    void *block = NULL;
+    if (!tl_index_item_read(index, hit->item_id, &item, &block, err))
+        return false;
+    tl_search_result result = {hit->score, &item, item.caption_count != 0 ? item.captions[0] : NULL};
+    for (size_t i = 0; i < item.caption_count && hit->caption_id != 0; i++)
+        if (item.caption_ids[i] == hit->caption_id)
+            result.caption = item.captions[i];
+    bool ok = visit(context, &result, err);
+    tl_memory_free(block);
+    return ok;
+}
+
+bool tl_search_job_run(const tl_search_job *job, bool (*visit)(void *context, const tl_search_result *result, tl_error *err),
+                       void *context, tl_error *err)
+{
+    tl_index *index = NULL;
+    tl_index_searcher *searcher = NULL;
+    float *query = NULL;
+    tl_hit *hits = NULL;
+    char *directory = NULL;
+    bool ok = false;
+    if (job->directory != NULL && (directory = tl_path_resolve(job->directory, err)) == NULL)
+        return false;
+    /* The index first: a wrong file is told before a model is put to work. */
+    if (!tl_index_open(job->index_path, TL_INDEX_READ, &index, err) ||
+        !tl_index_searcher_create(index, job->bundle->fingerprint, job->captions ? TL_VECTOR_CAPTION : TL_VECTOR_IMAGE, &searcher,
+                                  err))
+        goto done;
+    tl_index_stats stats;
+    if (!tl_index_stats_read(index, &stats, err))
+        goto done;
+    /* No more hits than there are owners: room for a k of millions is not asked for. */
+    uint64_t owners = job->captions ? stats.captions : stats.items;
+    size_t k = job->k < owners ? job->k : (size_t)owners;
+    query = tl_memory_allocate(tl_index_searcher_dim(searcher), sizeof *query, err);
+    hits = query != NULL ? tl_memory_allocate(k + 1, sizeof *hits, err) : NULL;
+    if (hits == NULL || !embed_query(job, query, err))
+        goto done;
+    size_t count = 0;
+    tl_search_options options = {.k = k != 0 ? k : 1, .directory = directory};
+    if (!tl_index_searcher_search(searcher, query, &options, hits, &count, err))
+        goto done;
+    ok = true;
+    for (size_t i = 0; ok && i < count; i++)
+        ok = show_hit(index, &hits[i], visit, context, err);
+done:
+    tl_memory_free(directory);
+    tl_memory_free(hits);
+    tl_memory_free(query);
+    tl_index_searcher_destroy(searcher);
+    tl_index_close(index);
+    return ok;
+}

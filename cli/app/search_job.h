@@ -1,0 +1,37 @@
+/* Searching: a sentence or a picture in, the nearest items of the index out. */
+#ifndef TL_CLI_APP_SEARCH_JOB_H
+#define TL_CLI_APP_SEARCH_JOB_H
+
+#include "cli/app/model_bundle.h"
+#include "index/index.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tl_search_job {
+    const char *index_path;
+    const tl_model_bundle *bundle;
+    tl_thread_pool *pool;
+    const char *text; /* the sentence, or NULL */
+    const char *like; /* a picture: file, or "SHARD.tar#key"; or NULL. Exactly one of text and like */
+    bool captions;    /* find captions instead of pictures */
+    size_t k;
+    const char *directory; /* only items in it, or NULL */
+} tl_search_job;
+
+typedef struct tl_search_result {
+    float score; /* cosine */
+    const tl_item *item;
+    const char *caption; /* the one found, or the item's first; NULL: none */
+} tl_search_result;
+
+/* Calls visit for each hit, best first; texts live for the call. */
+bool tl_search_job_run(const tl_search_job *job, bool (*visit)(void *context, const tl_search_result *result, tl_error *err),
+                       void *context, tl_error *err) TL_MUST_USE;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

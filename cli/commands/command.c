@@ -1,0 +1,71 @@
+/* What every command shares: its help text, a misuse error, the check that output arrived. */
+#include "cli/commands/command.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+bool tl_command_misuse(tl_command_call *call, tl_error *err, const char *format, ...)
+{
+    char message[TL_ERROR_MESSAGE_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    call->exit = TL_EXIT_USAGE;
+    return tl_fail(err, TL_ERROR_INVALID, "%s", message);
+}
+
+void tl_command_print_help(const tl_command *command)
+{
+    printf("twinlens %s: %s\n\nusage: twinlens %s %s\n", command->name, command->summary, command->name, command->usage);
+    if (command->details[0] != '\0')
+        printf("\n%s\n", command->details);
+    printf("\noptions:\n");
+    tl_options_print(command->options, command->option_count);
+    printf("\nexample:\n%s\n\nexit codes: 0 done, 1 failed, 2 wrong usage, 3 done with skipped items\n", command->example);
+}
+
+bool tl_output_flush(tl_error *err)
+{
+    if (fflush(stdout) != 0 || ferror(stdout))
+        return tl_fail_errno(err, errno, "cannot write the output");
+    return true;
+}
+
+bool tl_output_json(tl_json *json, tl_error *err)
+{
+    tl_string line;
+    tl_string_init(&line, (size_t)1 << 30);
+    bool ok = json != NULL && tl_json_write(json, TL_JSON_COMPACT, &line, err) && tl_string_append_text(&line, "\n", err);
+    if (ok && fwrite(line.data, 1, line.size, stdout) != line.size)
+        ok = tl_fail_errno(err, errno, "cannot write the output");
+    tl_string_clear(&line);
+    tl_json_free(json);
+    return ok;
+}
+
+void tl_command_report_skipped(tl_command_call *call, const tl_reasons *skipped)
+{
+    if (skipped->total == 0)
+        return;
+    for (size_t i = 0; i < skipped->count; i++) {
+        const tl_reason_count *item = &skipped->items[i];
+        bool named = item->example[0] != '\0';
+        fprintf(stderr, "skipped %llu: %s%s%s%s\n", (unsigned long long)item->count, item->reason, named ? " (first: " : "",
+                item->example, named ? ")" : "");
+    }
+    call->exit = TL_EXIT_SKIPPED;
+}
+
+tl_json *tl_reasons_to_json(const tl_reasons *skipped, tl_error *err)
+{
+    tl_json *json = tl_json_object_create(err);
+    for (size_t i = 0; json != NULL && i < skipped->count; i++) {
+        if (!tl_json_set_integer(json, skipped->items[i].reason, (int64_t)skipped->items[i].count, err)) {
+            tl_json_free(json);
+            json = NULL;
+        }
+    }
+    return json;
+}

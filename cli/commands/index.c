@@ -1,0 +1,175 @@
+#include "base/core/memory.h"
+#include "cli/app/index_admin.h"
+#include "cli/app/index_job.h"
+#include "cli/commands/command.h"
+#include "cli/progress.h"
+
+#include <stdio.h>
+
+typedef struct index_options {
+    const char *index, *model;
+    tl_text_list moved;
+    bool names, check, stats, json;
+} index_options;
+
+#define AT(field) offsetof(index_options, field)
+static const tl_option options[] = {
+    {.name = "index", .type = TL_OPTION_TEXT, .value = "FILE", .help = "the index file, made when missing", .offset = AT(index)},
+    {.name = "model", .type = TL_OPTION_TEXT, .value = "MODEL", .help = "the model folder", .offset = AT(model)},
+    {.name = "caption-from-name",
+     .type = TL_OPTION_FLAG,
+     .help = "folders: file names are captions where there is no other",
+     .offset = AT(names)},
+    {.name = "moved",
+     .type = TL_OPTION_PAIR,
+     .value = "OLD NEW",
+     .help = "the library at OLD is now at NEW: keep its vectors",
+     .offset = AT(moved)},
+    {.name = "stats", .type = TL_OPTION_FLAG, .help = "print what the index holds", .offset = AT(stats)},
+    {.name = "check", .type = TL_OPTION_FLAG, .help = "verify the whole file: structure, checksums, owners", .offset = AT(check)},
+    {.name = "json", .type = TL_OPTION_FLAG, .help = "print the report as JSON", .offset = AT(json)},
+};
+
+static bool print_stats_text(const tl_index_summary *summary)
+{
+    printf("%llu pictures, %llu captions, %llu folders, %.1f MB\n", (unsigned long long)summary->stats.items,
+           (unsigned long long)summary->stats.captions, (unsigned long long)summary->stats.roots,
+           (double)summary->stats.file_bytes * 1e-6);
+    for (size_t i = 0; i < summary->set_count; i++)
+        printf("%llu %s vectors of model %s (%.8s), %u dimensions\n", (unsigned long long)summary->sets[i].count,
+               summary->sets[i].kind == TL_VECTOR_IMAGE ? "image" : "caption", summary->sets[i].model_name,
+               summary->sets[i].model, summary->sets[i].dim);
+    return true;
+}
+
+static tl_json *set_json(const tl_vector_set *set, tl_error *err)
+{
+    tl_json *json = tl_json_object_create(err);
+    if (json != NULL && tl_json_set_text(json, "model", set->model_name, err) &&
+        tl_json_set_text(json, "fingerprint", set->model, err) &&
+        tl_json_set_text(json, "kind", set->kind == TL_VECTOR_IMAGE ? "image" : "caption", err) &&
+        tl_json_set_integer(json, "dimension", set->dim, err) && tl_json_set_integer(json, "count", (int64_t)set->count, err))
+        return json;
+    tl_json_free(json);
+    return NULL;
+}
+
+static bool print_stats_json(const tl_index_summary *summary, tl_error *err)
+{
+    tl_json *json = tl_json_object_create(err);
+    tl_json *sets = json != NULL ? tl_json_array_create(err) : NULL;
+    bool ok = sets != NULL;
+    for (size_t i = 0; ok && i < summary->set_count; i++)
+        ok = tl_json_append(sets, set_json(&summary->sets[i], err), err);
+    if (!ok) {
+        tl_json_free(sets);
+        tl_json_free(json);
+        return false;
+    }
+    ok = tl_json_set(json, "vector_sets", sets, err) && tl_json_set_integer(json, "items", (int64_t)summary->stats.items, err) &&
+         tl_json_set_integer(json, "captions", (int64_t)summary->stats.captions, err) &&
+         tl_json_set_integer(json, "roots", (int64_t)summary->stats.roots, err) &&
+         tl_json_set_integer(json, "file_bytes", (int64_t)summary->stats.file_bytes, err);
+    if (!ok) {
+        tl_json_free(json);
+        return false;
+    }
+    return tl_output_json(json, err);
+}
+
+static bool print_report_json(const tl_index_report *report, tl_error *err)
+{
+    tl_json *json = tl_json_object_create(err);
+    bool ok = json != NULL && tl_json_set_integer(json, "added", (int64_t)report->added, err) &&
+              tl_json_set_integer(json, "updated", (int64_t)report->updated, err) &&
+              tl_json_set_integer(json, "moved", (int64_t)report->moved, err) &&
+              tl_json_set_integer(json, "unchanged", (int64_t)report->unchanged, err) &&
+              tl_json_set_integer(json, "removed", (int64_t)report->removed, err) &&
+              tl_json_set_integer(json, "embedded", (int64_t)report->embedded, err) &&
+              tl_json_set(json, "skipped", tl_reasons_to_json(&report->skipped, err), err);
+    if (!ok) {
+        tl_json_free(json);
+        return false;
+    }
+    return tl_output_json(json, err);
+}
+
+static bool index_paths(tl_command_call *call, const char *index_path, tl_error *err)
+{
+    const index_options *values = call->options;
+    tl_model_bundle bundle = {0};
+    tl_index_report report = {0};
+    tl_progress progress;
+    tl_progress_line line;
+    tl_thread_pool *pool = NULL;
+    char *model_path = tl_runtime_model_path(call->runtime, values->model, err);
+    bool ok = model_path != NULL && tl_model_bundle_open(model_path, &bundle, err) &&
+              (pool = tl_runtime_pool(call->runtime, err)) != NULL;
+    for (size_t i = 0; ok && i < call->arguments->count; i++) {
+        tl_progress_line_start(&line, "pictures", &progress);
+        tl_index_job job = {.index_path = index_path,
+                            .bundle = &bundle,
+                            .pool = pool,
+                            .progress = &progress,
+                            .caption_from_names = values->names};
+        ok = tl_index_job_run(&job, call->arguments->items[i], &report, err);
+        tl_progress_line_end(&line);
+    }
+    tl_model_bundle_close(&bundle);
+    tl_memory_free(model_path);
+    if (!ok)
+        return false;
+    tl_command_report_skipped(call, &report.skipped);
+    if (values->json)
+        return print_report_json(&report, err);
+    printf("%s: %llu added, %llu updated, %llu moved, %llu unchanged, %llu removed, %llu skipped\n", index_path,
+           (unsigned long long)report.added, (unsigned long long)report.updated, (unsigned long long)report.moved,
+           (unsigned long long)report.unchanged, (unsigned long long)report.removed, (unsigned long long)report.skipped.total);
+    return true;
+}
+
+static bool run(tl_command_call *call, tl_error *err)
+{
+    const index_options *values = call->options;
+    if (call->arguments->count == 0 && values->moved.count == 0 && !values->check && !values->stats)
+        return tl_command_misuse(call, err, "expected PATH..., --moved, --stats or --check, found nothing");
+    if (values->moved.count > 2)
+        return tl_command_misuse(call, err, "--moved: expected one OLD and one NEW, found %zu texts", values->moved.count);
+    char *index_path = tl_runtime_index_path(call->runtime, values->index, err);
+    bool ok = index_path != NULL;
+    if (ok && values->moved.count == 2)
+        ok = tl_index_move_root(index_path, values->moved.items[0], values->moved.items[1], err);
+    if (ok && call->arguments->count != 0)
+        ok = index_paths(call, index_path, err);
+    if (ok && values->check) {
+        ok = tl_index_verify(index_path, err);
+        if (ok && !values->json)
+            printf("%s: sound\n", index_path);
+    }
+    if (ok && values->stats) {
+        tl_index_summary summary;
+        ok = tl_index_summarize(index_path, &summary, err);
+        if (ok) {
+            ok = values->json ? print_stats_json(&summary, err) : print_stats_text(&summary);
+            tl_memory_free(summary.sets);
+        }
+    }
+    tl_memory_free(index_path);
+    return ok;
+}
+
+extern const tl_command tl_command_index;
+const tl_command tl_command_index = {
+    .name = "index",
+    .summary = "make pictures searchable",
+    .usage = "PATH... [--model MODEL] [--index FILE]",
+    .details =
+        "PATH is a folder of pictures or a dataset. Adds, updates and removes only what changed; a moved file keeps its vector.\n"
+        "One bad picture never stops a run. Ctrl-C keeps what is done; the same command goes on.",
+    .example = "  twinlens index ~/Pictures\n  twinlens index stamps.dataset --model stamps.model --index stamps.db",
+    .options = options,
+    .option_count = sizeof options / sizeof options[0],
+    .options_size = sizeof(index_options),
+    .maximum_arguments = SIZE_MAX,
+    .run = run,
+};

@@ -1,0 +1,144 @@
+#include "base/core/memory.h"
+#include "cli/app/search_job.h"
+#include "cli/commands/command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct search_options {
+    const char *like, *index, *model, *target, *directory;
+    int64_t k;
+    bool json;
+} search_options;
+
+#define AT(field) offsetof(search_options, field)
+static const tl_option options[] = {
+    {.name = "like",
+     .alias = "image",
+     .type = TL_OPTION_TEXT,
+     .value = "FILE",
+     .help = "search by a picture (or SHARD.tar#key)",
+     .offset = AT(like)},
+    {.name = "count",
+     .letter = 'k',
+     .type = TL_OPTION_INTEGER,
+     .value = "N",
+     .help = "how many to print",
+     .offset = AT(k),
+     .minimum = 1,
+     .maximum = 1e9,
+     .fallback = 10},
+    {.name = "target",
+     .type = TL_OPTION_TEXT,
+     .choices = "image|caption",
+     .help = "what to find",
+     .offset = AT(target),
+     .fallback_text = "image"},
+    {.name = "in", .type = TL_OPTION_TEXT, .value = "DIR", .help = "only pictures in this folder", .offset = AT(directory)},
+    {.name = "index", .type = TL_OPTION_TEXT, .value = "FILE", .help = "the index file", .offset = AT(index)},
+    {.name = "model", .type = TL_OPTION_TEXT, .value = "MODEL", .help = "the model folder", .offset = AT(model)},
+    {.name = "json", .type = TL_OPTION_FLAG, .help = "one JSON object a line", .offset = AT(json)},
+};
+
+typedef struct print_state {
+    uint64_t rank;
+    bool json;
+    bool with_split; /* stays false until an item has a split: then every line has the column */
+} print_state;
+
+static bool set_optional(tl_json *json, const char *name, const char *text, tl_error *err)
+{
+    /* A path need not be UTF-8; JSON must be. */
+    return text == NULL || (tl_text_is_utf8(tl_slice_of(text), NULL) ? tl_json_set_text(json, name, text, err) : true);
+}
+
+static bool print_json(const print_state *state, const tl_search_result *result, tl_error *err)
+{
+    const tl_item *item = result->item;
+    tl_json *json = tl_json_object_create(err);
+    bool ok = json != NULL && tl_json_set_integer(json, "rank", (int64_t)state->rank, err) &&
+              tl_json_set_number(json, "score", result->score, err) && set_optional(json, "path", item->path, err) &&
+              set_optional(json, "root", item->root, err) && set_optional(json, "caption", result->caption, err) &&
+              set_optional(json, "split", item->split, err) && set_optional(json, "url", item->url, err) &&
+              set_optional(json, "taken", item->taken, err) && set_optional(json, "camera", item->camera, err) &&
+              tl_json_set_integer(json, "width", item->width, err) && tl_json_set_integer(json, "height", item->height, err);
+    if (ok && item->has_place)
+        ok = tl_json_set_number(json, "latitude", item->latitude, err) &&
+             tl_json_set_number(json, "longitude", item->longitude, err);
+    if (!ok) {
+        tl_json_free(json);
+        return false;
+    }
+    return tl_output_json(json, err);
+}
+
+static bool print_result(void *context, const tl_search_result *result, tl_error *err)
+{
+    print_state *state = context;
+    const tl_item *item = result->item;
+    state->rank++;
+    if (state->json)
+        return print_json(state, result, err);
+    printf("%.4f\t%s/%s", (double)result->score, item->root, item->path);
+    if (item->split != NULL || state->with_split) {
+        state->with_split = true;
+        printf("\t%s", item->split != NULL ? item->split : "");
+    }
+    printf("\t%s\n", result->caption != NULL ? result->caption : "");
+    return true;
+}
+
+static bool check_call(tl_command_call *call, const char **text, tl_error *err)
+{
+    const search_options *values = call->options;
+    *text = call->arguments->count != 0 ? call->arguments->items[0] : NULL;
+    if ((*text == NULL) == (values->like == NULL))
+        return tl_command_misuse(call, err, "expected \"TEXT\" or --like FILE, found %s", *text != NULL ? "both" : "neither");
+    if (*text != NULL && (*text)[strspn(*text, " \t\r\n")] == '\0')
+        return tl_command_misuse(call, err, "query: expected words, found an empty text");
+    return true;
+}
+
+static bool run(tl_command_call *call, tl_error *err)
+{
+    const search_options *values = call->options;
+    const char *text;
+    if (!check_call(call, &text, err))
+        return false;
+    tl_model_bundle bundle = {0};
+    char *model_path = NULL;
+    char *index_path = tl_runtime_index_path(call->runtime, values->index, err);
+    bool ok = index_path != NULL && (model_path = tl_runtime_model_path(call->runtime, values->model, err)) != NULL &&
+              tl_model_bundle_open(model_path, &bundle, err);
+    if (ok) {
+        tl_search_job job = {.index_path = index_path,
+                             .bundle = &bundle,
+                             .pool = NULL, /* one short query: starting threads would cost more than they give */
+                             .text = text,
+                             .like = values->like,
+                             .captions = strcmp(values->target, "caption") == 0,
+                             .k = (size_t)values->k,
+                             .directory = values->directory};
+        print_state state = {.json = values->json};
+        ok = tl_search_job_run(&job, print_result, &state, err);
+    }
+    tl_model_bundle_close(&bundle);
+    tl_memory_free(model_path);
+    tl_memory_free(index_path);
+    return ok;
+}
+
+extern const tl_command tl_command_search;
+const tl_command tl_command_search = {
+    .name = "search",
+    .summary = "find pictures by a sentence or a picture",
+    .usage = "\"TEXT\" | --like FILE",
+    .details = "Prints score (cosine), path, split where the dataset has one, and caption, separated by tabs, best first.",
+    .example = "  twinlens search \"a red fox in snow\" -k 5\n  twinlens search --like fox.jpg\n  twinlens search --like fox.jpg "
+               "--target caption",
+    .options = options,
+    .option_count = sizeof options / sizeof options[0],
+    .options_size = sizeof(search_options),
+    .maximum_arguments = 1,
+    .run = run,
+};
