@@ -1,6 +1,6 @@
 /*
- * SQLite as our own files use it: opened with one set of pragmas, an application_id that says whose file it is, and ordered migrations.
- * This header and index/sqlite_api.h are the two ways to SQLite; errors carry the file's name and SQLite's reason.
+ * SQLite as our own files use it: opened with one set of pragmas, an application_id that says whose file it is, and ordered
+ * migrations. This header and index/sqlite_api.h are the two ways to SQLite; errors carry the file's name and SQLite's reason.
  */
 #ifndef TL_BASE_STORE_DATABASE_H
 #define TL_BASE_STORE_DATABASE_H
@@ -26,17 +26,19 @@ typedef struct tl_database_schema {
 typedef enum tl_database_mode { TL_DATABASE_READ, TL_DATABASE_WRITE, TL_DATABASE_CREATE } tl_database_mode;
 
 /*
- * Opens or creates, checks application_id (not ours: TL_ERROR_INVALID) and user_version (newer: TL_ERROR_UNSUPPORTED), migrates when
- * writing. WAL, foreign_keys on, busy timeout, synchronous NORMAL... FULL on commit of what must last. A file on read-only media opens immutable
- * in mode read. A missing file in mode read or write is TL_ERROR_NOT_FOUND and is not created.
+ * Opens or creates, checks application_id (not ours: TL_ERROR_INVALID) and user_version (newer: TL_ERROR_UNSUPPORTED), migrates
+ * when writing. WAL, foreign_keys on, busy timeout, synchronous NORMAL... FULL on commit of what must last. A file on read-only
+ * media opens immutable in mode read. A missing file in mode read or write is TL_ERROR_NOT_FOUND and is not created.
  */
-bool tl_database_open(const char *path, const tl_database_schema *schema, tl_database_mode mode, sqlite3 **out, tl_error *err) TL_MUST_USE;
+bool tl_database_open(const char *path, const tl_database_schema *schema, tl_database_mode mode, sqlite3 **out,
+                      tl_error *err) TL_MUST_USE;
 void tl_database_close(sqlite3 *database); /* NULL is fine */
 bool tl_database_execute(sqlite3 *database, const char *sql, tl_error *err) TL_MUST_USE;
 bool tl_database_prepare(sqlite3 *database, const char *sql, sqlite3_stmt **out, tl_error *err) TL_MUST_USE;
 /* Steps once: *row says whether a row is there. */
 bool tl_database_step(sqlite3 *database, sqlite3_stmt *statement, bool *row, tl_error *err) TL_MUST_USE;
-/* The error of the last call on this connection, with its kind: full disk and permissions io, not a database or malformed corrupt. */
+/* The error of the last call on this connection, with its kind: full disk and permissions io, not a database or malformed
+ * corrupt. */
 bool tl_database_fail(sqlite3 *database, tl_error *err);
 
 #endif

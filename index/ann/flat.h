@@ -1,0 +1,26 @@
+/* Exact search: every vector of a set is compared. */
+#ifndef TL_INDEX_ANN_FLAT_H
+#define TL_INDEX_ANN_FLAT_H
+
+#include "index/ann/top_k.h"
+#include "index/catalogue/statements.h"
+#include "index/catalogue/vector_sets.h"
+
+typedef struct tl_verified_block {
+    int64_t id, checksum;
+} tl_verified_block;
+
+typedef struct tl_flat {
+    float *scores; /* [capacity of a block] */
+    size_t scores_capacity;
+    tl_verified_block *verified; /* in the order of the scan, of the last search */
+    size_t verified_count, verified_capacity;
+} tl_flat;
+
+void tl_flat__clear(tl_flat *flat);
+/* Offers every vector of the set whose owner is in allowed (ascending ids; NULL: all) to top, under the caller's read
+ * transaction. */
+bool tl_flat__scan(tl_flat *flat, tl_statements *statements, const tl_set_row *set, const float *query, const tl_ids *allowed,
+                   tl_top_k *top, tl_error *err) TL_MUST_USE;
+
+#endif

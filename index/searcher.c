@@ -1,0 +1,144 @@
+/*
+ * Owns a search: one read transaction around the set's row, the folder's ids, the scan and the items of the hits, so that all of
+ * it sees one state. The transaction lasts as long as the search, so a writer's log can always be folded into the file
+ * afterwards.
+ */
+#include "base/core/memory.h"
+#include "index/ann/flat.h"
+#include "index/catalogue/items.h"
+#include "index/index_internal.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+struct tl_index_searcher {
+    sqlite3 *database;
+    tl_statements statements;
+    char model[sizeof((tl_vector_set){0}).model];
+    tl_vector_kind kind;
+    uint32_t dim;
+    tl_flat flat;
+};
+
+static bool find_set(tl_index_searcher *searcher, tl_set_row *set, tl_error *err)
+{
+    return tl_sets__find(&searcher->statements, searcher->model, searcher->kind, set, err) &&
+           (set->id != 0 || tl_sets__fail_not_found(&searcher->statements, searcher->model, searcher->kind, err));
+}
+
+bool tl_index_searcher_create(tl_index *index, const char *model_fingerprint, tl_vector_kind kind, tl_index_searcher **out,
+                              tl_error *err)
+{
+    bool ok = false;
+    tl_set_row set;
+    if (kind != TL_VECTOR_IMAGE && kind != TL_VECTOR_CAPTION)
+        return tl_fail(err, TL_ERROR_INVALID, "expected vectors of kind image or caption, found %d", (int)kind);
+    tl_index_searcher *searcher = tl_memory_allocate(1, sizeof *searcher, err);
+    if (searcher == NULL)
+        return false;
+    size_t size = strlen(model_fingerprint);
+    if (size >= sizeof searcher->model) {
+        tl_fail(err, TL_ERROR_INVALID, "expected a model fingerprint of at most %zu bytes, found %zu", sizeof searcher->model - 1,
+                size);
+        goto done;
+    }
+    memcpy(searcher->model, model_fingerprint, size + 1);
+    searcher->kind = kind;
+    if (!tl_index__connect(index->path, TL_INDEX_READ, &searcher->database, err))
+        goto done;
+    searcher->statements.database = searcher->database;
+    ok = find_set(searcher, &set, err) || tl_index__fail_in_file(searcher->database, err);
+    searcher->dim = set.dim;
+    tl_statements__rest(&searcher->statements);
+done:
+    if (ok)
+        *out = searcher;
+    else
+        tl_index_searcher_destroy(searcher);
+    return ok;
+}
+
+void tl_index_searcher_destroy(tl_index_searcher *searcher)
+{
+    if (searcher == NULL)
+        return;
+    tl_statements__clear(&searcher->statements);
+    tl_database_close(searcher->database);
+    tl_flat__clear(&searcher->flat);
+    tl_memory_free(searcher);
+}
+
+uint32_t tl_index_searcher_dim(const tl_index_searcher *searcher)
+{
+    return searcher->dim;
+}
+
+static bool check_query(const tl_index_searcher *searcher, const float *query, size_t k, tl_error *err)
+{
+    if (k == 0)
+        return tl_fail(err, TL_ERROR_INVALID, "search: expected to ask for at least 1 result, found 0");
+    for (uint32_t i = 0; i < searcher->dim; i++)
+        if (!isfinite(query[i]))
+            return tl_fail(err, TL_ERROR_INVALID, "search: expected a finite query vector, found %g at %" PRIu32,
+                           (double)query[i], i);
+    return true;
+}
+
+static bool find_items_of_captions(tl_index_searcher *searcher, tl_hit *hits, size_t count, tl_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        bool row = false;
+        sqlite3_stmt *statement = tl_statements__get(&searcher->statements, TL_SQL_CAPTION_ITEM, err);
+        if (statement == NULL)
+            return false;
+        hits[i].caption_id = hits[i].item_id;
+        sqlite3_bind_int64(statement, 1, hits[i].caption_id);
+        if (!tl_statements__step(&searcher->statements, statement, &row, err))
+            return false;
+        if (!row || sqlite3_column_int(statement, 1) != 1)
+            return tl_fail(err, TL_ERROR_CORRUPT, "expected an item of caption %" PRId64 ", found none", hits[i].caption_id);
+        hits[i].item_id = sqlite3_column_int64(statement, 0);
+    }
+    return true;
+}
+
+static bool search_in_transaction(tl_index_searcher *searcher, const float *query, const char *directory, tl_top_k *top,
+                                  tl_error *err)
+{
+    bool ok = false;
+    tl_set_row set;
+    tl_ids allowed = {0};
+    if (!find_set(searcher, &set, err))
+        goto done;
+    if (set.dim != searcher->dim) {
+        tl_fail(err, TL_ERROR_INVALID, "vectors of model '%s': expected dimension %" PRIu32 ", found %" PRIu32, searcher->model,
+                searcher->dim, set.dim);
+        goto done;
+    }
+    if (directory != NULL && !tl_items__ids_in_directory(&searcher->statements, directory, searcher->kind, &allowed, err))
+        goto done;
+    if (!tl_flat__scan(&searcher->flat, &searcher->statements, &set, query, directory != NULL ? &allowed : NULL, top, err))
+        goto done;
+    tl_top_k__sort(top);
+    ok = searcher->kind == TL_VECTOR_IMAGE || find_items_of_captions(searcher, top->hits, top->count, err);
+done:
+    tl_memory_free(allowed.items);
+    return ok;
+}
+
+bool tl_index_searcher_search(tl_index_searcher *searcher, const float *query, const tl_search_options *options, tl_hit *hits,
+                              size_t *count, tl_error *err)
+{
+    if (!check_query(searcher, query, options->k, err))
+        return false;
+    tl_top_k top = {hits, options->k, 0};
+    bool ok = tl_statements__run_integers(&searcher->statements, TL_SQL_BEGIN_READ, 0, 0, err) &&
+              search_in_transaction(searcher, query, options->directory, &top, err);
+    tl_statements__rest(&searcher->statements);
+    if (!sqlite3_get_autocommit(searcher->database))
+        ok = tl_statements__run_integers(&searcher->statements, TL_SQL_COMMIT, 0, 0, ok ? err : NULL) && ok;
+    if (ok)
+        *count = top.count;
+    return ok || tl_index__fail_in_file(searcher->database, err);
+}
