@@ -124,8 +124,11 @@ tl_arena_mark tl_arena_save(const tl_arena *arena)
 
 void tl_arena_rewind(tl_arena *arena, tl_arena_mark mark)
 {
-    while (arena->top != mark.chunk)
+    while (arena->top != mark.chunk) {
+        TL_ASSERT(arena->top->below != NULL); /* else the mark was taken before a reset or in another arena */
         pop_chunk(arena);
+    }
+    TL_ASSERT(mark.used <= arena->top->used);
     ASAN_POISON_MEMORY_REGION(arena->top->bytes + mark.used, arena->top->size - mark.used);
     arena->top->used = mark.used;
 }

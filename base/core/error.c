@@ -85,7 +85,14 @@ bool tl_fail_errno(tl_error *err, int error_number, const char *format, ...)
         if (strerror_r(error_number, reason, sizeof reason) != 0)
             snprintf(reason, sizeof reason, "error %d", error_number);
         reason[0] = (char)(reason[0] >= 'A' && reason[0] <= 'Z' ? reason[0] + ('a' - 'A') : reason[0]);
+        /* The reason is the fact: a long path gives way to it. */
         size_t used = strlen(err->message);
+        size_t room = sizeof err->message - strlen(": ") - strlen(reason) - 1;
+        if (used > room) {
+            err->message[room] = '\0';
+            trim_partial_character(err->message);
+            used = strlen(err->message);
+        }
         snprintf(err->message + used, sizeof err->message - used, ": %s", reason);
     }
     return false;

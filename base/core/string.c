@@ -30,7 +30,7 @@ void tl_string_reset(tl_string *string)
 
 static bool make_room(tl_string *string, size_t added, tl_error *err)
 {
-    if (added > string->max_size - string->size)
+    if (added > string->max_size - string->size || added >= SIZE_MAX - string->size)
         return tl_fail(err, TL_ERROR_INVALID, "text of more than %zu bytes", string->max_size);
     void *block = string->capacity != 0 ? string->data : NULL;
     if (!tl_memory_reserve(&block, &string->capacity, string->size + added + 1, 1, err))

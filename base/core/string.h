@@ -23,6 +23,7 @@ typedef struct tl_string {
 void tl_string_init(tl_string *string, size_t max_size);
 void tl_string_clear(tl_string *string); /* frees, leaves it as after init */
 void tl_string_reset(tl_string *string); /* empties, keeps the memory */
+/* The bytes must not lie in the string itself. */
 bool tl_string_append(tl_string *string, const char *bytes, size_t size, tl_error *err) TL_MUST_USE;
 bool tl_string_append_text(tl_string *string, const char *text, tl_error *err) TL_MUST_USE;
 bool tl_string_append_format(tl_string *string, tl_error *err, const char *format, ...) TL_PRINTF(3, 4) TL_MUST_USE;

@@ -73,6 +73,8 @@ done:
 
 bool tl_directory_create(const char *path, tl_error *err)
 {
+    if (path[0] == '\0')
+        return tl_fail(err, TL_ERROR_INVALID, "expected the name of a folder, found an empty text");
     char *partial = tl_memory_copy_text(path, strlen(path), err);
     if (partial == NULL)
         return false;
@@ -102,9 +104,10 @@ static bool remove_tree(int parent, const char *name, const char *shown, tl_erro
 {
     if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
         return true;
+    int unlink_reason = errno;
     int directory = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (directory < 0)
-        return tl_fail_errno(err, errno, "cannot remove '%s'", shown);
+        return tl_fail_errno(err, errno == ENOTDIR ? unlink_reason : errno, "cannot remove '%s'", shown);
     DIR *listing = fdopendir(directory);
     if (listing == NULL) {
         int reason = errno;
@@ -155,6 +158,7 @@ char *tl_path_resolve(const char *path, tl_error *err)
 struct tl_file_writer {
     int file;
     bool committed;
+    bool has_failed; /* a write did: what is there is not what the caller meant */
     char *path;
     char *temporary;
 };
@@ -181,14 +185,21 @@ bool tl_file_writer_open(const char *path, tl_file_writer **out, tl_error *err)
     writer->file = -1;
     size_t size = strlen(path);
     writer->path = tl_memory_copy_text(path, size, err);
-    /* The process id keeps two programs that write the same file apart. */
-    writer->temporary = tl_memory_allocate(size + 40, 1, err);
+    writer->temporary = tl_memory_allocate(size + 64, 1, err);
     if (writer->path == NULL || writer->temporary == NULL) {
         tl_file_writer_close(writer);
         return false;
     }
-    snprintf(writer->temporary, size + 40, "%s.%ld.tmp", path, (long)getpid());
-    writer->file = open(writer->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    /*
+     * The process id keeps two programs that write the same file apart, the number two threads. O_EXCL: never write through a
+     * file or link that somebody else put there, nor into what a killed process left.
+     */
+    for (int number = 0; writer->file < 0 && number < 1000; number++) {
+        snprintf(writer->temporary, size + 64, "%s.%ld-%d.tmp", path, (long)getpid(), number);
+        writer->file = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (writer->file < 0 && errno != EEXIST)
+            break;
+    }
     if (writer->file < 0) {
         tl_fail_errno(err, errno, "cannot write '%s'", path);
         tl_file_writer_close(writer);
@@ -205,8 +216,10 @@ bool tl_file_writer_write(tl_file_writer *writer, const void *bytes, size_t size
         ssize_t written = write(writer->file, at, size);
         if (written < 0 && errno == EINTR)
             continue;
-        if (written < 0)
+        if (written < 0) {
+            writer->has_failed = true;
             return tl_fail_errno(err, errno, "cannot write '%s'", writer->path);
+        }
         at += written;
         size -= (size_t)written;
     }
@@ -215,6 +228,8 @@ bool tl_file_writer_write(tl_file_writer *writer, const void *bytes, size_t size
 
 bool tl_file_writer_commit(tl_file_writer *writer, tl_error *err)
 {
+    if (writer->has_failed)
+        return tl_fail(err, TL_ERROR_IO, "cannot write '%s': an earlier part of it was refused", writer->path);
     if (fsync(writer->file) != 0)
         return tl_fail_errno(err, errno, "cannot write '%s'", writer->path);
     if (rename(writer->temporary, writer->path) != 0)

@@ -9,7 +9,8 @@
 bool tl_mapping_open(const char *path, tl_mapping *out, tl_error *err)
 {
     *out = (tl_mapping){{NULL, 0}};
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    /* O_NONBLOCK: a pipe under this name is refused below rather than waited for. */
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file < 0)
         return tl_fail_errno(err, errno, "cannot open '%s'", path);
     bool ok = false;
