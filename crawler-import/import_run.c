@@ -1,0 +1,343 @@
+/*
+ * Owns the import: sources one after another, good samples into shards, everything else into the ledger.
+ *
+ * Resume: the ledger knows how many items of each source its finished shards account for. A later run reads the source again,
+ * passes over that many items without their pictures, and writes the unfinished shard from its first sample; since a source hands
+ * out the same items in the same order, the shards are those of an unbroken run. A shard appears under its name first and in the
+ * ledger second: killed between the two, it is written once more with the same bytes.
+ *
+ * Keys are unique in a dataset. A key that its own source gave before is skipped ("duplicate key"); one that another source gave
+ * gets the number of its source in front ("2/fox").
+ */
+#include "base/core/hash.h"
+#include "base/core/memory.h"
+#include "crawler-import/key_set.h"
+#include "crawler-import/ledger.h"
+#include "crawler-import/picture_check.h"
+#include "crawler-import/report.h"
+#include "crawler-import/sample_key.h"
+#include "crawler-import/sinks/webdataset_writer.h"
+#include "crawler-import/sources/source.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { DEFAULT_SAMPLES_PER_SHARD = 10000, REPORT_EVERY = 32, PROGRESS_UNITS = 10000 };
+
+typedef struct import_job {
+    const tl_import_options *options;
+    const char *const *sources;
+    size_t source_count;
+    char *dataset; /* absolute */
+    tl_ledger *ledger;
+    int64_t *source_ids;
+    tl_key_set keys;
+    tl_shard_writer *shard; /* NULL between shards */
+    uint64_t shard_number;
+    size_t shard_samples;
+    uint64_t *part_hashes; /* keys of the current source in the current shard */
+    size_t part_count;
+    size_t part_capacity;
+    struct part { /* earlier sources in the current shard */
+        int64_t source_id;
+        uint64_t *hashes;
+        size_t count;
+    } * parts;
+    size_t parts_count;
+    size_t parts_capacity;
+    tl_ledger_source source; /* the current one */
+    size_t source_index;
+    uint64_t sample_count; /* written by this run */
+    tl_string key;
+} import_job;
+
+bool tl_import_key_is_held_out(const char *key, double hold_out)
+{
+    return (double)(tl_hash64(key, strlen(key)) >> 11) * 0x1p-53 < hold_out;
+}
+
+/* "00012.tar.4711.tmp": what a killed run was writing. */
+static bool is_leftover(const char *name)
+{
+    size_t digits = strspn(name, "0123456789");
+    if (digits < 5 || strncmp(name + digits, ".tar.", 5) != 0)
+        return false;
+    const char *process = name + digits + 5;
+    size_t process_digits = strspn(process, "0123456789");
+    return process_digits != 0 && strcmp(process + process_digits, ".tmp") == 0;
+}
+
+static bool remove_leftovers(const char *dataset, tl_error *err)
+{
+    DIR *listing = opendir(dataset);
+    if (listing == NULL)
+        return tl_fail_errno(err, errno, "cannot read folder '%s'", dataset);
+    struct dirent *entry;
+    while ((entry = readdir(listing)) != NULL)
+        if (is_leftover(entry->d_name))
+            (void)unlinkat(dirfd(listing), entry->d_name, 0); /* where it cannot be removed, it only takes up room */
+    closedir(listing);
+    return true;
+}
+
+/* A folder that has things in it but no ledger is somebody else's. */
+static bool check_dataset_folder(const char *dataset, tl_error *err)
+{
+    tl_file_status status;
+    if (!tl_file_status_read(dataset, &status, err))
+        return false;
+    if (status.kind == TL_FILE_MISSING)
+        return true;
+    if (status.kind != TL_FILE_DIRECTORY)
+        return tl_fail(err, TL_ERROR_INVALID, "'%s': expected a dataset or a new folder, found a file", dataset);
+    DIR *listing = opendir(dataset);
+    if (listing == NULL)
+        return tl_fail_errno(err, errno, "cannot read folder '%s'", dataset);
+    bool has_ledger = false;
+    bool has_other = false;
+    struct dirent *entry;
+    while ((entry = readdir(listing)) != NULL) {
+        has_ledger = has_ledger || strcmp(entry->d_name, "ledger.db") == 0;
+        has_other = has_other || entry->d_name[0] != '.';
+    }
+    closedir(listing);
+    return has_ledger || !has_other ||
+           tl_fail(err, TL_ERROR_INVALID, "'%s': expected a dataset or an empty folder, found files but no ledger.db", dataset);
+}
+
+/* Opens every source once, so that a wrong path is told of before anything is made. */
+static bool check_sources(const import_job *job, tl_error *err)
+{
+    if (job->source_count == 0)
+        return tl_fail(err, TL_ERROR_INVALID, "expected a source to import, found none");
+    if (job->options->source.without_image_bytes)
+        return tl_fail(err, TL_ERROR_INVALID, "an import reads pictures, so it cannot be without their bytes");
+    if (!(job->options->hold_out >= 0 && job->options->hold_out <= 1))
+        return tl_fail(err, TL_ERROR_INVALID, "hold out: expected a share of 0 to 1, found %g", job->options->hold_out);
+    for (size_t i = 0; i < job->source_count; i++) {
+        tl_source *source = NULL;
+        if (!tl_source_open(job->sources[i], &job->options->source, &source, err))
+            return false;
+        tl_source_close(source);
+    }
+    return true;
+}
+
+static bool keep_key(void *context, uint64_t key_hash, int64_t source_id, tl_error *err)
+{
+    import_job *job = context;
+    return tl_key_set_add(&job->keys, key_hash, (uint32_t)source_id, err);
+}
+
+static bool open_dataset(import_job *job, const char *dataset, tl_error *err)
+{
+    if (!check_dataset_folder(dataset, err) || !tl_directory_create(dataset, err) ||
+        (job->dataset = tl_path_resolve(dataset, err)) == NULL || !tl_ledger_open(job->dataset, true, &job->ledger, err) ||
+        !tl_ledger_begin(job->ledger, &job->shard_number, err))
+        return false;
+    job->source_ids = tl_memory_allocate(job->source_count, sizeof *job->source_ids, err);
+    /* Under the lock of the transaction, so what is removed is nobody's. */
+    return job->source_ids != NULL && remove_leftovers(job->dataset, err) && tl_ledger_each_key(job->ledger, keep_key, job, err);
+}
+
+static bool add_parts(import_job *job, tl_error *err)
+{
+    for (size_t i = 0; i < job->parts_count; i++)
+        if (!tl_ledger_add_part(job->ledger, job->shard_number, job->parts[i].source_id, job->parts[i].hashes,
+                                job->parts[i].count, err))
+            return false;
+    return job->part_count == 0 ||
+           tl_ledger_add_part(job->ledger, job->shard_number, job->source.id, job->part_hashes, job->part_count, err);
+}
+
+static void forget_parts(import_job *job)
+{
+    for (size_t i = 0; i < job->parts_count; i++)
+        tl_memory_free(job->parts[i].hashes);
+    job->parts_count = 0;
+    job->part_count = 0;
+}
+
+/* Makes all that was read so far last: the shard under its name, then the ledger. */
+static bool finish_shard(import_job *job, tl_error *err)
+{
+    char name[TL_SHARD_NAME_SIZE];
+    uint64_t bytes = 0;
+    uint64_t expected = job->shard_number;
+    if (job->shard != NULL) {
+        tl_shard_name(job->shard_number, name);
+        bool ok = tl_shard_writer_commit(job->shard, &bytes, err);
+        tl_shard_writer_close(job->shard);
+        job->shard = NULL;
+        if (!ok || !tl_ledger_add_shard(job->ledger, job->shard_number, name, job->shard_samples, bytes, err) ||
+            !add_parts(job, err))
+            return false;
+        forget_parts(job);
+        job->shard_samples = 0;
+        expected++;
+    }
+    if (!tl_ledger_set_position(job->ledger, &job->source, err) || !tl_ledger_commit(job->ledger, err) ||
+        !tl_ledger_begin(job->ledger, &job->shard_number, err))
+        return false;
+    return job->shard_number == expected ||
+           tl_fail(err, TL_ERROR_IO, "'%s': another import wrote to the dataset at the same time", job->dataset);
+}
+
+/* Puts the current source's keys aside when a shard goes on with the next source. */
+static bool put_part_aside(import_job *job, tl_error *err)
+{
+    if (job->part_count == 0)
+        return true;
+    void *parts = job->parts;
+    if (!tl_memory_reserve(&parts, &job->parts_capacity, job->parts_count + 1, sizeof *job->parts, err))
+        return false;
+    job->parts = parts;
+    job->parts[job->parts_count++] = (struct part){job->source.id, job->part_hashes, job->part_count};
+    job->part_hashes = NULL;
+    job->part_count = job->part_capacity = 0;
+    return true;
+}
+
+/* The sample's key in the dataset, in job->key. *is_new is false for a key that the same source gave before. */
+static bool choose_key(import_job *job, const tl_sample *sample, uint64_t *hash, bool *is_new, tl_error *err)
+{
+    uint32_t owner;
+    tl_string_reset(&job->key);
+    if (!tl_string_append_text(&job->key, sample->key, err) || !tl_sample_key_fit(&job->key, err))
+        return false;
+    *hash = tl_hash64(job->key.data, job->key.size);
+    *is_new = !tl_key_set_find(&job->keys, *hash, &owner);
+    if (*is_new || owner == (uint32_t)job->source.id)
+        return true;
+    tl_string_reset(&job->key);
+    if (!tl_string_append_format(&job->key, err, "%" PRId64 "/%s", job->source.id, sample->key) ||
+        !tl_sample_key_fit(&job->key, err))
+        return false;
+    *hash = tl_hash64(job->key.data, job->key.size);
+    *is_new = !tl_key_set_find(&job->keys, *hash, &owner);
+    return true;
+}
+
+static bool write_sample(import_job *job, const tl_sample *sample, const tl_image_info *info, uint64_t hash, tl_error *err)
+{
+    const char *split = NULL;
+    if (job->options->hold_out > 0 && sample->split == NULL)
+        split = tl_import_key_is_held_out(job->key.data, job->options->hold_out) ? "held-out" : "train";
+    void *hashes = job->part_hashes;
+    if ((job->shard == NULL && !tl_shard_writer_open(job->dataset, job->shard_number, &job->shard, err)) ||
+        !tl_shard_writer_add(job->shard, sample, job->key.data, split, info, err) ||
+        !tl_key_set_add(&job->keys, hash, (uint32_t)job->source.id, err) ||
+        !tl_memory_reserve(&hashes, &job->part_capacity, job->part_count + 1, sizeof *job->part_hashes, err))
+        return false;
+    job->part_hashes = hashes;
+    job->part_hashes[job->part_count++] = hash;
+    job->shard_samples++;
+    job->sample_count++;
+    return true;
+}
+
+static bool take_sample(import_job *job, const tl_sample *sample, tl_error *err)
+{
+    tl_image_info info = {0};
+    const char *reason = sample->skip_reason;
+    uint64_t hash = 0;
+    bool is_new = true;
+    if (reason == NULL && (!tl_picture_check(sample->image, job->options->decode_pictures, &info, &reason, err) ||
+                           !choose_key(job, sample, &hash, &is_new, err)))
+        return false;
+    if (reason == NULL && !is_new)
+        reason = "duplicate key";
+    if (reason != NULL)
+        return tl_ledger_add_skipped(job->ledger, job->source.id, sample->origin, reason, err);
+    return write_sample(job, sample, &info, hash, err);
+}
+
+static void report_progress(const import_job *job, const tl_source *source)
+{
+    char note[64];
+    double share = tl_source_progress(source);
+    double all = ((double)job->source_index + (share > 0 ? share : 0)) / (double)job->source_count;
+    snprintf(note, sizeof note, "%" PRIu64 " samples", job->sample_count);
+    tl_progress_report(job->options->progress, (uint64_t)(all * PROGRESS_UNITS), PROGRESS_UNITS, note);
+}
+
+static bool read_source(import_job *job, tl_source *source, tl_error *err)
+{
+    size_t limit = job->options->samples_per_shard != 0 ? job->options->samples_per_shard : DEFAULT_SAMPLES_PER_SHARD;
+    uint64_t passed_over = job->source.position;
+    for (uint64_t item = 0;; item++) {
+        tl_sample sample;
+        bool done;
+        source->reads_pictures = item >= passed_over;
+        if (!tl_progress_continue(job->options->progress, err) || !tl_source_next(source, &sample, &done, err))
+            return false;
+        if (done)
+            break;
+        if (item % REPORT_EVERY == 0)
+            report_progress(job, source);
+        if (item < passed_over)
+            continue;
+        if (!take_sample(job, &sample, err))
+            return tl_fail_within(err, "'%s'", sample.origin);
+        job->source.position++;
+        if (job->shard_samples == limit && !finish_shard(job, err))
+            return false;
+    }
+    report_progress(job, source);
+    job->source.is_done = true;
+    return tl_ledger_set_position(job->ledger, &job->source, err);
+}
+
+static bool import_source(import_job *job, size_t index, tl_error *err)
+{
+    tl_source *source = NULL;
+    job->source_index = index;
+    if (!tl_source_open(job->sources[index], &job->options->source, &source, err))
+        return false;
+    bool ok = false;
+    if (strcmp(source->path, job->dataset) == 0)
+        tl_fail(err, TL_ERROR_INVALID, "'%s': a dataset cannot be imported into itself", job->dataset);
+    else
+        ok = put_part_aside(job, err) &&
+             tl_ledger_put_source(job->ledger, source->path, tl_source_kind_name(source), &job->source, err) &&
+             (job->source.is_done || read_source(job, source, err));
+    job->source_ids[index] = job->source.id;
+    tl_source_close(source);
+    return ok;
+}
+
+bool tl_import_run(const char *const *sources, size_t source_count, const char *dataset, const tl_import_options *options,
+                   tl_import_report *report, tl_error *err)
+{
+    static const tl_import_options defaults = {0};
+    import_job job = {.options = options != NULL ? options : &defaults, .sources = sources, .source_count = source_count};
+    tl_string_init(&job.key, 2 * TL_SOURCE_MAX_PATH_SIZE);
+    bool ok = check_sources(&job, err) && open_dataset(&job, dataset, err);
+    for (size_t i = 0; ok && i < source_count; i++)
+        ok = import_source(&job, i, err);
+    ok = ok && finish_shard(&job, err) && tl_import_report_read(job.ledger, job.source_ids, source_count, report, err);
+    tl_shard_writer_close(job.shard);
+    tl_ledger_close(job.ledger);
+    forget_parts(&job);
+    tl_memory_free(job.parts);
+    tl_memory_free(job.part_hashes);
+    tl_memory_free(job.source_ids);
+    tl_key_set_clear(&job.keys);
+    tl_memory_free(job.dataset);
+    tl_string_clear(&job.key);
+    return ok;
+}
+
+bool tl_import_each_skipped(const char *dataset, bool (*visit)(void *context, const char *origin, const char *reason),
+                            void *context, tl_error *err)
+{
+    tl_ledger *ledger = NULL;
+    if (!tl_ledger_open(dataset, false, &ledger, err))
+        return false;
+    bool ok = tl_ledger_each_skipped(ledger, visit, context, err);
+    tl_ledger_close(ledger);
+    return ok;
+}
