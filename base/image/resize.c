@@ -1,7 +1,7 @@
 /*
  * Owns antialiased resampling, pixel for pixel as Pillow's ImagingResample (8 bits a channel).
  *
- * Two passes, rows then columns, 8 bits between them. A target pixel is a weighted sum of the source pixels under the
+ * Two passes, as a rule rows then columns, 8 bits between them. A target pixel is a weighted sum of the source pixels under the
  * filter, whose support grows with the scale when shrinking. Weights are integers of 22 fractional bits; the sum is exact.
  * So that 16-bit multiplications do (baseline SSE2 has no other), a weight is split: weight = high * 2048 + low. Both passes
  * are the same inner step, "weighted sum of LANES-byte pieces a stride apart": the column pass takes pieces of rows, the
@@ -173,21 +173,23 @@ static void turn_band(const tl_image *source, uint32_t top, uint32_t row_count, 
     }
 }
 
-/* Row pass: rows [top, top + target->height) of the source, target->width pixels each. */
-static bool resample_rows(const tl_image *source, uint32_t top, const filter_table *table, tl_image *target, tl_error *err)
+/* Row pass: rows [top, top + target->height) of the source, whose column 0 is column `left` of the picture that the table speaks
+ * of. */
+static bool resample_rows(const tl_image *source, uint32_t top, uint32_t left, const filter_table *table, tl_image *target,
+                          tl_error *err)
 {
-    uint32_t left = table->spans[0].first;
-    uint32_t right = table->spans[target->width - 1].first + table->spans[target->width - 1].count;
-    uint8_t *turned = tl_memory_allocate(right - left, BAND_BYTES, err);
+    uint32_t first = table->spans[0].first;
+    uint32_t end = table->spans[target->width - 1].first + table->spans[target->width - 1].count;
+    uint8_t *turned = tl_memory_allocate(end - first, BAND_BYTES, err);
     if (turned == NULL)
         return false;
     for (uint32_t row = 0; row < target->height; row += BAND) {
         uint32_t row_count = target->height - row < BAND ? target->height - row : BAND;
-        turn_band(source, top + row, row_count, left, right - left, turned);
+        turn_band(source, top + row, row_count, first - left, end - first, turned);
         for (uint32_t x = 0; x < target->width; x++) {
             filter_span span = table->spans[x];
             const int16_t *high = table->high + x * table->row_size, *low = table->low + x * table->row_size;
-            const uint8_t *from = turned + (size_t)(span.first - left) * BAND_BYTES;
+            const uint8_t *from = turned + (size_t)(span.first - first) * BAND_BYTES;
             uint8_t column[BAND_BYTES];
             for (int at = 0; at < BAND_BYTES; at += LANES)
                 sum_lanes(from + at, BAND_BYTES, high, low, span.count, column + at);
@@ -224,6 +226,14 @@ static bool is_window_sound(const tl_resize_window *window, uint32_t width, uint
            window->top <= height && window->height <= height - window->top;
 }
 
+/* Pillow's rule (13.0): a picture that loses far more height than width gives up the height first. The order shows where bicubic
+ * clips. */
+static bool is_columns_pass_first(const tl_image *source, uint32_t width, uint32_t height)
+{
+    int64_t lost_height = (int64_t)source->height - height, lost_width = (int64_t)source->width - width;
+    return lost_height > 0 && lost_height > lost_width * 2;
+}
+
 static void copy_window(const tl_image *source, const tl_resize_window *window, tl_image *target)
 {
     size_t row_size = (size_t)window->width * 3;
@@ -250,7 +260,7 @@ bool tl_image_resize_window(const tl_image *source, const tl_resize_box *box, ui
     bool rows_change = width != source->width || box->left != 0 || box->right != (float)source->width;
     bool columns_change = height != source->height || box->top != 0 || box->bottom != (float)source->height;
     filter_table across = {0}, down = {0};
-    tl_image narrowed = {0}, image = {0};
+    tl_image between = {0}, image = {0};
     bool ok = false;
     if (!tl_image_create(window->width, window->height, &image, err))
         goto done;
@@ -263,16 +273,25 @@ bool tl_image_resize_window(const tl_image *source, const tl_resize_box *box, ui
     if (!rows_change && !columns_change) {
         copy_window(source, window, &image);
     } else if (!columns_change) {
-        if (!resample_rows(source, window->top, &across, &image, err))
+        if (!resample_rows(source, window->top, 0, &across, &image, err))
             goto done;
     } else if (!rows_change) {
         resample_columns(source, 0, window->left, &down, &image);
+    } else if (is_columns_pass_first(source, width, height)) {
+        uint32_t left = across.spans[0].first;
+        uint32_t right = across.spans[window->width - 1].first + across.spans[window->width - 1].count;
+        if (!tl_image_create(right - left, window->height, &between, err))
+            goto done;
+        resample_columns(source, 0, left, &down, &between);
+        if (!resample_rows(&between, 0, left, &across, &image, err))
+            goto done;
     } else {
         uint32_t top = down.spans[0].first;
         uint32_t bottom = down.spans[window->height - 1].first + down.spans[window->height - 1].count;
-        if (!tl_image_create(window->width, bottom - top, &narrowed, err) || !resample_rows(source, top, &across, &narrowed, err))
+        if (!tl_image_create(window->width, bottom - top, &between, err) ||
+            !resample_rows(source, top, 0, &across, &between, err))
             goto done;
-        resample_columns(&narrowed, top, 0, &down, &image);
+        resample_columns(&between, top, 0, &down, &image);
     }
     *out = image;
     image = (tl_image){0};
@@ -280,7 +299,7 @@ bool tl_image_resize_window(const tl_image *source, const tl_resize_box *box, ui
 done:
     clear_table(&across);
     clear_table(&down);
-    tl_image_clear(&narrowed);
+    tl_image_clear(&between);
     tl_image_clear(&image);
     return ok;
 }
