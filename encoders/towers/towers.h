@@ -23,9 +23,11 @@ typedef struct tl_text_tower tl_text_tower;
 typedef struct tl_tower_state tl_tower_state; /* activations kept for backward; lives in the arena */
 
 /* Adds the tower's parameters to the table, in open_clip's names and initial values, and keeps their numbers. */
-bool tl_vision_tower_create(const tl_model_config *config, tl_parameter_table *table, tl_vision_tower **out, tl_error *err) TL_MUST_USE;
+bool tl_vision_tower_create(const tl_model_config *config, tl_parameter_table *table, tl_vision_tower **out,
+                            tl_error *err) TL_MUST_USE;
 void tl_vision_tower_destroy(tl_vision_tower *tower);
-bool tl_text_tower_create(const tl_model_config *config, tl_parameter_table *table, tl_text_tower **out, tl_error *err) TL_MUST_USE;
+bool tl_text_tower_create(const tl_model_config *config, tl_parameter_table *table, tl_text_tower **out,
+                          tl_error *err) TL_MUST_USE;
 void tl_text_tower_destroy(tl_text_tower *tower);
 
 /* Arena bytes one call with this many items needs at most (text: every item at full length). */
@@ -34,15 +36,20 @@ size_t tl_text_tower_scratch_size(const tl_text_tower *tower, size_t batch, bool
 
 /* pixels [B, 3, S, S] -> out [B, D], not normalised. state NULL: inference (the last block computes only what pooling reads). */
 bool tl_vision_tower_forward(const tl_vision_tower *tower, const float *const *values, const float *pixels, size_t batch,
-                             tl_thread_pool *pool, tl_arena *arena, float *out, tl_tower_state **state, tl_error *err) TL_MUST_USE;
-/* ids [B, T] and lengths [B] as tl_tokenizer_encode gives them -> out [B, D], not normalised. Every id must be in the vocabulary (checked). */
+                             tl_thread_pool *pool, tl_arena *arena, float *out, tl_tower_state **state,
+                             tl_error *err) TL_MUST_USE;
+/* ids [B, T] and lengths [B] as tl_tokenizer_encode gives them -> out [B, D], not normalised. Every id must be in the vocabulary
+ * (checked). */
 bool tl_text_tower_forward(const tl_text_tower *tower, const float *const *values, const int32_t *ids, const uint32_t *lengths,
-                           size_t batch, tl_thread_pool *pool, tl_arena *arena, float *out, tl_tower_state **state, tl_error *err) TL_MUST_USE;
+                           size_t batch, tl_thread_pool *pool, tl_arena *arena, float *out, tl_tower_state **state,
+                           tl_error *err) TL_MUST_USE;
 
 /* out_gradient [B, D] -> adds to gradients (same order as values). Consumes the state. */
-bool tl_vision_tower_backward(const tl_vision_tower *tower, const float *const *values, float *const *gradients, tl_tower_state *state,
-                              const float *out_gradient, tl_thread_pool *pool, tl_arena *arena, tl_error *err) TL_MUST_USE;
-bool tl_text_tower_backward(const tl_text_tower *tower, const float *const *values, float *const *gradients, tl_tower_state *state,
-                            const float *out_gradient, tl_thread_pool *pool, tl_arena *arena, tl_error *err) TL_MUST_USE;
+bool tl_vision_tower_backward(const tl_vision_tower *tower, const float *const *values, float *const *gradients,
+                              tl_tower_state *state, const float *out_gradient, tl_thread_pool *pool, tl_arena *arena,
+                              tl_error *err) TL_MUST_USE;
+bool tl_text_tower_backward(const tl_text_tower *tower, const float *const *values, float *const *gradients,
+                            tl_tower_state *state, const float *out_gradient, tl_thread_pool *pool, tl_arena *arena,
+                            tl_error *err) TL_MUST_USE;
 
 #endif

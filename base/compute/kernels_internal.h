@@ -1,0 +1,62 @@
+/*
+ * The table of kernels: the loops whose speed depends on the instruction set. Each table is the same source
+ * (kernels_body_internal.h) compiled with other flags; select.c picks one, once. Within base/compute only.
+ */
+#ifndef TL_BASE_COMPUTE_KERNELS_INTERNAL_H
+#define TL_BASE_COMPUTE_KERNELS_INTERNAL_H
+
+#include "base/compute/compute.h"
+
+/* Rows of scores are padded to this many floats, the widest vector of any table. */
+#define TL_ROW_PADDING 16
+
+typedef struct tl_kernels {
+    const char *name;
+    /* y = gelu(x); y may be x */
+    void (*gelu)(tl_gelu_kind kind, const float *x, float *y, size_t count);
+    /* out = dy * gelu'(x); out may be x or dy */
+    void (*gelu_backward)(tl_gelu_kind kind, const float *x, const float *dy, float *out, size_t count);
+    void (*exponential)(const float *x, float *y, size_t count);
+    void (*error_function)(const float *x, float *y, size_t count);
+    /* y += a * x */
+    void (*axpy)(float a, const float *x, float *y, size_t count);
+    /* out [dim] += sum over rows of x [rows, dim] */
+    void (*column_sums)(const float *x, size_t rows, size_t dim, float *out);
+    /* y row = bias (NULL: 0) + residual row (NULL: 0) */
+    void (*fill_rows)(const float *bias, const float *residual, size_t rows, size_t dim, float *y);
+    void (*layer_norm)(const float *x, const float *gain, const float *bias, size_t rows, size_t dim, float epsilon, float *y,
+                       float *mean, float *inverse_deviation);
+    void (*layer_norm_backward)(const float *dy, const float *x, const float *gain, const float *mean,
+                                const float *inverse_deviation, const float *residual, size_t rows, size_t dim, float *dx,
+                                float *gain_gradient, float *bias_gradient);
+    /* row = exp(scale * row - maximum), divided by its sum; returns the sum, *maximum is of scale * row. row[count..padded]
+     * becomes 0. */
+    float (*softmax)(float *row, size_t count, size_t padded, float scale, float *maximum);
+    /* d = scale * p * (d - sum(p * d)); the padding of d becomes 0 */
+    void (*softmax_backward)(const float *p, float *d, size_t count, size_t padded, float scale);
+    float (*dot)(const float *a, const float *b, size_t count);
+    double (*sum_squares)(const float *x, size_t count);
+    void (*dot_rows)(const float *rows, size_t count, size_t dim, const float *query, float *scores);
+    /* y = x * factor */
+    void (*scale)(const float *x, float factor, float *y, size_t count);
+    void (*adamw)(const tl_adamw_step *step, const float *gradient, size_t count, float *value, float *first, float *second);
+    /*
+     * c [m, n] (+)= a b with b [k, n] row-major and element (i, p) of a at a[i * a_row + p * a_column]: small products in cache,
+     * no packing.
+     */
+    void (*small_matmul)(size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_column, const float *b,
+                         size_t b_row, float *c, size_t c_row, bool accumulate);
+    /* to [columns, to_row] = from^T, from [rows, from_row] */
+    void (*transpose)(const float *from, size_t from_row, size_t rows, size_t columns, float *to, size_t to_row);
+} tl_kernels;
+
+extern const tl_kernels tl_kernels_baseline;
+#if defined(__x86_64__)
+extern const tl_kernels tl_kernels_avx2;
+extern const tl_kernels tl_kernels_avx512;
+#endif
+
+/* The table in use; chosen at the first call when tl_kernels_select was not. */
+const tl_kernels *tl_kernels_active(void);
+
+#endif

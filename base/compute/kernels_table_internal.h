@@ -1,0 +1,32 @@
+/* The last include of a kernel file: the table TL_KERNELS_TABLE, named TL_KERNELS_NAME, of the functions above it. */
+#ifndef TL_BASE_COMPUTE_KERNELS_TABLE_INTERNAL_H
+#define TL_BASE_COMPUTE_KERNELS_TABLE_INTERNAL_H
+
+#include "base/compute/kernels_internal.h"
+
+#include "base/compute/kernels_matmul_internal.h"
+#include "base/compute/kernels_rows_internal.h"
+
+const tl_kernels TL_KERNELS_TABLE = {
+    .name = TL_KERNELS_NAME,
+    .gelu = gelu,
+    .gelu_backward = gelu_backward,
+    .exponential = exponential,
+    .error_function = error_function,
+    .axpy = axpy,
+    .column_sums = column_sums,
+    .fill_rows = fill_rows,
+    .layer_norm = layer_norm,
+    .layer_norm_backward = layer_norm_backward,
+    .softmax = softmax,
+    .softmax_backward = softmax_backward,
+    .dot = dot,
+    .sum_squares = sum_squares,
+    .dot_rows = dot_rows,
+    .scale = scale,
+    .adamw = adamw,
+    .small_matmul = small_matmul,
+    .transpose = transpose,
+};
+
+#endif

@@ -1,0 +1,133 @@
+/*
+ * A vector of TL_VECTOR_FLOATS floats in the compilers' vector extension, and exp, erf and sigmoid on it. Included by the kernel
+ * files only, which set TL_VECTOR_FLOATS to what their instruction set holds.
+ *
+ * exp: x = n ln 2 + r, a polynomial in r (relative error 3e-9 before rounding), n added to the exponent.
+ * erf: x P(x^2) / Q(x^2) on |x| <= 3.925, fitted for relative error (5e-8 before rounding); +-1 beyond.
+ */
+#ifndef TL_BASE_COMPUTE_VECTOR_INTERNAL_H
+#define TL_BASE_COMPUTE_VECTOR_INTERNAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define KERNEL_INLINE static inline __attribute__((always_inline))
+
+enum { LANES = TL_VECTOR_FLOATS };
+
+typedef float vector __attribute__((vector_size(TL_VECTOR_FLOATS * 4)));
+typedef int32_t vector_mask __attribute__((vector_size(TL_VECTOR_FLOATS * 4)));
+
+KERNEL_INLINE vector load(const float *from)
+{
+    vector v;
+    memcpy(&v, from, sizeof v);
+    return v;
+}
+
+KERNEL_INLINE void store(float *to, vector v)
+{
+    memcpy(to, &v, sizeof v);
+}
+
+/* The last count < LANES floats of a row; the other lanes are 0. */
+KERNEL_INLINE vector load_part(const float *from, size_t count)
+{
+    vector v = {0};
+    memcpy(&v, from, count * sizeof(float));
+    return v;
+}
+
+KERNEL_INLINE void store_part(float *to, vector v, size_t count)
+{
+    memcpy(to, &v, count * sizeof(float));
+}
+
+KERNEL_INLINE vector splat(float value)
+{
+    return value - (vector){0};
+}
+
+KERNEL_INLINE vector choose(vector_mask where, vector yes, vector no)
+{
+    return (vector)((where & (vector_mask)yes) | (~where & (vector_mask)no));
+}
+
+KERNEL_INLINE vector larger(vector a, vector b)
+{
+    return choose(a > b, a, b);
+}
+
+KERNEL_INLINE vector smaller(vector a, vector b)
+{
+    return choose(a < b, a, b);
+}
+
+KERNEL_INLINE float sum_of_lanes(vector v)
+{
+    float lanes[TL_VECTOR_FLOATS];
+    memcpy(lanes, &v, sizeof v);
+    for (int half = TL_VECTOR_FLOATS / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++)
+            lanes[i] += lanes[i + half];
+    return lanes[0];
+}
+
+KERNEL_INLINE float largest_lane(vector v)
+{
+    float lanes[TL_VECTOR_FLOATS];
+    memcpy(lanes, &v, sizeof v);
+    for (int half = TL_VECTOR_FLOATS / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++)
+            lanes[i] = lanes[i] > lanes[i + half] ? lanes[i] : lanes[i + half];
+    return lanes[0];
+}
+
+KERNEL_INLINE vector exponential_of(vector x)
+{
+    /* Below -87.3 the answer would be denormal, above 88.3 infinite; a NaN comes out as a NaN. */
+    x = choose(x < -87.3f, splat(-87.3f), x);
+    x = choose(x > 88.3f, splat(88.3f), x);
+    const float rounder = 12582912.0f; /* 1.5 * 2^23: adding it leaves the nearest integer in the low bits */
+    vector shifted = x * 1.44269504f + rounder;
+    vector n = shifted - rounder;
+    vector r = x - n * 0.693359375f; /* ln 2 in two parts, the first exact in few bits */
+    r = r + n * 2.12194440e-4f;
+    vector p = splat(0.0013814599f);
+    p = p * r + 0.008368717f;
+    p = p * r + 0.04166839f;
+    p = p * r + 0.16666521f;
+    p = p * r + 0.49999994f;
+    p = p * (r * r) + r + 1.0f;
+    vector_mask exponent = ((vector_mask)shifted - 0x4B400000 + 127) << 23;
+    return p * (vector)exponent;
+}
+
+KERNEL_INLINE vector error_function_of(vector x)
+{
+    x = choose(x < -3.925f, splat(-3.925f), x);
+    x = choose(x > 3.925f, splat(3.925f), x);
+    vector t = x * x;
+    vector p = splat(1.9869532e-08f);
+    p = p * t - 1.9565955e-06f;
+    p = p * t + 0.00014217214f;
+    p = p * t + 0.0037192083f;
+    p = p * t + 0.050631292f;
+    p = p * t + 0.2003657f;
+    p = p * t + 1.1283791f;
+    vector q = splat(0.0009599751f);
+    q = q * t + 0.014390078f;
+    q = q * t + 0.11518022f;
+    q = q * t + 0.5109011f;
+    q = q * t + 1.0f;
+    vector e = x * p / q;
+    return choose(e < -1.0f, splat(-1.0f), choose(e > 1.0f, splat(1.0f), e));
+}
+
+KERNEL_INLINE vector sigmoid_of(vector x)
+{
+    return 1.0f / (1.0f + exponential_of(-x));
+}
+
+#endif

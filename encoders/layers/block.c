@@ -1,0 +1,250 @@
+/*
+ * The block's order of work. Backward runs in place: the gradient by a tensor takes the tensor's memory as soon as nothing else
+ * reads it, and the products dy^T x for the weights are left to the tower, which does them over the whole batch.
+ */
+#include "encoders/layers/block.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool add_row(tl_parameter_table *table, const char *prefix, const char *suffix, uint32_t rank, size_t rows, size_t columns,
+                    tl_initialization initialization, float initial_value, size_t *number, tl_error *err)
+{
+    char name[2 * TL_PARAMETER_NAME_SIZE];
+    snprintf(name, sizeof name, "%s%s", prefix, suffix);
+    size_t shape[2] = {rows, columns};
+    return tl_parameter_table_add(table, name, rank, shape, rank >= 2, initialization, initial_value, number, err);
+}
+
+bool tl_block_create(const tl_block_shape *shape, const char *prefix, const tl_block_initialization *initialization,
+                     tl_parameter_table *table, tl_block_parameters *out, tl_error *err)
+{
+    const size_t width = shape->width, mlp = shape->mlp_width;
+    /* PyTorch: Xavier for the joint projection, uniform by fan-in for Linear and its bias, zero for the attention's biases. */
+    const float by_width = 1.0f / sqrtf((float)width), by_mlp = 1.0f / sqrtf((float)mlp), xavier = sqrtf(1.5f / (float)width);
+    const bool is_normal = initialization->is_normal;
+    const tl_initialization rule = is_normal ? TL_INITIALIZE_NORMAL : TL_INITIALIZE_UNIFORM;
+    return add_row(table, prefix, "ln_1.weight", 1, width, 0, TL_INITIALIZE_CONSTANT, 1.0f, &out->ln_1_weight, err) &&
+           add_row(table, prefix, "ln_1.bias", 1, width, 0, TL_INITIALIZE_CONSTANT, 0.0f, &out->ln_1_bias, err) &&
+           add_row(table, prefix, "attn.in_proj_weight", 2, 3 * width, width, rule,
+                   is_normal ? initialization->attention : xavier, &out->in_proj_weight, err) &&
+           add_row(table, prefix, "attn.in_proj_bias", 1, 3 * width, 0, TL_INITIALIZE_CONSTANT, 0.0f, &out->in_proj_bias, err) &&
+           add_row(table, prefix, "attn.out_proj.weight", 2, width, width, rule,
+                   is_normal ? initialization->projection : by_width, &out->out_proj_weight, err) &&
+           add_row(table, prefix, "attn.out_proj.bias", 1, width, 0, TL_INITIALIZE_CONSTANT, 0.0f, &out->out_proj_bias, err) &&
+           add_row(table, prefix, "ln_2.weight", 1, width, 0, TL_INITIALIZE_CONSTANT, 1.0f, &out->ln_2_weight, err) &&
+           add_row(table, prefix, "ln_2.bias", 1, width, 0, TL_INITIALIZE_CONSTANT, 0.0f, &out->ln_2_bias, err) &&
+           add_row(table, prefix, "mlp.c_fc.weight", 2, mlp, width, rule, is_normal ? initialization->fully_connected : by_width,
+                   &out->c_fc_weight, err) &&
+           add_row(table, prefix, "mlp.c_fc.bias", 1, mlp, 0, TL_INITIALIZE_UNIFORM, by_width, &out->c_fc_bias, err) &&
+           add_row(table, prefix, "mlp.c_proj.weight", 2, width, mlp, rule, is_normal ? initialization->projection : by_mlp,
+                   &out->c_proj_weight, err) &&
+           add_row(table, prefix, "mlp.c_proj.bias", 1, width, 0, TL_INITIALIZE_UNIFORM, by_mlp, &out->c_proj_bias, err);
+}
+
+static size_t whole_lines(size_t floats)
+{
+    return (floats + 15) / 16 * 16;
+}
+
+size_t tl_block_scratch_count(const tl_block_shape *shape, size_t max_rows, size_t max_tokens)
+{
+    size_t attention = tl_attention_scratch_count(max_tokens, max_tokens, shape->width / shape->heads);
+    return whole_lines(max_rows * shape->width) + whole_lines(max_rows * shape->mlp_width) + whole_lines(attention);
+}
+
+static tl_attention_call attention_call(const tl_block_shape *shape, const tl_chunk *chunk, const tl_block_state *state)
+{
+    const size_t width = shape->width;
+    tl_attention_call call = {.heads = shape->heads,
+                              .head_dim = width / shape->heads,
+                              .item_count = chunk->item_count,
+                              .key_offsets = chunk->offsets,
+                              .out_row = width};
+    if (chunk->pooled_rows != NULL) {
+        /* The row read is the last of its item under a causal mask, so it sees all keys either way. */
+        call.query_offsets = chunk->pooled_offsets;
+        call.query = state->query;
+        call.query_row = width;
+        call.key = state->qkv;
+        call.value = state->qkv + width;
+        call.key_row = 2 * width;
+    } else {
+        call.is_causal = shape->is_causal;
+        call.query_offsets = chunk->offsets;
+        call.query = state->qkv;
+        call.query_row = 3 * width;
+        call.key = state->qkv + width;
+        call.value = state->qkv + 2 * width;
+        call.key_row = 3 * width;
+    }
+    return call;
+}
+
+static void gather_rows(const tl_chunk *chunk, size_t width, const float *from, float *to)
+{
+    for (size_t i = 0; i < chunk->item_count; i++)
+        memcpy(to + i * width, from + chunk->pooled_rows[i] * width, width * sizeof *to);
+}
+
+void tl_block_forward(const tl_block_shape *shape, const tl_block_parameters *parameters, const float *const *values,
+                      const tl_chunk *chunk, tl_thread_pool *pool, const tl_block_state *state, float *scratch)
+{
+    const size_t width = shape->width, mlp = shape->mlp_width;
+    const bool is_pooled = chunk->pooled_rows != NULL;
+    const size_t rows = is_pooled ? chunk->item_count : chunk->row_count;
+    const float *in_weight = values[parameters->in_proj_weight], *in_bias = values[parameters->in_proj_bias];
+
+    tl_layer_norm(state->input, values[parameters->ln_1_weight], values[parameters->ln_1_bias], chunk->row_count, width,
+                  shape->epsilon, state->normal_1, state->mean_1, state->inverse_1);
+    const float *residual = state->input;
+    if (is_pooled) {
+        gather_rows(chunk, width, state->input, state->query_input);
+        gather_rows(chunk, width, state->normal_1, state->query_normal);
+        tl_linear(pool, state->query_normal, rows, width, in_weight, in_bias, NULL, width, state->query);
+        tl_linear(pool, state->normal_1, chunk->row_count, width, in_weight + width * width, in_bias + width, NULL, 2 * width,
+                  state->qkv);
+        residual = state->query_input;
+    } else {
+        tl_linear(pool, state->normal_1, rows, width, in_weight, in_bias, NULL, 3 * width, state->qkv);
+    }
+    tl_attention_call call = attention_call(shape, chunk, state);
+    tl_attention(&call, state->probabilities, scratch, state->attended);
+    tl_linear(pool, state->attended, rows, width, values[parameters->out_proj_weight], values[parameters->out_proj_bias],
+              residual, width, state->middle);
+
+    tl_layer_norm(state->middle, values[parameters->ln_2_weight], values[parameters->ln_2_bias], rows, width, shape->epsilon,
+                  state->normal_2, state->mean_2, state->inverse_2);
+    tl_linear(pool, state->normal_2, rows, width, values[parameters->c_fc_weight], values[parameters->c_fc_bias], NULL, mlp,
+              state->before);
+    tl_gelu(shape->activation, state->before, state->after, rows * mlp);
+    tl_linear(pool, state->after, rows, mlp, values[parameters->c_proj_weight], values[parameters->c_proj_bias], state->middle,
+              width, state->output);
+}
+
+/* ---- backward ---- */
+
+/* Where the pieces of a chunk's vector gradients start. */
+typedef struct vector_layout {
+    size_t ln_1_weight, ln_1_bias, in_proj_bias, out_proj_bias, ln_2_weight, ln_2_bias, c_fc_bias, c_proj_bias, total;
+} vector_layout;
+
+static vector_layout lay_out_vectors(const tl_block_shape *shape)
+{
+    const size_t width = whole_lines(shape->width);
+    vector_layout layout;
+    layout.ln_1_weight = 0;
+    layout.ln_1_bias = width;
+    layout.out_proj_bias = 2 * width;
+    layout.ln_2_weight = 3 * width;
+    layout.ln_2_bias = 4 * width;
+    layout.c_proj_bias = 5 * width;
+    layout.in_proj_bias = 6 * width;
+    layout.c_fc_bias = layout.in_proj_bias + whole_lines(3 * shape->width);
+    layout.total = layout.c_fc_bias + whole_lines(shape->mlp_width);
+    return layout;
+}
+
+size_t tl_block_vector_count(const tl_block_shape *shape)
+{
+    return lay_out_vectors(shape).total;
+}
+
+void tl_block_add_vectors(const tl_block_shape *shape, const tl_block_parameters *parameters, const float *vectors,
+                          float *const *gradients)
+{
+    const vector_layout layout = lay_out_vectors(shape);
+    const size_t width = shape->width;
+    tl_axpy(1.0f, vectors + layout.ln_1_weight, gradients[parameters->ln_1_weight], width);
+    tl_axpy(1.0f, vectors + layout.ln_1_bias, gradients[parameters->ln_1_bias], width);
+    tl_axpy(1.0f, vectors + layout.in_proj_bias, gradients[parameters->in_proj_bias], 3 * width);
+    tl_axpy(1.0f, vectors + layout.out_proj_bias, gradients[parameters->out_proj_bias], width);
+    tl_axpy(1.0f, vectors + layout.ln_2_weight, gradients[parameters->ln_2_weight], width);
+    tl_axpy(1.0f, vectors + layout.ln_2_bias, gradients[parameters->ln_2_bias], width);
+    tl_axpy(1.0f, vectors + layout.c_fc_bias, gradients[parameters->c_fc_bias], shape->mlp_width);
+    tl_axpy(1.0f, vectors + layout.c_proj_bias, gradients[parameters->c_proj_bias], width);
+}
+
+/* From the gradient by `middle` (in its place) to the gradient by `input` (in its place). d_normal: [N, W] of scratch. */
+static void attention_half_backward(const tl_block_shape *shape, const tl_block_parameters *parameters,
+                                    const float *const *values, const tl_chunk *chunk, const tl_block_state *state,
+                                    float *vectors, float *d_normal, float *attention_scratch)
+{
+    const size_t width = shape->width;
+    const bool is_pooled = chunk->pooled_rows != NULL;
+    const size_t rows = is_pooled ? chunk->item_count : chunk->row_count;
+    const vector_layout layout = lay_out_vectors(shape);
+    const float *in_weight = values[parameters->in_proj_weight];
+    float *in_bias = vectors + layout.in_proj_bias;
+
+    tl_column_sums(state->middle, rows, width, vectors + layout.out_proj_bias);
+    tl_linear_backward_input(NULL, state->middle, rows, width, values[parameters->out_proj_weight], width, d_normal);
+    tl_attention_call call = attention_call(shape, chunk, state);
+    if (is_pooled) {
+        tl_attention_backward(&call, state->probabilities, d_normal, attention_scratch, state->query, state->qkv,
+                              state->qkv + width);
+        tl_column_sums(state->query, rows, width, in_bias);
+        tl_column_sums(state->qkv, chunk->row_count, 2 * width, in_bias + width);
+        tl_linear_backward_input(NULL, state->qkv, chunk->row_count, 2 * width, in_weight + width * width, width, d_normal);
+        /* query_input was only the residual's copy: its memory takes the part that comes through the queries. */
+        tl_linear_backward_input(NULL, state->query, rows, width, in_weight, width, state->query_input);
+        for (size_t i = 0; i < chunk->item_count; i++)
+            tl_axpy(1.0f, state->query_input + i * width, d_normal + chunk->pooled_rows[i] * width, width);
+    } else {
+        tl_attention_backward(&call, state->probabilities, d_normal, attention_scratch, state->qkv, state->qkv + width,
+                              state->qkv + 2 * width);
+        tl_column_sums(state->qkv, rows, 3 * width, in_bias);
+        tl_linear_backward_input(NULL, state->qkv, rows, 3 * width, in_weight, width, d_normal);
+    }
+    tl_layer_norm_backward(d_normal, state->input, values[parameters->ln_1_weight], state->mean_1, state->inverse_1,
+                           is_pooled ? NULL : state->middle, chunk->row_count, width, state->input, vectors + layout.ln_1_weight,
+                           vectors + layout.ln_1_bias);
+    if (is_pooled)
+        for (size_t i = 0; i < chunk->item_count; i++)
+            tl_axpy(1.0f, state->middle + i * width, state->input + chunk->pooled_rows[i] * width, width);
+}
+
+void tl_block_backward(const tl_block_shape *shape, const tl_block_parameters *parameters, const float *const *values,
+                       const tl_chunk *chunk, const tl_block_state *state, float *vectors, float *scratch)
+{
+    const size_t width = shape->width, mlp = shape->mlp_width;
+    const size_t rows = chunk->pooled_rows != NULL ? chunk->item_count : chunk->row_count;
+    const vector_layout layout = lay_out_vectors(shape);
+    float *d_normal = scratch;
+    float *d_after = d_normal + whole_lines(chunk->row_count * width);
+    float *attention_scratch = d_after + whole_lines(chunk->row_count * mlp);
+    memset(vectors, 0, layout.total * sizeof *vectors);
+
+    tl_column_sums(state->output, rows, width, vectors + layout.c_proj_bias);
+    tl_linear_backward_input(NULL, state->output, rows, width, values[parameters->c_proj_weight], mlp, d_after);
+    tl_gelu_backward(shape->activation, state->before, d_after, state->before, rows * mlp);
+    tl_column_sums(state->before, rows, mlp, vectors + layout.c_fc_bias);
+    tl_linear_backward_input(NULL, state->before, rows, mlp, values[parameters->c_fc_weight], width, d_normal);
+    tl_layer_norm_backward(d_normal, state->middle, values[parameters->ln_2_weight], state->mean_2, state->inverse_2,
+                           state->output, rows, width, state->middle, vectors + layout.ln_2_weight, vectors + layout.ln_2_bias);
+    attention_half_backward(shape, parameters, values, chunk, state, vectors, d_normal, attention_scratch);
+}
+
+size_t tl_block_weight_products(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_block_state *state,
+                                size_t rows, size_t items, bool is_pooled, float *const *gradients, tl_weight_product *products)
+{
+    const size_t width = shape->width, mlp = shape->mlp_width;
+    const size_t read = is_pooled ? items : rows;
+    float *in_gradient = gradients[parameters->in_proj_weight];
+    size_t count = 0;
+    products[count++] =
+        (tl_weight_product){state->before, mlp, state->normal_2, read, mlp, width, gradients[parameters->c_fc_weight]};
+    products[count++] =
+        (tl_weight_product){state->output, width, state->after, read, width, mlp, gradients[parameters->c_proj_weight]};
+    products[count++] =
+        (tl_weight_product){state->middle, width, state->attended, read, width, width, gradients[parameters->out_proj_weight]};
+    if (is_pooled) {
+        products[count++] = (tl_weight_product){state->query, width, state->query_normal, read, width, width, in_gradient};
+        products[count++] =
+            (tl_weight_product){state->qkv, 2 * width, state->normal_1, rows, 2 * width, width, in_gradient + width * width};
+    } else {
+        products[count++] = (tl_weight_product){state->qkv, 3 * width, state->normal_1, rows, 3 * width, width, in_gradient};
+    }
+    return count;
+}

@@ -1,0 +1,93 @@
+/*
+ * One residual attention block, as open_clip's ResidualAttentionBlock:
+ *     middle = input + out_proj(attention(ln_1(input))),  output = middle + c_proj(gelu(c_fc(ln_2(middle))))
+ * forward and backward over one chunk of whole items. The tower runs chunks in parallel. Within encoders only.
+ *
+ * Where the tower's pooling reads one row per item, the last block is `pooled`: keys and values of all rows, but queries, and all
+ * that follows, only of the rows read. Below, N are the rows of a chunk and R is N, or the number of items when pooled.
+ */
+#ifndef TL_ENCODERS_LAYERS_BLOCK_H
+#define TL_ENCODERS_LAYERS_BLOCK_H
+
+#include "base/compute/compute.h"
+#include "encoders/layers/weight_products.h"
+#include "encoders/weights/parameters.h"
+
+typedef struct tl_block_shape {
+    size_t width, heads, mlp_width;
+    tl_gelu_kind activation;
+    float epsilon;
+    bool is_causal;
+} tl_block_shape;
+
+/* Numbers in the parameter table. */
+typedef struct tl_block_parameters {
+    size_t ln_1_weight, ln_1_bias;
+    size_t in_proj_weight, in_proj_bias; /* [3 W, W]: queries, keys, values */
+    size_t out_proj_weight, out_proj_bias;
+    size_t ln_2_weight, ln_2_bias;
+    size_t c_fc_weight, c_fc_bias;     /* [M, W] */
+    size_t c_proj_weight, c_proj_bias; /* [W, M] */
+} tl_block_parameters;
+
+/* How the weights start: PyTorch's defaults (open_clip's vision tower), or normal with these deviations (its text tower). */
+typedef struct tl_block_initialization {
+    bool is_normal;
+    float attention, projection, fully_connected;
+} tl_block_initialization;
+
+/* Whole items of a batch whose rows lie together. */
+typedef struct tl_chunk {
+    size_t first_item, item_count;
+    size_t first_row, row_count;
+    const size_t *offsets; /* [item_count + 1] of the items' rows, from 0 */
+    const size_t
+        *pooled_rows; /* [item_count] the row each item's answer is read from, counted as offsets; NULL: all rows are read */
+    const size_t *pooled_offsets; /* [item_count + 1]: 0, 1, 2, ... */
+} tl_chunk;
+
+/* Activations of a chunk (or of the whole batch), one block. Backward turns those marked g into the gradients by themselves. */
+typedef struct tl_block_state {
+    float *input;              /* [N, W] g */
+    float *normal_1;           /* [N, W] */
+    float *mean_1, *inverse_1; /* [N], NULL in inference */
+    float *qkv;                /* [N, 3 W] g, or keys and values [N, 2 W] when pooled */
+    float *query_input;        /* [R, W] rows of input; pooled only, as the next two */
+    float *query_normal;       /* [R, W] rows of normal_1 */
+    float *query;              /* [R, W] g */
+    float *probabilities;      /* by item and head, NULL in inference */
+    float *attended;           /* [R, W] */
+    float *middle;             /* [R, W] g */
+    float *normal_2;           /* [R, W] */
+    float *mean_2, *inverse_2; /* [R], NULL in inference */
+    float *before, *after;     /* [R, M] around the activation; before is g */
+    float *output;             /* [R, W]; its gradient comes in here */
+} tl_block_state;
+
+bool tl_block_create(const tl_block_shape *shape, const char *prefix, const tl_block_initialization *initialization,
+                     tl_parameter_table *table, tl_block_parameters *out, tl_error *err) TL_MUST_USE;
+
+/* Floats of scratch of one worker, of a chunk with so many rows whose items have at most max_tokens. */
+size_t tl_block_scratch_count(const tl_block_shape *shape, size_t max_rows, size_t max_tokens);
+
+/* state's pointers are those of the chunk. pool: for the only chunk of a batch, else NULL. In inference input, middle and output
+ * may be one block, as may normal_1, attended and normal_2. */
+void tl_block_forward(const tl_block_shape *shape, const tl_block_parameters *parameters, const float *const *values,
+                      const tl_chunk *chunk, tl_thread_pool *pool, const tl_block_state *state, float *scratch);
+
+/* Floats of a chunk's own share of the gradients of biases and norms: summed over chunks in order, then added by
+ * tl_block_add_vectors. */
+size_t tl_block_vector_count(const tl_block_shape *shape);
+/* state->output holds the gradient by the output. vectors [tl_block_vector_count] is overwritten. */
+void tl_block_backward(const tl_block_shape *shape, const tl_block_parameters *parameters, const float *const *values,
+                       const tl_chunk *chunk, const tl_block_state *state, float *vectors, float *scratch);
+void tl_block_add_vectors(const tl_block_shape *shape, const tl_block_parameters *parameters, const float *vectors,
+                          float *const *gradients);
+
+enum { TL_BLOCK_PRODUCTS = 5 };
+/* The weight gradients that remain after backward of all chunks; rows, items: of the whole batch, as state's pointers. Returns
+ * how many. */
+size_t tl_block_weight_products(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_block_state *state,
+                                size_t rows, size_t items, bool is_pooled, float *const *gradients, tl_weight_product *products);
+
+#endif

@@ -1,0 +1,23 @@
+/*
+ * Gradients of weight matrices, gradient [out, in] += dy [rows, out]^T x [rows, in]: the products that need all rows of the
+ * batch. Cut into tiles by their shapes, so that many of them fill a pool evenly and the bits do not depend on its size. Within
+ * encoders only.
+ */
+#ifndef TL_ENCODERS_LAYERS_WEIGHT_PRODUCTS_H
+#define TL_ENCODERS_LAYERS_WEIGHT_PRODUCTS_H
+
+#include <stddef.h>
+
+typedef struct tl_weight_product {
+    const float *dy;
+    size_t dy_row;  /* floats between its rows */
+    const float *x; /* rows lie together */
+    size_t rows, out, in;
+    float *gradient;
+} tl_weight_product;
+
+size_t tl_weight_product_tile_count(const tl_weight_product *product);
+/* Computes tile number `tile` on the caller's thread. */
+void tl_weight_product_run_tile(const tl_weight_product *product, size_t tile);
+
+#endif

@@ -1,0 +1,345 @@
+/*
+ * Planning, memory and forward. A chunk aims at some hundred rows: enough for the products to reach the machine's speed, few
+ * enough that the rows of a layer stay in the second-level cache, and enough chunks to share among threads.
+ */
+#include "encoders/towers/transformer_internal.h"
+
+#include <string.h>
+
+enum { LEAST_CHUNK_ROWS = 128, MOST_CHUNK_ROWS = 512, WANTED_CHUNKS = 16 };
+
+bool tl_take_floats(tl_arena *arena, size_t count, float **out, tl_error *err)
+{
+    *out = tl_arena_allocate(arena, count, sizeof **out, err);
+    return *out != NULL;
+}
+
+bool tl_chunk_scratch_take(tl_chunk_scratch *scratch, size_t count_each, size_t chunk_count, const tl_thread_pool *pool,
+                           tl_arena *arena, tl_error *err)
+{
+    size_t threads = tl_thread_pool_size(pool);
+    scratch->is_by_chunk = chunk_count < threads;
+    scratch->count_each = tl_whole_lines(count_each);
+    return tl_take_floats(arena, scratch->count_each * (scratch->is_by_chunk ? chunk_count : threads), &scratch->floats, err);
+}
+
+/* ---- plan ---- */
+
+static size_t rows_of_a_chunk(size_t rows)
+{
+    size_t share = rows / WANTED_CHUNKS;
+    return share < LEAST_CHUNK_ROWS ? LEAST_CHUNK_ROWS : share > MOST_CHUNK_ROWS ? MOST_CHUNK_ROWS : share;
+}
+
+/* The end of the chunk that starts at item `first`: as many items as fit, at least one. */
+static size_t end_of_chunk(const tl_batch_shape *batch, size_t first, size_t wanted_rows)
+{
+    size_t end = first, rows = 0;
+    while (end < batch->items && (end == first || rows + batch->lengths[end] <= wanted_rows))
+        rows += batch->lengths[end++];
+    return end;
+}
+
+bool tl_transformer_plan(const tl_transformer *transformer, const tl_batch_shape *batch, tl_arena *arena, tl_tower_state **out,
+                         tl_error *err)
+{
+    const size_t heads = transformer->shape.heads;
+    tl_tower_state *state = tl_arena_allocate(arena, 1, sizeof *state, err);
+    if (state == NULL)
+        return false;
+    memset(state, 0, sizeof *state);
+    state->items = batch->items;
+    for (size_t i = 0; i < batch->items; i++)
+        state->rows += batch->lengths[i];
+    size_t wanted_rows = rows_of_a_chunk(state->rows);
+    for (size_t first = 0; first < batch->items; first = end_of_chunk(batch, first, wanted_rows))
+        state->chunk_count++;
+
+    state->chunks = tl_arena_allocate(arena, state->chunk_count, sizeof *state->chunks, err);
+    size_t *offsets = tl_arena_allocate(arena, batch->items + state->chunk_count, sizeof *offsets, err);
+    size_t *pooled_offsets = tl_arena_allocate(arena, batch->items + 1, sizeof *pooled_offsets, err);
+    size_t *pooled_rows = tl_arena_allocate(arena, batch->items, sizeof *pooled_rows, err);
+    state->probability_starts = tl_arena_allocate(arena, state->chunk_count + 1, sizeof(size_t), err);
+    state->pooled_probability_starts = tl_arena_allocate(arena, state->chunk_count + 1, sizeof(size_t), err);
+    if (state->chunks == NULL || offsets == NULL || pooled_offsets == NULL || pooled_rows == NULL ||
+        state->probability_starts == NULL || state->pooled_probability_starts == NULL)
+        return false;
+    for (size_t i = 0; i <= batch->items; i++)
+        pooled_offsets[i] = i;
+
+    size_t first = 0, first_row = 0, probabilities = 0, pooled_probabilities = 0;
+    for (size_t c = 0; c < state->chunk_count; c++) {
+        size_t end = end_of_chunk(batch, first, wanted_rows), row = 0;
+        state->probability_starts[c] = probabilities;
+        state->pooled_probability_starts[c] = pooled_probabilities;
+        state->chunks[c] = (tl_chunk){.first_item = first,
+                                      .item_count = end - first,
+                                      .first_row = first_row,
+                                      .offsets = offsets,
+                                      .pooled_rows = batch->pooled_rows != NULL ? pooled_rows + first : NULL,
+                                      .pooled_offsets = pooled_offsets};
+        for (size_t i = first; i < end; i++) {
+            size_t length = batch->lengths[i];
+            *offsets++ = row;
+            if (batch->pooled_rows != NULL)
+                pooled_rows[i] = row + batch->pooled_rows[i];
+            row += length;
+            probabilities += tl_attention_probability_count(heads, length, length);
+            pooled_probabilities += tl_attention_probability_count(heads, 1, length);
+            if (length > state->max_tokens)
+                state->max_tokens = length;
+        }
+        *offsets++ = row;
+        state->chunks[c].row_count = row;
+        if (row > state->max_rows)
+            state->max_rows = row;
+        if (end - first > state->max_items)
+            state->max_items = end - first;
+        first_row += row;
+        first = end;
+    }
+    state->probability_starts[state->chunk_count] = probabilities;
+    state->pooled_probability_starts[state->chunk_count] = pooled_probabilities;
+    *out = state;
+    return true;
+}
+
+bool tl_transformer_keep(const tl_transformer *transformer, tl_tower_state *state, tl_arena *arena, tl_error *err)
+{
+    const size_t width = transformer->shape.width, mlp = transformer->shape.mlp_width, rows = state->rows;
+    state->blocks = tl_arena_allocate(arena, transformer->layers, sizeof *state->blocks, err);
+    if (state->blocks == NULL)
+        return false;
+    memset(state->blocks, 0, transformer->layers * sizeof *state->blocks);
+    size_t read = rows;
+    for (size_t layer = 0; layer < transformer->layers; layer++) {
+        tl_block_state *block = &state->blocks[layer];
+        bool is_pooled = tl_transformer_is_pooled_layer(transformer, layer);
+        size_t probabilities = (is_pooled ? state->pooled_probability_starts : state->probability_starts)[state->chunk_count];
+        read = is_pooled ? state->items : rows;
+        if (layer == 0) {
+            if (!tl_take_floats(arena, rows * width, &block->input, err))
+                return false;
+        } else {
+            block->input = state->blocks[layer - 1].output;
+        }
+        if (!tl_take_floats(arena, rows * width, &block->normal_1, err) || !tl_take_floats(arena, rows, &block->mean_1, err) ||
+            !tl_take_floats(arena, rows, &block->inverse_1, err) ||
+            !tl_take_floats(arena, rows * width * (is_pooled ? 2 : 3), &block->qkv, err) ||
+            !tl_take_floats(arena, probabilities, &block->probabilities, err) ||
+            !tl_take_floats(arena, read * width, &block->attended, err) ||
+            !tl_take_floats(arena, read * width, &block->middle, err) ||
+            !tl_take_floats(arena, read * width, &block->normal_2, err) || !tl_take_floats(arena, read, &block->mean_2, err) ||
+            !tl_take_floats(arena, read, &block->inverse_2, err) || !tl_take_floats(arena, read * mlp, &block->before, err) ||
+            !tl_take_floats(arena, read * mlp, &block->after, err) || !tl_take_floats(arena, read * width, &block->output, err))
+            return false;
+        if (is_pooled && (!tl_take_floats(arena, read * width, &block->query_input, err) ||
+                          !tl_take_floats(arena, read * width, &block->query_normal, err) ||
+                          !tl_take_floats(arena, read * width, &block->query, err)))
+            return false;
+    }
+    return tl_take_floats(arena, state->items * width, &state->pooled, err) && tl_take_floats(arena, read, &state->mean, err) &&
+           tl_take_floats(arena, read, &state->inverse, err);
+}
+
+tl_chunk tl_transformer_view_chunk(const tl_transformer *transformer, const tl_tower_state *state, size_t layer, size_t chunk)
+{
+    tl_chunk view = state->chunks[chunk];
+    if (!tl_transformer_is_pooled_layer(transformer, layer))
+        view.pooled_rows = NULL;
+    return view;
+}
+
+tl_block_state tl_transformer_view_block(const tl_transformer *transformer, const tl_tower_state *state, size_t layer,
+                                         size_t chunk)
+{
+    const size_t width = transformer->shape.width, mlp = transformer->shape.mlp_width;
+    const bool is_pooled = tl_transformer_is_pooled_layer(transformer, layer);
+    const size_t row = state->chunks[chunk].first_row, read = is_pooled ? state->chunks[chunk].first_item : row;
+    const tl_block_state *whole = &state->blocks[layer];
+    tl_block_state view = {.input = whole->input + row * width,
+                           .normal_1 = whole->normal_1 + row * width,
+                           .mean_1 = whole->mean_1 + row,
+                           .inverse_1 = whole->inverse_1 + row,
+                           .qkv = whole->qkv + row * width * (is_pooled ? 2 : 3),
+                           .attended = whole->attended + read * width,
+                           .middle = whole->middle + read * width,
+                           .normal_2 = whole->normal_2 + read * width,
+                           .mean_2 = whole->mean_2 + read,
+                           .inverse_2 = whole->inverse_2 + read,
+                           .before = whole->before + read * mlp,
+                           .after = whole->after + read * mlp,
+                           .output = whole->output + read * width};
+    view.probabilities = whole->probabilities + (is_pooled ? state->pooled_probability_starts : state->probability_starts)[chunk];
+    if (is_pooled) {
+        view.query_input = whole->query_input + read * width;
+        view.query_normal = whole->query_normal + read * width;
+        view.query = whole->query + read * width;
+    }
+    return view;
+}
+
+/* ---- forward ---- */
+
+/* Scratch of one worker without a kept state: one block's activations, reused from block to block. */
+typedef struct worker_layout {
+    size_t rows, normal, wide, query_input, query_normal, query, scratch, total;
+} worker_layout;
+
+static worker_layout lay_out_worker(const tl_transformer *transformer, size_t max_rows, size_t max_items, size_t max_tokens,
+                                    size_t embedding_scratch_per_row, bool is_kept)
+{
+    const size_t width = transformer->shape.width, mlp = transformer->shape.mlp_width;
+    const size_t wide = 3 * width > mlp ? 3 * width : mlp;
+    worker_layout layout = {0};
+    size_t at = 0;
+    layout.normal = at; /* also the head's, in training */
+    at += tl_whole_lines(max_rows * width);
+    if (!is_kept) {
+        layout.rows = at;
+        at += tl_whole_lines(max_rows * width);
+        layout.wide = at;
+        at += tl_whole_lines(max_rows * wide);
+        layout.query_input = at;
+        at += tl_whole_lines(max_items * width);
+        layout.query_normal = at;
+        at += tl_whole_lines(max_items * width);
+        layout.query = at;
+        at += tl_whole_lines(max_items * width);
+    }
+    size_t block = tl_block_scratch_count(&transformer->shape, 0, max_tokens), embedding = max_rows * embedding_scratch_per_row;
+    layout.scratch = at;
+    layout.total = at + tl_whole_lines(block > embedding ? block : embedding);
+    return layout;
+}
+
+static tl_block_state view_scratch(const worker_layout *layout, float *scratch, bool is_pooled)
+{
+    float *wide = scratch + layout->wide, *normal = scratch + layout->normal, *rows = scratch + layout->rows;
+    tl_block_state view = {.input = rows,
+                           .normal_1 = normal,
+                           .qkv = wide,
+                           .attended = normal,
+                           .middle = rows,
+                           .normal_2 = normal,
+                           .before = wide,
+                           .after = wide,
+                           .output = rows};
+    if (is_pooled) {
+        view.query_input = scratch + layout->query_input;
+        view.query_normal = scratch + layout->query_normal;
+        view.query = scratch + layout->query;
+        view.middle = view.output = view.query_input;
+    }
+    return view;
+}
+
+typedef struct forward_job {
+    const tl_transformer *transformer;
+    const float *const *values;
+    tl_tower_state *state;
+    const tl_embedding *embedding;
+    tl_thread_pool *inner_pool; /* for the products of an only chunk */
+    worker_layout layout;
+    tl_chunk_scratch scratch;
+    float *out;
+} forward_job;
+
+/* Final norm, pooling, projection. rows: [R, W]; normal: [R, W] of scratch. */
+static void run_head(const forward_job *job, const tl_chunk *chunk, const float *rows, float *normal)
+{
+    const tl_transformer *transformer = job->transformer;
+    const tl_tower_state *state = job->state;
+    const size_t width = transformer->shape.width;
+    const bool is_kept = state->blocks != NULL;
+    const size_t count = transformer->is_averaged ? chunk->row_count : chunk->item_count;
+    const size_t first = transformer->is_averaged ? chunk->first_row : chunk->first_item;
+    float *pooled = is_kept ? state->pooled + chunk->first_item * width : normal;
+    float *target = transformer->is_averaged ? normal : pooled;
+    tl_layer_norm(rows, job->values[transformer->norm_weight], job->values[transformer->norm_bias], count, width,
+                  transformer->shape.epsilon, target, is_kept ? state->mean + first : NULL,
+                  is_kept ? state->inverse + first : NULL);
+    if (transformer->is_averaged)
+        for (size_t i = 0; i < chunk->item_count; i++) {
+            /* The item's first row makes room for the sum: it is not averaged, and in inference pooled lies in the same memory.
+             */
+            size_t start = chunk->offsets[i], length = chunk->offsets[i + 1] - start;
+            float *sum = normal + start * width;
+            memset(sum, 0, width * sizeof *sum);
+            tl_column_sums(sum + width, length - 1, width, sum);
+            tl_scale(sum, 1.0f / (float)(length - 1), sum, width);
+            memmove(pooled + i * width, sum, width * sizeof *sum);
+        }
+    tl_matmul_call call = {.m = chunk->item_count,
+                           .n = transformer->output_dim,
+                           .k = width,
+                           .alpha = 1.0f,
+                           .a = pooled,
+                           .a_row = width,
+                           .b = job->values[transformer->projection],
+                           .b_row = transformer->output_dim,
+                           .c = job->out + chunk->first_item * transformer->output_dim,
+                           .c_row = transformer->output_dim};
+    tl_matmul(NULL, &call);
+}
+
+static void run_chunk(void *context, size_t index, size_t worker)
+{
+    const forward_job *job = context;
+    const tl_transformer *transformer = job->transformer;
+    float *scratch = tl_chunk_scratch_of(&job->scratch, index, worker);
+    float *block_scratch = scratch + job->layout.scratch;
+    const bool is_kept = job->state->blocks != NULL;
+    tl_block_state view = {0};
+    for (size_t layer = 0; layer < transformer->layers; layer++) {
+        tl_chunk chunk = tl_transformer_view_chunk(transformer, job->state, layer, index);
+        view = is_kept ? tl_transformer_view_block(transformer, job->state, layer, index)
+                       : view_scratch(&job->layout, scratch, chunk.pooled_rows != NULL);
+        if (layer == 0)
+            job->embedding->embed(job->embedding->context, &chunk, job->state, block_scratch, view.input);
+        tl_block_forward(&transformer->shape, &transformer->blocks[layer], job->values, &chunk, job->inner_pool, &view,
+                         block_scratch);
+    }
+    run_head(job, &job->state->chunks[index], view.output, scratch + job->layout.normal);
+}
+
+bool tl_transformer_forward(const tl_transformer *transformer, const float *const *values, tl_tower_state *state,
+                            const tl_embedding *embedding, tl_thread_pool *pool, tl_arena *arena, float *out, tl_error *err)
+{
+    const bool is_kept = state->blocks != NULL;
+    forward_job job = {.transformer = transformer, .values = values, .state = state, .embedding = embedding, .out = out};
+    job.inner_pool = state->chunk_count == 1 ? pool : NULL;
+    job.layout =
+        lay_out_worker(transformer, state->max_rows, state->max_items, state->max_tokens, embedding->scratch_per_row, is_kept);
+    tl_arena_mark mark = tl_arena_save(arena);
+    if (!tl_chunk_scratch_take(&job.scratch, job.layout.total, state->chunk_count, pool, arena, err))
+        return false;
+    tl_thread_pool_run(pool, state->chunk_count, run_chunk, &job);
+    tl_arena_rewind(arena, mark);
+    return true;
+}
+
+/* ---- size ---- */
+
+size_t tl_transformer_scratch_size(const tl_transformer *transformer, size_t items, size_t max_tokens,
+                                   size_t embedding_scratch_per_row, bool training)
+{
+    const tl_block_shape *shape = &transformer->shape;
+    const size_t width = shape->width, rows = items * max_tokens, slack = 1024;
+    const size_t chunk_rows = rows_of_a_chunk(rows) > max_tokens ? rows_of_a_chunk(rows) : max_tokens;
+    const size_t chunk_items = chunk_rows / max_tokens, chunks = (items + chunk_items - 1) / chunk_items;
+    const size_t workers = chunks < WANTED_CHUNKS ? chunks : WANTED_CHUNKS;
+    size_t each = lay_out_worker(transformer, chunk_rows, chunk_items, max_tokens, embedding_scratch_per_row, training).total;
+    size_t floats = 0;
+    if (training) {
+        size_t backward = tl_block_scratch_count(shape, chunk_rows, max_tokens) + chunk_items * width;
+        each = each > backward ? each : backward;
+        size_t a_row = 8 * width + 2 * shape->mlp_width + 8; /* of a block, its shared input once */
+        size_t vectors = chunks * (tl_block_vector_count(shape) + 4 * width);
+        floats += transformer->layers * (rows * a_row + 3 * items * width +
+                                         items * tl_attention_probability_count(shape->heads, max_tokens, max_tokens) + vectors);
+        floats += rows * (3 * width + embedding_scratch_per_row + 8);
+    }
+    floats += workers * (each + slack) + (transformer->layers + 4) * 20 * 64;
+    return floats * sizeof(float) + (items * 16 + chunks * 32 + slack) * sizeof(size_t);
+}

@@ -1,0 +1,90 @@
+/*
+ * What both towers share: the blocks, the final norm, pooling and projection, run over chunks of whole items. The tower brings
+ * the rows (an embedding) and takes their gradient back. Within encoders only.
+ *
+ * Forward is one job: each task takes a chunk through all layers while its rows are in cache. Backward is one job a layer: the
+ * chunks' gradients of layer l together with the weight products of layer l + 1. Chunks and tiles are cut by the batch's shape
+ * only.
+ */
+#ifndef TL_ENCODERS_TOWERS_TRANSFORMER_H
+#define TL_ENCODERS_TOWERS_TRANSFORMER_H
+
+#include "base/core/arena.h"
+#include "encoders/layers/block.h"
+#include "encoders/layers/weight_products.h"
+
+typedef struct tl_transformer {
+    tl_block_shape shape;
+    size_t layers;
+    tl_block_parameters *blocks; /* owned, [layers] */
+    bool is_averaged;            /* the answer is the mean of an item's rows without its first; else it is read from one row */
+    size_t norm_weight, norm_bias;
+    size_t projection; /* [W, D] */
+    size_t output_dim; /* D */
+} tl_transformer;
+
+/* Activations of one forward pass for training. Pointers are of the whole batch and live in the arena. */
+typedef struct tl_tower_state {
+    size_t items, rows;
+    size_t chunk_count;
+    tl_chunk *chunks;
+    size_t max_rows, max_items, max_tokens; /* of a chunk, of a chunk, of an item */
+    size_t *probability_starts;             /* [chunk_count + 1] floats, of a block that computes all rows */
+    size_t *pooled_probability_starts;      /* [chunk_count + 1] floats, of the pooled block */
+
+    tl_block_state *blocks; /* [layers] */
+    float *pooled;          /* [B, W] after the final norm */
+    float *mean, *inverse;  /* [R] of the final norm */
+
+    /* The tower's own part. */
+    float *patches;                          /* vision: [N, 3 P P], a zero row for the class token */
+    float *embedded;                         /* vision: [N, W] before ln_pre */
+    float *embedded_mean, *embedded_inverse; /* vision: [N] */
+    int32_t *row_ids, *row_positions;        /* text: [N] */
+} tl_tower_state;
+
+/* How rows come to be: writes rows [N, W] of the chunk. scratch: scratch_per_row floats for each row. */
+typedef struct tl_embedding {
+    const void *context;
+    void (*embed)(const void *context, const tl_chunk *chunk, const tl_tower_state *state, float *scratch, float *rows);
+    size_t scratch_per_row;
+} tl_embedding;
+
+/* Where their gradient goes. */
+typedef struct tl_embedding_gradient {
+    const void *context;
+    /* gradient [N, W] of the chunk's rows, as part of the chunk's task; NULL: nothing to do there. */
+    void (*take_chunk)(const void *context, size_t chunk_index, const tl_chunk *chunk, float *gradient);
+    /* Afterwards, once all rows' gradients are there: tasks that may run in any order. */
+    size_t task_count;
+    void (*run_task)(const void *context, size_t index);
+    const tl_weight_product *product; /* one more weight gradient, or NULL */
+} tl_embedding_gradient;
+
+/* The batch's shape: rows of each item, and the row of each that pooling reads (NULL when averaged). */
+typedef struct tl_batch_shape {
+    size_t items;
+    const size_t *lengths;
+    const size_t *pooled_rows; /* within the item */
+} tl_batch_shape;
+
+/* Cuts a batch into chunks; all it fills but the activations lives in the arena. */
+bool tl_transformer_plan(const tl_transformer *transformer, const tl_batch_shape *batch, tl_arena *arena, tl_tower_state **out,
+                         tl_error *err) TL_MUST_USE;
+/* Allocates what backward needs of the blocks and the head. */
+bool tl_transformer_keep(const tl_transformer *transformer, tl_tower_state *state, tl_arena *arena, tl_error *err) TL_MUST_USE;
+/* state: planned, and kept when training. out [B, D]. */
+bool tl_transformer_forward(const tl_transformer *transformer, const float *const *values, tl_tower_state *state,
+                            const tl_embedding *embedding, tl_thread_pool *pool, tl_arena *arena, float *out,
+                            tl_error *err) TL_MUST_USE;
+bool tl_transformer_backward(const tl_transformer *transformer, const float *const *values, float *const *gradients,
+                             tl_tower_state *state, const tl_embedding_gradient *embedding, const float *out_gradient,
+                             tl_thread_pool *pool, tl_arena *arena, tl_error *err) TL_MUST_USE;
+/* Arena bytes of all four for a batch of items of max_tokens rows each, embedding scratch included. */
+size_t tl_transformer_scratch_size(const tl_transformer *transformer, size_t items, size_t max_tokens,
+                                   size_t embedding_scratch_per_row, bool training);
+
+/* count floats in the arena, not zeroed. */
+bool tl_take_floats(tl_arena *arena, size_t count, float **out, tl_error *err) TL_MUST_USE;
+
+#endif

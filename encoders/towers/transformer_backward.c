@@ -1,0 +1,198 @@
+/*
+ * Backward, one pool job a layer. The job of layer l holds the chunks of layer l (the head's with the last layer, the embedding's
+ * with the first) and what layer l + 1 left behind: weight products over all rows, and the sum over chunks of the bias and norm
+ * gradients, taken in the chunks' order. The two parts touch different memory. One more job finishes layer 0, the head and the
+ * embedding.
+ */
+#include "encoders/towers/transformer_internal.h"
+
+#include <string.h>
+
+enum { MOST_PRODUCTS = TL_BLOCK_PRODUCTS + 2 };
+
+typedef struct backward_job {
+    const tl_transformer *transformer;
+    const float *const *values;
+    float *const *gradients;
+    tl_tower_state *state;
+    const tl_embedding_gradient *embedding;
+    const float *out_gradient;
+    tl_chunk_scratch scratch;
+    float *vectors;      /* [layers, chunk_count, vector_count] */
+    size_t vector_count; /* of a block */
+    float *head_vectors; /* [chunk_count, 2, W] */
+
+    /* What this round does. */
+    size_t chunk_tasks; /* chunk_count, or 0 in the last round */
+    size_t layer;       /* of the chunks */
+    tl_weight_product products[MOST_PRODUCTS];
+    size_t product_count;
+    size_t tile_tasks;
+    bool sums_layer; /* one task: vectors of layer + 1 (of layer 0 in the last round) */
+    size_t summed_layer;
+    size_t embedding_tasks;
+} backward_job;
+
+/* From out_gradient to the gradient by the last block's output, in its place. */
+static void run_head_backward(const backward_job *job, size_t index, float *scratch)
+{
+    const tl_transformer *transformer = job->transformer;
+    const tl_tower_state *state = job->state;
+    const tl_chunk *chunk = &state->chunks[index];
+    const size_t width = transformer->shape.width, dim = transformer->output_dim;
+    float *d_pooled = scratch; /* [items, W] */
+    tl_matmul_call call = {.transpose_b = true,
+                           .m = chunk->item_count,
+                           .n = width,
+                           .k = dim,
+                           .alpha = 1.0f,
+                           .a = job->out_gradient + chunk->first_item * dim,
+                           .a_row = dim,
+                           .b = job->values[transformer->projection],
+                           .b_row = dim,
+                           .c = d_pooled,
+                           .c_row = width};
+    tl_matmul(NULL, &call);
+
+    const float *d_normal = d_pooled;
+    size_t count = chunk->item_count, first = chunk->first_item;
+    if (transformer->is_averaged) {
+        float *spread = d_pooled + tl_whole_lines(chunk->item_count * width); /* [N, W] */
+        for (size_t i = 0; i < chunk->item_count; i++) {
+            size_t start = chunk->offsets[i], length = chunk->offsets[i + 1] - start;
+            memset(spread + start * width, 0, width * sizeof *spread);
+            for (size_t t = 1; t < length; t++)
+                tl_scale(d_pooled + i * width, 1.0f / (float)(length - 1), spread + (start + t) * width, width);
+        }
+        d_normal = spread;
+        count = chunk->row_count;
+        first = chunk->first_row;
+    }
+    float *output = state->blocks[transformer->layers - 1].output + first * width;
+    float *vectors = job->head_vectors + index * 2 * width;
+    memset(vectors, 0, 2 * width * sizeof *vectors);
+    tl_layer_norm_backward(d_normal, output, job->values[transformer->norm_weight], state->mean + first, state->inverse + first,
+                           NULL, count, width, output, vectors, vectors + width);
+}
+
+static void run_chunk_backward(const backward_job *job, size_t index, size_t worker)
+{
+    const tl_transformer *transformer = job->transformer;
+    float *scratch = tl_chunk_scratch_of(&job->scratch, index, worker);
+    if (job->layer + 1 == transformer->layers)
+        run_head_backward(job, index, scratch);
+    tl_chunk chunk = tl_transformer_view_chunk(transformer, job->state, job->layer, index);
+    tl_block_state view = tl_transformer_view_block(transformer, job->state, job->layer, index);
+    float *vectors = job->vectors + (job->layer * job->state->chunk_count + index) * job->vector_count;
+    tl_block_backward(&transformer->shape, &transformer->blocks[job->layer], job->values, &chunk, &view, vectors, scratch);
+    if (job->layer == 0 && job->embedding->take_chunk != NULL)
+        job->embedding->take_chunk(job->embedding->context, index, &chunk, view.input);
+}
+
+static void sum_vectors(const backward_job *job)
+{
+    const tl_transformer *transformer = job->transformer;
+    float *first = job->vectors + job->summed_layer * job->state->chunk_count * job->vector_count;
+    for (size_t c = 1; c < job->state->chunk_count; c++)
+        tl_axpy(1.0f, first + c * job->vector_count, first, job->vector_count);
+    tl_block_add_vectors(&transformer->shape, &transformer->blocks[job->summed_layer], first, job->gradients);
+    if (job->summed_layer + 1 == transformer->layers)
+        for (size_t c = 0; c < job->state->chunk_count; c++) {
+            const float *head = job->head_vectors + c * 2 * transformer->shape.width;
+            tl_axpy(1.0f, head, job->gradients[transformer->norm_weight], transformer->shape.width);
+            tl_axpy(1.0f, head + transformer->shape.width, job->gradients[transformer->norm_bias], transformer->shape.width);
+        }
+}
+
+static void run_task(void *context, size_t index, size_t worker)
+{
+    const backward_job *job = context;
+    if (index < job->chunk_tasks) {
+        run_chunk_backward(job, index, worker);
+        return;
+    }
+    index -= job->chunk_tasks;
+    if (index < job->tile_tasks) {
+        size_t product = 0;
+        for (size_t tiles; index >= (tiles = tl_weight_product_tile_count(&job->products[product])); product++)
+            index -= tiles;
+        tl_weight_product_run_tile(&job->products[product], index);
+        return;
+    }
+    index -= job->tile_tasks;
+    if (job->sums_layer) {
+        if (index == 0) {
+            sum_vectors(job);
+            return;
+        }
+        index--;
+    }
+    job->embedding->run_task(job->embedding->context, index);
+}
+
+/* Adds what layer `layer` left behind to the round. */
+static void queue_leftovers(backward_job *job, size_t layer)
+{
+    const tl_transformer *transformer = job->transformer;
+    const tl_tower_state *state = job->state;
+    job->product_count =
+        tl_block_weight_products(&transformer->shape, &transformer->blocks[layer], &state->blocks[layer], state->rows,
+                                 state->items, tl_transformer_is_pooled_layer(transformer, layer), job->gradients, job->products);
+    if (layer + 1 == transformer->layers)
+        job->products[job->product_count++] = (tl_weight_product){state->pooled,
+                                                                  transformer->shape.width,
+                                                                  job->out_gradient,
+                                                                  state->items,
+                                                                  transformer->shape.width,
+                                                                  transformer->output_dim,
+                                                                  job->gradients[transformer->projection]};
+    job->sums_layer = true;
+    job->summed_layer = layer;
+}
+
+static void run_round(backward_job *job, tl_thread_pool *pool)
+{
+    job->tile_tasks = 0;
+    for (size_t i = 0; i < job->product_count; i++)
+        job->tile_tasks += tl_weight_product_tile_count(&job->products[i]);
+    tl_thread_pool_run(pool, job->chunk_tasks + job->tile_tasks + (job->sums_layer ? 1 : 0) + job->embedding_tasks, run_task,
+                       job);
+}
+
+bool tl_transformer_backward(const tl_transformer *transformer, const float *const *values, float *const *gradients,
+                             tl_tower_state *state, const tl_embedding_gradient *embedding, const float *out_gradient,
+                             tl_thread_pool *pool, tl_arena *arena, tl_error *err)
+{
+    const size_t width = transformer->shape.width;
+    backward_job job = {.transformer = transformer,
+                        .values = values,
+                        .gradients = gradients,
+                        .state = state,
+                        .embedding = embedding,
+                        .out_gradient = out_gradient,
+                        .vector_count = tl_block_vector_count(&transformer->shape)};
+    /* The head's scratch (a pooled row an item, and a row a row) fits the block's; averaging needs both at once. */
+    size_t scratch_count =
+        tl_block_scratch_count(&transformer->shape, state->max_rows, state->max_tokens) + state->max_items * width;
+    if (!tl_take_floats(arena, transformer->layers * state->chunk_count * job.vector_count, &job.vectors, err) ||
+        !tl_take_floats(arena, state->chunk_count * 2 * width, &job.head_vectors, err) ||
+        !tl_chunk_scratch_take(&job.scratch, scratch_count, state->chunk_count, pool, arena, err))
+        return false;
+
+    for (size_t left = transformer->layers; left-- > 0;) {
+        job.layer = left;
+        job.chunk_tasks = state->chunk_count;
+        job.product_count = 0;
+        job.sums_layer = false;
+        if (left + 1 < transformer->layers)
+            queue_leftovers(&job, left + 1);
+        run_round(&job, pool);
+    }
+    job.chunk_tasks = 0;
+    queue_leftovers(&job, 0);
+    if (embedding->product != NULL)
+        job.products[job.product_count++] = *embedding->product;
+    job.embedding_tasks = embedding->task_count;
+    run_round(&job, pool);
+    return true;
+}

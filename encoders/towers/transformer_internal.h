@@ -1,0 +1,37 @@
+/* What the files of the transformer share: views of a chunk, and scratch by worker. */
+#ifndef TL_ENCODERS_TOWERS_TRANSFORMER_INTERNAL_H
+#define TL_ENCODERS_TOWERS_TRANSFORMER_INTERNAL_H
+
+#include "encoders/towers/transformer.h"
+
+/* Scratch for tasks on chunks: by worker, or by chunk where there are fewer chunks than threads. */
+typedef struct tl_chunk_scratch {
+    float *floats;
+    size_t count_each;
+    bool is_by_chunk;
+} tl_chunk_scratch;
+
+bool tl_chunk_scratch_take(tl_chunk_scratch *scratch, size_t count_each, size_t chunk_count, const tl_thread_pool *pool,
+                           tl_arena *arena, tl_error *err) TL_MUST_USE;
+static inline float *tl_chunk_scratch_of(const tl_chunk_scratch *scratch, size_t chunk, size_t worker)
+{
+    return scratch->floats + (scratch->is_by_chunk ? chunk : worker) * scratch->count_each;
+}
+
+static inline bool tl_transformer_is_pooled_layer(const tl_transformer *transformer, size_t layer)
+{
+    return !transformer->is_averaged && layer + 1 == transformer->layers;
+}
+
+/* The chunk's part of layer `layer` of a kept state. */
+tl_block_state tl_transformer_view_block(const tl_transformer *transformer, const tl_tower_state *state, size_t layer,
+                                         size_t chunk);
+/* The chunk as layer `layer` sees it: pooled_rows only in the pooled one. */
+tl_chunk tl_transformer_view_chunk(const tl_transformer *transformer, const tl_tower_state *state, size_t layer, size_t chunk);
+
+static inline size_t tl_whole_lines(size_t floats)
+{
+    return (floats + 15) / 16 * 16;
+}
+
+#endif

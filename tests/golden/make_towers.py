@@ -1,0 +1,81 @@
+"""Golden values of both towers and the loss: tests/golden/fixtures/towers/<variant>.{txt,bin}.
+
+Made with torch 2.15 and open_clip 3.3 (the class CLIP itself, in double precision). Parameters and inputs are not stored: both sides make
+them by the same integer rule (see `hashed`, and tests/support/tiny_towers.h). Stored are activations stage by stage, the loss and the
+raw gradient of every tensor, as float32. <variant>.txt lists "name count" in the order of the values in <variant>.bin.
+usage: make_towers.py OUTPUT_FOLDER
+"""
+import sys, os
+import numpy as np, torch
+from open_clip.model import CLIP, CLIPVisionCfg, CLIPTextCfg
+from open_clip.loss import ClipLoss
+
+BATCH = 3
+VARIANTS = {
+    'tok': dict(embed=12, vision=dict(width=16, layers=2, head_width=8, mlp_ratio=3.0, patch_size=8, image_size=16),
+                text=dict(width=16, layers=2, heads=2, mlp_ratio=3.0, context_length=8, vocab_size=50, pool_type='eos', eos_id=3)),
+    'avg': dict(embed=12, quick=True, vision=dict(width=16, layers=2, head_width=4, mlp_ratio=2.0, patch_size=4, image_size=12, pool_type='avg'),
+                text=dict(width=16, layers=2, heads=4, mlp_ratio=4.0, context_length=8, vocab_size=50, pool_type='argmax')),
+    'full': dict(embed=12, tanh=True, vision=dict(width=16, layers=1, head_width=16, mlp_ratio=3.0, patch_size=8, image_size=16),
+                 text=dict(width=16, layers=2, heads=2, mlp_ratio=3.0, context_length=8, vocab_size=50, no_causal_mask=True, pool_type='eos', eos_id=3)),
+    'odd': dict(embed=7, vision=dict(width=10, layers=2, head_width=5, mlp_ratio=3.0, patch_size=3, image_size=9),
+                text=dict(width=18, layers=1, heads=3, mlp_ratio=2.0, context_length=11, vocab_size=23, pool_type='last')),
+}
+
+def hashed(stream, count):
+    """count numbers in [-1, 1): the same as tiny_value() in C."""
+    with np.errstate(over='ignore'):
+        x = np.arange(count, dtype=np.uint32) + np.uint32(stream) * np.uint32(0x9E3779B9)
+        x ^= x >> np.uint32(16); x *= np.uint32(0x7FEB352D); x ^= x >> np.uint32(15); x *= np.uint32(0x846CA68B); x ^= x >> np.uint32(16)
+    return ((x >> np.uint32(8)).astype(np.float64) / 2.0 ** 23 - 1.0).astype(np.float32)
+
+def name_stream(name):
+    h = 2166136261
+    for c in name.encode():
+        h = (h ^ c) * 16777619 & 0xFFFFFFFF
+    return h
+
+def main(folder):
+    os.makedirs(folder, exist_ok=True)
+    for variant, v in VARIANTS.items():
+        extra = {'act_kwargs': {'approximate': 'tanh'}} if v.get('tanh') else {}
+        model = CLIP(v['embed'], CLIPVisionCfg(**v['vision'], **extra), CLIPTextCfg(**v['text'], **extra), quick_gelu=v.get('quick', False)).double()
+        with torch.no_grad():
+            for name, p in model.named_parameters():
+                if name == 'logit_scale':
+                    p.fill_(float(np.float32(1.5)))
+                    continue
+                base = 1.0 if 'ln_' in name and name.endswith('weight') else 0.0
+                values = np.float32(base) + np.float32(0.25) * hashed(name_stream(name), p.numel())
+                p.copy_(torch.from_numpy(values.astype(np.float64)).reshape(p.shape))
+        side, context, vocab = v['vision']['image_size'], v['text']['context_length'], v['text']['vocab_size']
+        pixels = torch.from_numpy(hashed(1, BATCH * 3 * side * side).astype(np.float64)).reshape(BATCH, 3, side, side)
+        # Lengths 3, 6 and T; ids 4.. then one 3 (end of text), then zeros.
+        ids = np.zeros((BATCH, context), np.int64)
+        for b, length in enumerate((3, 6, context)):
+            for t in range(length - 1):
+                ids[b, t] = 4 + (b * 7 + t * t * 3 + t) % (vocab - 4)
+            ids[b, length - 1] = 3
+        ids = torch.from_numpy(ids)
+        stages = []
+        keep = lambda name: lambda module, args, out: stages.append((name, out.detach()))
+        model.visual.ln_pre.register_forward_pre_hook(lambda module, args: stages.append(('vision.embedded', args[0].detach())))
+        model.visual.transformer.register_forward_pre_hook(lambda module, args: stages.append(('vision.stage.0', args[0].detach())))
+        model.transformer.register_forward_pre_hook(lambda module, args: stages.append(('text.stage.0', args[0].detach())))
+        for i, block in enumerate(model.visual.transformer.resblocks):
+            block.register_forward_hook(keep('vision.stage.%d' % (i + 1)))
+        for i, block in enumerate(model.transformer.resblocks):
+            block.register_forward_hook(keep('text.stage.%d' % (i + 1)))
+        image, text = model.encode_image(pixels), model.encode_text(ids)
+        stages += [('vision.out', image.detach()), ('text.out', text.detach())]
+        normal = torch.nn.functional.normalize
+        loss = ClipLoss()(normal(image, dim=-1), normal(text, dim=-1), model.logit_scale.exp())
+        loss.backward()
+        entries = [(n, t.numpy()) for n, t in stages] + [('loss', np.array([loss.item()]))]
+        entries += [('gradient.' + n, p.grad.numpy()) for n, p in model.named_parameters()]
+        with open(os.path.join(folder, variant + '.txt'), 'w') as listing, open(os.path.join(folder, variant + '.bin'), 'wb') as values:
+            for name, array in entries:
+                listing.write('%s %d\n' % (name, array.size))
+                values.write(np.ascontiguousarray(array, dtype='<f4').tobytes())
+
+main(sys.argv[1])
