@@ -36,15 +36,17 @@ void tl_tokenizer_close(tl_tokenizer *tokenizer);
 void tl_tokenizer_info_read(const tl_tokenizer *tokenizer, tl_tokenizer_info *out);
 
 /*
- * Encodes count texts: ids [count, T] row by row, padded with pad_id (0 where the vocabulary has none); lengths [count] are the ids
- * before padding, bos and eos counted. A text that is not valid UTF-8 is an error that names its number and the byte.
+ * Encodes count texts: ids [count, T] row by row, padded with pad_id (0 where the vocabulary has none); lengths [count] are the
+ * ids before padding, bos and eos counted. A text that is not valid UTF-8 is an error that names its number and the byte.
  */
 bool tl_tokenizer_encode(const tl_tokenizer *tokenizer, const tl_slice *texts, size_t count, int32_t *ids, uint32_t *lengths,
                          tl_error *err) TL_MUST_USE;
 /* All ids of one text, neither cut nor padded, without bos and eos; *ids is owned by the caller (tl_memory_free). */
-bool tl_tokenizer_encode_whole(const tl_tokenizer *tokenizer, tl_slice text, int32_t **ids, size_t *count, tl_error *err) TL_MUST_USE;
+bool tl_tokenizer_encode_whole(const tl_tokenizer *tokenizer, tl_slice text, int32_t **ids, size_t *count,
+                               tl_error *err) TL_MUST_USE;
 /* Appends the text of ids; pad, bos and eos vanish. An id outside the vocabulary is an error. */
-bool tl_tokenizer_decode(const tl_tokenizer *tokenizer, const int32_t *ids, size_t count, tl_string *text, tl_error *err) TL_MUST_USE;
+bool tl_tokenizer_decode(const tl_tokenizer *tokenizer, const int32_t *ids, size_t count, tl_string *text,
+                         tl_error *err) TL_MUST_USE;
 /* The piece of one id ("▁fox"), borrowed; NULL outside the vocabulary. */
 const char *tl_tokenizer_piece(const tl_tokenizer *tokenizer, int32_t id);
 
@@ -55,15 +57,16 @@ typedef struct tl_text_source {
 } tl_text_source;
 
 typedef struct tl_tokenizer_training {
-    size_t vocabulary_size; /* wanted; lowered, with the reached size in *vocabulary_size, when the captions do not hold so many pieces */
+    size_t vocabulary_size; /* wanted; lowered, with the reached size in *vocabulary_size, when the captions do not hold so many
+                               pieces */
 } tl_tokenizer_training;
 
 /*
- * Trains a unigram model with byte fallback and case folding (nmt_nfkc_cf); pad 0, unknown 1, bos 2, eos 3. The same sentences give
- * the same bytes. Writes path atomically.
+ * Trains a unigram model with byte fallback and case folding (nmt_nfkc_cf); pad 0, unknown 1, bos 2, eos 3. The same sentences
+ * give the same bytes. Writes path atomically.
  */
-bool tl_tokenizer_train(const tl_text_source *sentences, const tl_tokenizer_training *training, const char *path, size_t *vocabulary_size,
-                        tl_error *err) TL_MUST_USE;
+bool tl_tokenizer_train(const tl_text_source *sentences, const tl_tokenizer_training *training, const char *path,
+                        size_t *vocabulary_size, tl_error *err) TL_MUST_USE;
 
 #ifdef __cplusplus
 }
