@@ -1,8 +1,8 @@
 # The only place that sets the language standard, warnings and link order of a module.
 #
 # twinlens_module(base/image USES base/core LINKS PkgConfig::jpeg PRIVATE_FLAGS file.c -mavx2)
-#   makes the static library tl_base_image of every .c (and .cc) directly in the folder and its subfolders that are not modules
-#   of their own, records it for the installed library, and refuses nothing: who may include what is tests/architecture's job.
+#   makes the static library tl_base_image of every .c (and .cc) below the folder and records it for the installed library. It
+#   refuses nothing: who may include what is tests/architecture's job.
 
 include_guard(GLOBAL)
 
@@ -13,7 +13,8 @@ target_compile_definitions(twinlens_settings INTERFACE _XOPEN_SOURCE=700 _FILE_O
 target_compile_options(twinlens_settings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wundef -Wvla -Wwrite-strings -Wformat=2
   $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes -Wmissing-prototypes>
-  -fvisibility=hidden -ffp-contract=off)
+  # What the shared library exports is decided when it is linked (TwinlensProgram.cmake); calls inside it are never interposed.
+  -fno-semantic-interposition -ffp-contract=off)
 if(TL_WERROR)
   target_compile_options(twinlens_settings INTERFACE -Werror)
 endif()
