@@ -143,7 +143,7 @@ static bool read_identity(sqlite3 *database, tl_database_identity *out, tl_error
 /* True when the place can only be read and no log waits beside the file, so that its bytes are all there is. */
 static bool may_open_immutable(sqlite3 *database, const char *path, tl_error *err)
 {
-    int code = sqlite3_errcode(database);
+    int code = sqlite3_errcode(database) & 0xff;
     if (code != SQLITE_CANTOPEN && code != SQLITE_READONLY)
         return false;
     tl_file_status log;
