@@ -6,11 +6,15 @@ captions.model  unigram, nmt_nfkc_cf, byte fallback, pad 0, unknown 1, bos 2, eo
 bare.model      unigram, no normalization, no byte fallback, no pad, bos or eos
 merges.model    BPE, user-defined symbols, no normalization
 ids.tsv         model, text in hex, ids, decoded text in hex
+
+And the seeds of tests/fuzz/corpus/tokenizer/: a first byte 0 and a model, or a first byte 1 and a text.
 """
-import io, itertools, pathlib
+import contextlib, io, itertools, pathlib, tempfile
 import sentencepiece
 
 OUT = pathlib.Path(__file__).parent / "fixtures" / "tokenizer"
+SEEDS = pathlib.Path(__file__).parents[1] / "fuzz" / "corpus" / "tokenizer"
+RULES = "41\t61\n42\t62\n41 42\t63\n41 42 43\t64 20 64\nE9\t65 301\n2581\t20\n"  # code points in hex: from, to
 ADJECTIVES = "red green blue small big old wooden striped shiny sleeping round dark".split()
 THINGS = "fox boat apple kite lamp cat tree car shoe bear house cloud".split()
 PLACES = "in the snow;on a table;under water;at night;near the river;on the beach".split(";")
@@ -42,6 +46,27 @@ def train(name, **options):
     return sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
 
 
+def write_seeds():
+    SEEDS.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        pathlib.Path("rules.tsv").write_text(RULES)
+        model = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(["ABC abc", "AB é fox", "a red fox"]), model_writer=model,
+                                                 vocab_size=40, hard_vocab_limit=False, normalization_rule_tsv="rules.tsv", num_threads=1,
+                                                 self_test_sample_size=2, user_defined_symbols=["fo", "fox"], minloglevel=3)
+    (SEEDS / "rules").write_bytes(b"\0" + model.getvalue())
+    for kind in ("word", "char"):
+        model = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(["a red fox", "the red boat"]), model_writer=model, vocab_size=20,
+                                                 model_type=kind, hard_vocab_limit=False, normalization_rule_name="identity",
+                                                 num_threads=1, minloglevel=3, use_all_vocab=kind == "word")
+        (SEEDS / kind).write_bytes(b"\0" + model.getvalue())
+    for name in ("bare", "merges"):
+        (SEEDS / name).write_bytes(b"\0" + (OUT / (name + ".model")).read_bytes())
+    (SEEDS / "text").write_bytes(b"\1" + "A ﬁre 🦊 e\u0301 ＦＯＸ 雪 <s> ▁".encode())
+    (SEEDS / "plain").write_bytes(b"\1a red fox in the snow")
+
+
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     special = dict(pad_id=0, unk_id=1, bos_id=2, eos_id=3)
@@ -58,6 +83,7 @@ def main():
             for text in TEXTS:
                 ids = model.encode(text)
                 rows.write(f"{name}\t{text.encode().hex()}\t{' '.join(map(str, ids))}\t{model.decode(ids).encode().hex()}\n")
+    write_seeds()
 
 
 main()
