@@ -6,6 +6,7 @@
  */
 #include "encoders/evaluation/ranking.h"
 
+#include "base/compute/compute.h"
 #include "base/core/memory.h"
 
 #include <float.h>
@@ -110,19 +111,6 @@ static void count_before(const tl_ranking_input *input, size_t query, const floa
     }
 }
 
-/* scores [query_count, candidate_count] = queries candidates^t */
-static void score_block(const float *queries, size_t query_count, const float *candidates, size_t candidate_count, size_t dim,
-                        float *scores)
-{
-    for (size_t q = 0; q < query_count; q++)
-        for (size_t c = 0; c < candidate_count; c++) {
-            float sum = 0.0F;
-            for (size_t i = 0; i < dim; i++)
-                sum += queries[q * dim + i] * candidates[c * dim + i];
-            scores[q * candidate_count + c] = sum;
-        }
-}
-
 static void rank_block(void *context, size_t index, size_t worker)
 {
     const ranking_work *work = context;
@@ -135,8 +123,8 @@ static void rank_block(void *context, size_t index, size_t worker)
         targets[q] = find_target(work, first_query + q);
     for (size_t first = 0; first < input->candidate_count; first += CANDIDATE_BLOCK) {
         size_t count = input->candidate_count - first < CANDIDATE_BLOCK ? input->candidate_count - first : CANDIDATE_BLOCK;
-        score_block(input->queries + first_query * input->dim, queries, input->candidates + first * input->dim, count, input->dim,
-                    scores);
+        tl_dot_matrix(NULL, input->candidates + first * input->dim, count, input->dim, input->queries + first_query * input->dim,
+                      queries, scores);
         for (size_t q = 0; q < queries; q++)
             if (targets[q].number != SIZE_MAX)
                 count_before(input, first_query + q, scores + q * count, first, count, &targets[q]);
@@ -214,5 +202,8 @@ tl_score tl_ranking_recall(const tl_ranking *ranking, size_t query_count, size_t
     double spread = z95 * sqrt(share * (1.0 - share) / n + z95 * z95 / (4.0 * n * n));
     double centre = share + z95 * z95 / (2.0 * n);
     double scale = 1.0 + z95 * z95 / n;
-    return (tl_score){share, fmax(0.0, (centre - spread) / scale), fmin(1.0, (centre + spread) / scale), chance / n};
+    /* At the ends the formula gives 0 and 1 but for rounding. */
+    double low = hits == 0 ? 0.0 : (centre - spread) / scale;
+    double high = hits == query_count ? 1.0 : (centre + spread) / scale;
+    return (tl_score){share, low, high, chance / n};
 }

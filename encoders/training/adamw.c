@@ -1,6 +1,7 @@
 /* Each piece is one task; sums of squares are kept a piece and added in the pieces' order afterwards. */
 #include "encoders/training/adamw.h"
 
+#include "base/compute/compute.h"
 #include "base/core/memory.h"
 
 #include <math.h>
@@ -51,16 +52,7 @@ static void sum_piece(void *context, size_t index, size_t worker)
     (void)worker;
     const optimizer_work *work = context;
     const tl_optimizer_piece *piece = &work->plan->pieces[index];
-    const float *gradients = work->gradients + piece->start;
-    /* Four chains: the order is fixed and the additions need not wait for each other. */
-    double sums[4] = {0.0, 0.0, 0.0, 0.0};
-    size_t i = 0;
-    for (; i + 4 <= piece->count; i += 4)
-        for (size_t lane = 0; lane < 4; lane++)
-            sums[lane] += (double)gradients[i + lane] * (double)gradients[i + lane];
-    for (; i < piece->count; i++)
-        sums[0] += (double)gradients[i] * (double)gradients[i];
-    work->plan->sums[index] = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    work->plan->sums[index] = tl_sum_squares(work->gradients + piece->start, piece->count);
 }
 
 double tl_optimizer_norm(const tl_optimizer_plan *plan, const float *gradients, tl_thread_pool *pool)
@@ -79,25 +71,17 @@ static void adapt_piece(void *context, size_t index, size_t worker)
     const optimizer_work *work = context;
     const tl_optimizer_piece *piece = &work->plan->pieces[index];
     const tl_adamw_rule *rule = work->rule;
-    const float *gradients = work->gradients + piece->start;
-    float *first = work->first_moments + piece->start;
-    float *second = work->second_moments + piece->start;
-    float *parameters = work->parameters + piece->start;
-    float kept = piece->decays ? (float)(1.0 - rule->rate * rule->weight_decay) : 1.0F;
-    float factor = (float)rule->gradient_factor;
-    float first_weight = (float)(1.0 - rule->beta1);
-    float second_kept = (float)rule->beta2;
-    float second_weight = (float)(1.0 - rule->beta2);
-    float step_size = (float)(rule->rate / (1.0 - pow(rule->beta1, (double)rule->step)));
-    float root_correction = (float)sqrt(1.0 - pow(rule->beta2, (double)rule->step));
-    float epsilon = (float)rule->epsilon;
-    for (size_t i = 0; i < piece->count; i++) {
-        float gradient = gradients[i] * factor;
-        first[i] += first_weight * (gradient - first[i]);
-        second[i] = second[i] * second_kept + second_weight * gradient * gradient;
-        float denominator = sqrtf(second[i]) / root_correction + epsilon;
-        parameters[i] = parameters[i] * kept - step_size * first[i] / denominator;
-    }
+    tl_adamw_step step = {.learning_rate = (float)rule->rate,
+                          .decay = piece->decays ? (float)rule->weight_decay : 0.0F,
+                          .beta1 = (float)rule->beta1,
+                          .beta2 = (float)rule->beta2,
+                          .epsilon = (float)rule->epsilon,
+                          .first_correction = (float)(1.0 - pow(rule->beta1, (double)rule->step)),
+                          .second_correction = (float)(1.0 - pow(rule->beta2, (double)rule->step)),
+                          .gradient_scale = (float)rule->gradient_factor};
+    /* Without a pool: this is already one task of it. */
+    tl_adamw(NULL, &step, work->gradients + piece->start, piece->count, work->parameters + piece->start,
+             work->first_moments + piece->start, work->second_moments + piece->start);
 }
 
 void tl_optimizer_adamw(const tl_optimizer_plan *plan, const tl_adamw_rule *rule, const float *gradients, float *first_moments,
@@ -112,11 +96,8 @@ static void descend_piece(void *context, size_t index, size_t worker)
     (void)worker;
     const optimizer_work *work = context;
     const tl_optimizer_piece *piece = &work->plan->pieces[index];
-    const float *gradients = work->gradients + piece->start;
-    float *parameters = work->parameters + piece->start;
     float step_size = (float)(work->rule->rate * work->rule->gradient_factor);
-    for (size_t i = 0; i < piece->count; i++)
-        parameters[i] -= step_size * gradients[i];
+    tl_axpy(-step_size, work->gradients + piece->start, work->parameters + piece->start, piece->count);
 }
 
 void tl_optimizer_descend(const tl_optimizer_plan *plan, double rate, double gradient_factor, const float *gradients,

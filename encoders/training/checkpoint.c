@@ -4,7 +4,7 @@
  *
  * Saving: write NAME.new (every file and the folder synced, state.json last), rename NAME to NAME.old, NAME.new to NAME, remove
  * NAME.old. At every moment one of the three names is a whole checkpoint. A run killed between the renames has no NAME; the next
- * save or resume first completes it: NAME.new if its state.json is there (then all of it is), else NAME.old.
+ * save or resume first completes it: NAME.new if its state.json is sound (then all of it is there), else NAME.old.
  * Loading checks everything before it copies anything.
  */
 #include "base/core/memory.h"
@@ -90,6 +90,71 @@ static bool sync_parent(const char *path, tl_error *err)
     return ok;
 }
 
+static bool checksum_text(const tl_json *state, char text[TL_HASH_TEXT_SIZE], tl_error *err)
+{
+    tl_string bytes;
+    tl_string_init(&bytes, MAX_STATE_FILE);
+    bool ok = tl_json_write(state, TL_JSON_COMPACT, &bytes, err);
+    if (ok)
+        tl_hash_text(bytes.data, bytes.size, text);
+    tl_string_clear(&bytes);
+    return ok;
+}
+
+static bool read_state(const char *directory, tl_json **out, const tl_json **state, tl_error *err)
+{
+    bool ok = false;
+    const char *checksum;
+    char computed[TL_HASH_TEXT_SIZE];
+    int64_t version;
+    tl_json *json = NULL;
+    char *path = tl_path_join(directory, state_file, err);
+    if (path == NULL || !tl_json_read_file(path, MAX_STATE_FILE, &json, err))
+        goto done;
+    *state = tl_json_member(json, "state");
+    if (!tl_json_is_object(*state)) {
+        tl_fail(err, TL_ERROR_CORRUPT, "'%s': expected an object 'state'", path);
+        goto done;
+    }
+    if (!tl_json_get_text(json, "checksum", &checksum, err) || !checksum_text(*state, computed, err))
+        goto done;
+    if (strcmp(checksum, computed) != 0) {
+        tl_fail(err, TL_ERROR_CORRUPT, "'%s': expected checksum %.40s, found %s", path, checksum, computed);
+        goto done;
+    }
+    if (!tl_json_get_integer(*state, "version", 1, INT64_MAX, &version, err))
+        goto done;
+    if (version > FORMAT_VERSION) {
+        tl_fail(err, TL_ERROR_UNSUPPORTED, "'%s': expected version %d, found %lld", path, FORMAT_VERSION, (long long)version);
+        goto done;
+    }
+    *out = json;
+    json = NULL;
+    ok = true;
+done:
+    tl_json_free(json);
+    tl_memory_free(path);
+    return ok;
+}
+
+/* state.json is written last: a sound one means a whole folder. */
+static bool is_whole(const char *directory, bool *out, tl_error *err)
+{
+    tl_error reason = {0};
+    tl_json *json = NULL;
+    const tl_json *state = NULL;
+    if (!has_state(directory, out, err))
+        return false;
+    if (!*out)
+        return true;
+    *out = read_state(directory, &json, &state, &reason);
+    tl_json_free(json);
+    /* That it cannot be read now says nothing about it. */
+    if (reason.kind == TL_ERROR_NO_MEMORY || reason.kind == TL_ERROR_IO)
+        return tl_fail(err, reason.kind, "%s", reason.message);
+    return true;
+}
+
 /* After this NAME is there unless no checkpoint was ever finished. */
 static bool complete_interrupted_save(const checkpoint_names *names, bool *found, tl_error *err)
 {
@@ -101,10 +166,10 @@ static bool complete_interrupted_save(const checkpoint_names *names, bool *found
         return true;
     const char *const candidates[] = {names->added, names->old};
     for (size_t i = 0; i < 2; i++) {
-        bool is_whole;
-        if (!has_state(candidates[i], &is_whole, err))
+        bool is_sound;
+        if (!is_whole(candidates[i], &is_sound, err))
             return false;
-        if (is_whole)
+        if (is_sound)
             return move_folder(candidates[i], names->present, err) && sync_parent(names->present, err);
     }
     *found = false;
@@ -119,17 +184,6 @@ static tl_json *file_record(uint64_t size, const char *hash, tl_error *err)
         return json;
     tl_json_free(json);
     return NULL;
-}
-
-static bool checksum_text(const tl_json *state, char text[TL_HASH_TEXT_SIZE], tl_error *err)
-{
-    tl_string bytes;
-    tl_string_init(&bytes, MAX_STATE_FILE);
-    bool ok = tl_json_write(state, TL_JSON_COMPACT, &bytes, err);
-    if (ok)
-        tl_hash_text(bytes.data, bytes.size, text);
-    tl_string_clear(&bytes);
-    return ok;
 }
 
 /* state is taken over. */
@@ -160,6 +214,16 @@ static bool write_tensors(const tl_trainer *trainer, const char *directory, cons
     return ok;
 }
 
+/* The folder may soon be the only copy of a run: what was written must read back. */
+static bool verify_state(const char *directory, tl_error *err)
+{
+    tl_json *json = NULL;
+    const tl_json *state = NULL;
+    bool ok = read_state(directory, &json, &state, err);
+    tl_json_free(json);
+    return ok;
+}
+
 static bool write_folder(const tl_trainer *trainer, const char *directory, tl_error *err)
 {
     const float *const parameter_blocks[] = {trainer->parameters};
@@ -181,7 +245,7 @@ static bool write_folder(const tl_trainer *trainer, const char *directory, tl_er
         tl_json_free(state);
         return false;
     }
-    return write_state(directory, state, err) && tl_directory_sync(directory, err);
+    return write_state(directory, state, err) && verify_state(directory, err) && tl_directory_sync(directory, err);
 }
 
 bool tl_trainer_save(const tl_trainer *trainer, const char *checkpoint_directory, tl_error *err)
@@ -250,42 +314,6 @@ static bool check_same_run(const tl_trainer *trainer, const tl_json *state, tl_e
     comparison compared = {state, "state", err};
     bool ok = tl_json_each_member(description, equal_member, &compared);
     tl_json_free(description);
-    return ok;
-}
-
-static bool read_state(const char *directory, tl_json **out, const tl_json **state, tl_error *err)
-{
-    bool ok = false;
-    const char *checksum;
-    char computed[TL_HASH_TEXT_SIZE];
-    int64_t version;
-    tl_json *json = NULL;
-    char *path = tl_path_join(directory, state_file, err);
-    if (path == NULL || !tl_json_read_file(path, MAX_STATE_FILE, &json, err))
-        goto done;
-    *state = tl_json_member(json, "state");
-    if (!tl_json_is_object(*state)) {
-        tl_fail(err, TL_ERROR_CORRUPT, "'%s': expected an object 'state'", path);
-        goto done;
-    }
-    if (!tl_json_get_text(json, "checksum", &checksum, err) || !checksum_text(*state, computed, err))
-        goto done;
-    if (strcmp(checksum, computed) != 0) {
-        tl_fail(err, TL_ERROR_CORRUPT, "'%s': expected checksum %.40s, found %s", path, checksum, computed);
-        goto done;
-    }
-    if (!tl_json_get_integer(*state, "version", 1, INT64_MAX, &version, err))
-        goto done;
-    if (version > FORMAT_VERSION) {
-        tl_fail(err, TL_ERROR_UNSUPPORTED, "'%s': expected version %d, found %lld", path, FORMAT_VERSION, (long long)version);
-        goto done;
-    }
-    *out = json;
-    json = NULL;
-    ok = true;
-done:
-    tl_json_free(json);
-    tl_memory_free(path);
     return ok;
 }
 

@@ -1,0 +1,352 @@
+/* Checkpoints: resumed = unbroken bit for bit, every point at which saving can be killed, damaged files, other runs' checkpoints.
+ */
+#include "tests/support/training_fixture.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static tl_training_options sound_options(void)
+{
+    return (tl_training_options){.seed = 5, .steps = 12, .warmup_steps = 2, .learning_rate = 2e-3, .max_batch = FIXTURE_BATCH};
+}
+
+static void must(bool ok, const tl_error *err)
+{
+    if (!ok)
+        fail_msg("%s", err->message);
+}
+
+static void run_to(tl_trainer *trainer, const fixture_batches *batches, uint64_t step)
+{
+    tl_error err;
+    while (tl_trainer_steps_done(trainer) < step) {
+        tl_step_metrics metrics;
+        tl_training_batch batch = batch_of_step(batches, (size_t)tl_trainer_steps_done(trainer));
+        must(tl_trainer_step(trainer, &batch, &metrics, &err), &err);
+    }
+}
+
+static bool same_weights(tl_trainer *a, tl_trainer *b)
+{
+    tl_safetensors *names = open_fixture(TRAINING_FIXTURES "/model/model.safetensors");
+    bool same = true;
+    for (size_t i = 0; i < tl_safetensors_count(names); i++) {
+        size_t count = 0;
+        const char *name = tl_safetensors_item(names, i)->name;
+        const float *ours = tl_trainer_parameter(a, name, &count);
+        const float *theirs = tl_trainer_parameter(b, name, &count);
+        same = same && memcmp(ours, theirs, count * sizeof(float)) == 0;
+    }
+    tl_safetensors_close(names);
+    return same;
+}
+
+static void start_clean(void)
+{
+    tl_error err;
+    must(tl_directory_remove("run", &err) && tl_directory_remove("run.new", &err) && tl_directory_remove("run.old", &err), &err);
+}
+
+static bool is_there(const char *path)
+{
+    tl_error err;
+    tl_file_status status;
+    must(tl_file_status_read(path, &status, &err), &err);
+    return status.kind != TL_FILE_MISSING;
+}
+
+/* A checkpoint of this many steps at `name`. */
+static void save_at(const char *name, const fixture_batches *batches, uint64_t step)
+{
+    tl_error err;
+    tl_training_options options = sound_options();
+    tl_trainer *trainer = make_trainer(&options, NULL);
+    run_to(trainer, batches, step);
+    must(tl_trainer_save(trainer, name, &err), &err);
+    tl_trainer_destroy(trainer);
+}
+
+static uint64_t step_after_resume(void)
+{
+    tl_error err;
+    tl_training_options options = sound_options();
+    tl_trainer *trainer = make_trainer(&options, NULL);
+    must(tl_trainer_resume(trainer, "run", &err), &err);
+    uint64_t step = tl_trainer_steps_done(trainer);
+    tl_trainer_destroy(trainer);
+    return step;
+}
+
+static void a_resumed_run_ends_like_an_unbroken_one(void **state)
+{
+    (void)state;
+    tl_error err;
+    fixture_batches batches;
+    load_batches(&batches);
+    start_clean();
+    tl_training_options options = sound_options();
+    tl_trainer *unbroken = make_trainer(&options, NULL);
+    run_to(unbroken, &batches, 12);
+    for (uint64_t stop = 0; stop < 12; stop += 3) {
+        save_at("run", &batches, stop);
+        assert_false(is_there("run.new"));
+        assert_false(is_there("run.old"));
+        tl_trainer *resumed = make_trainer(&options, NULL);
+        must(tl_trainer_resume(resumed, "run/", &err), &err);
+        assert_int_equal(tl_trainer_steps_done(resumed), stop);
+        run_to(resumed, &batches, 12);
+        assert_true(same_weights(resumed, unbroken));
+        /* Saving the end as well: the moments are the same bytes. */
+        must(tl_trainer_save(resumed, "run", &err) && tl_trainer_save(unbroken, "run2", &err), &err);
+        tl_string a;
+        tl_string b;
+        tl_string_init(&a, 1 << 20);
+        tl_string_init(&b, 1 << 20);
+        must(tl_file_read("run/moments.safetensors", &a, &err) && tl_file_read("run2/moments.safetensors", &b, &err), &err);
+        assert_true(tl_slice_equal(tl_string_slice(&a), tl_string_slice(&b)));
+        tl_string_clear(&a);
+        tl_string_clear(&b);
+        tl_trainer_destroy(resumed);
+    }
+    must(tl_directory_remove("run2", &err), &err);
+    tl_trainer_destroy(unbroken);
+    tl_safetensors_close(batches.file);
+}
+
+static void a_save_killed_at_any_point_loses_nothing(void **state)
+{
+    (void)state;
+    tl_error err;
+    fixture_batches batches;
+    load_batches(&batches);
+
+    /* Before any rename, the new one incomplete. */
+    start_clean();
+    save_at("run", &batches, 2);
+    save_at("run.new", &batches, 4);
+    must(unlink("run.new/state.json") == 0, &err);
+    assert_int_equal(step_after_resume(), 2);
+
+    /* Between the renames: no folder of the name itself. */
+    start_clean();
+    save_at("run.old", &batches, 2);
+    save_at("run.new", &batches, 4);
+    assert_int_equal(step_after_resume(), 4);
+    assert_true(is_there("run"));
+
+    /* The same, and somebody lost the new one half-way. */
+    start_clean();
+    save_at("run.old", &batches, 2);
+    save_at("run.new", &batches, 4);
+    must(unlink("run.new/state.json") == 0, &err);
+    assert_int_equal(step_after_resume(), 2);
+
+    /* Before the old one was removed. */
+    start_clean();
+    save_at("run", &batches, 4);
+    save_at("run.old", &batches, 2);
+    assert_int_equal(step_after_resume(), 4);
+
+    /* A later save cleans up what such kills leave. */
+    save_at("run.new", &batches, 3);
+    save_at("run", &batches, 5);
+    assert_false(is_there("run.new"));
+    assert_false(is_there("run.old"));
+    assert_int_equal(step_after_resume(), 5);
+
+    /* First save killed: nothing to resume. */
+    start_clean();
+    save_at("run.new", &batches, 4);
+    must(unlink("run.new/state.json") == 0, &err);
+    tl_training_options options = sound_options();
+    tl_trainer *trainer = make_trainer(&options, NULL);
+    assert_false(tl_trainer_resume(trainer, "run", &err));
+    assert_int_equal(err.kind, TL_ERROR_NOT_FOUND);
+    tl_trainer_destroy(trainer);
+    start_clean();
+    tl_safetensors_close(batches.file);
+}
+
+/* Real kills: a child saves again and again, the parent ends it by SIGKILL and resumes. */
+static void a_killed_process_leaves_a_checkpoint(void **state)
+{
+    (void)state;
+    tl_error err;
+    fixture_batches batches;
+    load_batches(&batches);
+    start_clean();
+    save_at("run", &batches, 1);
+    for (unsigned round = 0; round < 12; round++) {
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            tl_training_options options = sound_options();
+            tl_trainer *trainer = make_trainer(&options, NULL);
+            if (!tl_trainer_resume(trainer, "run", &err))
+                _exit(1);
+            for (;;)
+                if (!tl_trainer_save(trainer, "run", &err))
+                    _exit(1);
+        }
+        struct timespec pause = {0, 15000000L + (long)round * 3700000L};
+        nanosleep(&pause, NULL);
+        kill(child, SIGKILL);
+        int status;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFSIGNALED(status)); /* it had not failed by itself */
+        assert_int_equal(step_after_resume(), 1);
+    }
+    start_clean();
+    tl_safetensors_close(batches.file);
+}
+
+/* Flips one bit of the file at a place. */
+static void damage(const char *path, size_t place)
+{
+    tl_error err;
+    tl_string bytes;
+    tl_string_init(&bytes, 1 << 20);
+    must(tl_file_read(path, &bytes, &err), &err);
+    assert_true(place < bytes.size);
+    bytes.data[place] ^= 0x10;
+    must(tl_file_replace(path, tl_string_slice(&bytes), &err), &err);
+    tl_string_clear(&bytes);
+}
+
+static void truncate_by(const char *path, size_t count)
+{
+    tl_error err;
+    tl_string bytes;
+    tl_string_init(&bytes, 1 << 20);
+    must(tl_file_read(path, &bytes, &err), &err);
+    must(tl_file_replace(path, (tl_slice){bytes.data, bytes.size - count}, &err), &err);
+    tl_string_clear(&bytes);
+}
+
+static void damaged_checkpoints_are_refused_and_change_nothing(void **state)
+{
+    (void)state;
+    tl_error err;
+    fixture_batches batches;
+    load_batches(&batches);
+    tl_training_options options = sound_options();
+    tl_trainer *fresh = make_trainer(&options, NULL);
+    tl_trainer *trainer = make_trainer(&options, NULL);
+    static const char *const files[] = {"run/state.json", "run/parameters.safetensors", "run/moments.safetensors"};
+    for (size_t i = 0; i < 3; i++)
+        for (size_t how = 0; how < 5; how++) {
+            start_clean();
+            save_at("run", &batches, 3);
+            tl_file_status status;
+            must(tl_file_status_read(files[i], &status, &err), &err);
+            if (how == 0)
+                must(unlink(files[i]) == 0, &err);
+            else if (how == 1)
+                truncate_by(files[i], (size_t)status.size / 2);
+            else
+                damage(files[i], how == 2 ? 12 : how == 3 ? (size_t)status.size / 2 : (size_t)status.size - 5);
+            if (i == 0 && how == 1)
+                truncate_by(files[i], 1);
+            err = (tl_error){0};
+            if (tl_trainer_resume(trainer, "run", &err))
+                fail_msg("%s, damage %zu: resumed", files[i], how);
+            if (strstr(err.message, "run") == NULL)
+                fail_msg("%s, damage %zu: %s", files[i], how, err.message);
+            assert_int_equal(tl_trainer_steps_done(trainer), 0);
+            assert_true(same_weights(trainer, fresh));
+        }
+    start_clean();
+    tl_trainer_destroy(trainer);
+    tl_trainer_destroy(fresh);
+    tl_safetensors_close(batches.file);
+}
+
+static void another_runs_checkpoint_is_refused_by_the_first_difference(void **state)
+{
+    (void)state;
+    fixture_batches batches;
+    load_batches(&batches);
+    start_clean();
+    save_at("run", &batches, 3);
+    struct {
+        tl_training_options options;
+        const char *named;
+    } cases[] = {
+        {sound_options(), "seed"},          {sound_options(), "steps"},     {sound_options(), "learning_rate"},
+        {sound_options(), "weight_decay"},  {sound_options(), "beta2"},     {sound_options(), "gradient_clip"},
+        {sound_options(), "constant_rate"}, {sound_options(), "plain_sgd"}, {sound_options(), "warmup_steps"},
+    };
+    cases[0].options.seed++;
+    cases[1].options.steps++;
+    cases[2].options.learning_rate = nextafter(cases[2].options.learning_rate, 1.0);
+    cases[3].options.weight_decay = 0.2;
+    cases[4].options.beta2 = 0.99;
+    cases[5].options.gradient_clip = -1.0;
+    cases[6].options.constant_rate = true;
+    cases[7].options.plain_sgd = true;
+    cases[8].options.warmup_steps = 3;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        tl_error err = {0};
+        tl_trainer *trainer = make_trainer(&cases[i].options, NULL);
+        assert_false(tl_trainer_resume(trainer, "run", &err));
+        if (strstr(err.message, cases[i].named) == NULL)
+            fail_msg("expected '%s' in: %s", cases[i].named, err.message);
+        assert_int_equal(err.kind, TL_ERROR_INVALID);
+        tl_trainer_destroy(trainer);
+    }
+    /* Another model and another recipe. */
+    tl_error err = {0};
+    tl_trainer *trainer;
+    tl_training_options options = sound_options();
+    tl_model_config config = fixture_config();
+    tl_image_recipe recipe = tl_image_recipe_default(FIXTURE_SIDE);
+    config.text.layers++;
+    must(tl_trainer_create(&config, &recipe, &options, NULL, &trainer, &err), &err);
+    assert_false(tl_trainer_resume(trainer, "run", &err));
+    assert_non_null(strstr(err.message, "layers"));
+    tl_trainer_destroy(trainer);
+    config = fixture_config();
+    recipe.mode = TL_RESIZE_SQUASH;
+    must(tl_trainer_create(&config, &recipe, &options, NULL, &trainer, &err), &err);
+    assert_false(tl_trainer_resume(trainer, "run", &err));
+    assert_non_null(strstr(err.message, "resize_mode"));
+    tl_trainer_destroy(trainer);
+    /* The size of scratch does not shape the run. */
+    recipe = tl_image_recipe_default(FIXTURE_SIDE);
+    options.max_batch++;
+    must(tl_trainer_create(&config, &recipe, &options, NULL, &trainer, &err), &err);
+    must(tl_trainer_resume(trainer, "run", &err), &err);
+    tl_trainer_destroy(trainer);
+    start_clean();
+    tl_safetensors_close(batches.file);
+}
+
+static void a_folder_that_is_no_checkpoint_is_never_replaced(void **state)
+{
+    (void)state;
+    tl_error err;
+    start_clean();
+    must(tl_directory_create("run", &err) && tl_file_replace("run/letters.txt", tl_slice_of("dear"), &err), &err);
+    tl_training_options options = sound_options();
+    tl_trainer *trainer = make_trainer(&options, NULL);
+    assert_false(tl_trainer_save(trainer, "run", &err));
+    assert_non_null(strstr(err.message, "state.json"));
+    assert_true(is_there("run/letters.txt"));
+    tl_trainer_destroy(trainer);
+    start_clean();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_resumed_run_ends_like_an_unbroken_one),
+        cmocka_unit_test(a_save_killed_at_any_point_loses_nothing),
+        cmocka_unit_test(a_killed_process_leaves_a_checkpoint),
+        cmocka_unit_test(damaged_checkpoints_are_refused_and_change_nothing),
+        cmocka_unit_test(another_runs_checkpoint_is_refused_by_the_first_difference),
+        cmocka_unit_test(a_folder_that_is_no_checkpoint_is_never_replaced),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,61 @@
+/* The learning rate by step against open_clip's formula written out. */
+#include "encoders/training/schedule.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static void warm_up_is_linear_and_ends_at_the_peak(void **state)
+{
+    (void)state;
+    tl_schedule schedule = {0.5, 100, 10, false};
+    for (uint64_t step = 0; step < 10; step++)
+        assert_true(fabs(tl_schedule_rate(&schedule, step) - 0.5 * (double)(step + 1) / 10.0) < 1e-15);
+    assert_true(tl_schedule_rate(&schedule, 9) == 0.5);
+    assert_true(tl_schedule_rate(&schedule, 10) == 0.5);
+}
+
+static void cosine_falls_to_zero(void **state)
+{
+    (void)state;
+    tl_schedule schedule = {2.0, 30, 10, false};
+    for (uint64_t step = 10; step < 30; step++) {
+        double expected = 2.0 * 0.5 * (1.0 + cos(3.14159265358979323846 * (double)(step - 10) / 20.0));
+        assert_true(fabs(tl_schedule_rate(&schedule, step) - expected) < 1e-12);
+        assert_true(tl_schedule_rate(&schedule, step + 1) < tl_schedule_rate(&schedule, step));
+    }
+    assert_true(tl_schedule_rate(&schedule, 30) == 0.0);
+    assert_true(tl_schedule_rate(&schedule, 20) - 1.0 < 1e-12);
+}
+
+static void a_constant_rate_is_constant(void **state)
+{
+    (void)state;
+    tl_schedule schedule = {0.25, 30, 10, true};
+    for (uint64_t step = 0; step < 40; step++)
+        assert_true(tl_schedule_rate(&schedule, step) == 0.25);
+}
+
+static void no_warm_up_starts_at_the_peak(void **state)
+{
+    (void)state;
+    tl_schedule schedule = {1.0, 3, 0, false};
+    assert_true(tl_schedule_rate(&schedule, 0) == 1.0);
+    tl_schedule all_warm_up = {1.0, 4, 4, false};
+    assert_true(tl_schedule_rate(&all_warm_up, 3) == 1.0);
+    assert_true(tl_schedule_rate(&all_warm_up, 4) == 0.0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(warm_up_is_linear_and_ends_at_the_peak),
+        cmocka_unit_test(cosine_falls_to_zero),
+        cmocka_unit_test(a_constant_rate_is_constant),
+        cmocka_unit_test(no_warm_up_starts_at_the_peak),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
