@@ -231,44 +231,67 @@ static bool still_exists(const char *root, const char *path)
 }
 
 /* The picture is as it was but what is written about it is not: the row is stored again with the new captions. */
-static bool replace_captions(job_state *state, const tl_known_item *known, const char *const *captions, size_t count,
+static bool replace_captions(job_state *state, const tl_sample *sample, const tl_known_item *known, const char *const *captions,
                              tl_error *err)
 {
     tl_item item;
     void *block = NULL;
     int64_t id;
+    /* Read by the index's own connection, which does not see this transaction: place and time are the sample's. */
     if (!tl_index_item_read(state->index, known->id, &item, &block, err))
         return false;
+    item.root = sample->root;
+    item.path = sample->path;
+    item.modified_ns = sample->modified_ns;
     item.captions = captions;
-    item.caption_count = count;
+    item.caption_count = sample->caption_count;
     bool ok = tl_index_writer_put_item(state->writer, &item, &id, err) && embed_captions(state, id, &item, err);
     tl_memory_free(block);
     return ok;
 }
 
-/* Nothing of the picture changed: its vector stays; the time, the captions and their vectors are brought up to date. */
+/* Brings the captions of a picture that is as it was up to date, with their vectors. *changed: they were others. */
+static bool refresh_captions(job_state *state, const tl_sample *sample, const tl_known_item *known, bool *changed, tl_error *err)
+{
+    bool needs_vectors = false;
+    *changed = known->captions_hash != tl_captions_hash(sample->captions, sample->caption_count);
+    if (!*changed && !needs_captions(state, known->id, &needs_vectors, err))
+        return false;
+    if (!*changed && !needs_vectors)
+        return true;
+    const char *const *captions = keep_captions(state, sample, err);
+    if (captions == NULL)
+        return false;
+    tl_item item = {.captions = captions, .caption_count = sample->caption_count};
+    return *changed ? replace_captions(state, sample, known, captions, err) : embed_captions(state, known->id, &item, err);
+}
+
+/* Nothing of the picture changed: its vector stays; the time and the captions are brought up to date. */
 static bool keep_known(job_state *state, const tl_sample *sample, tl_known_item *known, tl_error *err)
 {
     known->seen = true;
-    bool changed = known->captions_hash != tl_captions_hash(sample->captions, sample->caption_count);
-    bool needs_vectors = false;
-    if (!changed && !needs_captions(state, known->id, &needs_vectors, err))
-        return false;
-    if (changed || needs_vectors) {
-        const char *const *captions = keep_captions(state, sample, err);
-        tl_item item = {.captions = captions, .caption_count = sample->caption_count};
-        if (captions == NULL || !(changed ? replace_captions(state, known, captions, sample->caption_count, err)
-                                          : embed_captions(state, known->id, &item, err)))
-            return false;
-    }
+    bool changed;
     if (known->modified_ns != sample->modified_ns &&
         !tl_index_writer_touch_item(state->writer, known->id, sample->modified_ns, err))
+        return false;
+    if (!refresh_captions(state, sample, known, &changed, err))
         return false;
     if (changed)
         state->report->updated++;
     else
         state->report->unchanged++;
     return true;
+}
+
+/* A known item's content under another path, its own file gone: the item moves, vectors and all. */
+static bool move_known(job_state *state, const tl_sample *sample, tl_known_item *known, tl_error *err)
+{
+    known->seen = true;
+    bool changed;
+    state->report->moved++;
+    return tl_index_writer_move_item(state->writer, known->id, sample->root, sample->path, err) &&
+           tl_index_writer_touch_item(state->writer, known->id, sample->modified_ns, err) &&
+           refresh_captions(state, sample, known, &changed, err);
 }
 
 static bool take_sample(job_state *state, const tl_sample *sample, tl_error *err)
@@ -287,13 +310,8 @@ static bool take_sample(job_state *state, const tl_sample *sample, tl_error *err
         return keep_known(state, sample, known, err);
     if (known == NULL) {
         tl_known_item *elsewhere = tl_known_items_find_content(&state->known, hash, sample->size);
-        if (elsewhere != NULL && !contains(&state->images_missing, elsewhere->id) &&
-            !still_exists(sample->root, elsewhere->path)) {
-            elsewhere->seen = true;
-            state->report->moved++;
-            return tl_index_writer_move_item(state->writer, elsewhere->id, sample->root, sample->path, err) &&
-                   tl_index_writer_touch_item(state->writer, elsewhere->id, sample->modified_ns, err);
-        }
+        if (elsewhere != NULL && !contains(&state->images_missing, elsewhere->id) && !still_exists(sample->root, elsewhere->path))
+            return move_known(state, sample, elsewhere, err);
     } else {
         known->seen = true;
     }

@@ -57,6 +57,7 @@ typedef struct print_state {
     double *probabilities;
     ranked_label *ranked;
     size_t shown;
+    bool header_printed;
 } print_state;
 
 static int compare_probabilities(const void *a, const void *b)
@@ -109,6 +110,17 @@ static bool print_json(const print_state *state, const char *path, tl_error *err
     return tl_output_json(json, err);
 }
 
+static void print_header(print_state *state)
+{
+    if (state->header_printed)
+        return;
+    state->header_printed = true;
+    printf("path");
+    for (size_t i = 0; i < state->shown; i++)
+        printf(",label_%zu,probability_%zu", i + 1, i + 1);
+    putchar('\n');
+}
+
 static bool print_picture(void *context, const char *path, const float *vector, tl_error *err)
 {
     print_state *state = context;
@@ -119,6 +131,7 @@ static bool print_picture(void *context, const char *path, const float *vector, 
     qsort(state->ranked, count, sizeof *state->ranked, compare_probabilities);
     if (state->values->json)
         return print_json(state, path, err);
+    print_header(state);
     print_csv_field(path);
     for (size_t i = 0; i < state->shown; i++) {
         putchar(',');
@@ -127,14 +140,6 @@ static bool print_picture(void *context, const char *path, const float *vector, 
     }
     putchar('\n');
     return true;
-}
-
-static void print_header(const print_state *state)
-{
-    printf("path");
-    for (size_t i = 0; i < state->shown; i++)
-        printf(",label_%zu,probability_%zu", i + 1, i + 1);
-    putchar('\n');
 }
 
 static bool classify(tl_command_call *call, const tl_model_bundle *bundle, const tl_labels *labels, tl_error *err)
@@ -157,8 +162,6 @@ static bool classify(tl_command_call *call, const tl_model_bundle *bundle, const
               tl_classifier_embed(embedder, labels, values->templates.items, values->templates.count, &classes, err);
     if (ok) {
         state.classes = classes;
-        if (!values->json)
-            print_header(&state);
         tl_progress_line_start(&line, "pictures", &progress);
         tl_picture_stream stream = {call->arguments->items, call->arguments->count, embedder, BATCH, &progress};
         ok = tl_picture_stream_run(&stream, print_picture, &state, &skipped, err);

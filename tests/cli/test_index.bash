@@ -1,0 +1,84 @@
+# What changed and nothing else: added, updated, removed, moved, touched; libraries that move; two models in one file.
+. "$(dirname "$0")/support.bash"
+export TWINLENS_MODEL=m TWINLENS_INDEX=i.db
+
+pictures p
+expect 0 "$TWINLENS" import p -o d
+expect 0 "$TWINLENS" train d -o m $small_training --steps 10
+expect 0 "$TWINLENS" index p
+expect_output '18 added, 0 updated, 0 moved, 0 unchanged, 0 removed, 0 skipped'
+expect 0 "$TWINLENS" index p
+expect_output '0 added, 0 updated, 0 moved, 18 unchanged, 0 removed'
+
+picture p/red-disc.ppm 10 200 200 disc 30
+rm p/blue-square.ppm p/blue-square.txt
+mkdir p/sub "p/ordner äöü 写真"
+mv p/black-disc.ppm p/sub/night.ppm
+cp p/green-disc.ppm "p/ordner äöü 写真/grün.ppm"
+touch p/yellow-disc.ppm
+echo 'another text' >p/purple-disc.txt
+expect 0 "$TWINLENS" index p --json
+expect_json_lines
+expect_output '"added":1,'
+expect_output '"updated":2,'
+expect_output '"moved":1,'
+expect_output '"removed":1,'
+expect_output '"embedded":2,'
+expect 0 "$TWINLENS" search 'green' -k 100
+expect_output 'ordner äöü 写真/grün.ppm'
+expect_output 'another text'
+expect_output 'sub/night.ppm'
+! grep -q 'blue-square' out.txt || fail "expected the removed picture to be gone"
+
+expect 0 "$TWINLENS" search green --in "p/ordner äöü 写真"
+[ "$(wc -l <out.txt)" -eq 1 ] || fail "expected one picture in the folder"
+
+# One bad picture never stops a run.
+: >p/empty.png
+echo 'this is no picture' >p/text.jpg
+head -c 700 p/red-square.ppm >p/cut.ppm
+expect 3 "$TWINLENS" index p
+expect_output '0 added, 0 updated, 0 moved, 18 unchanged, 0 removed, 3 skipped'
+grep -q '^skipped 1: ' err.txt || fail "expected the skipped ones by reason"
+rm p/empty.png p/text.jpg p/cut.ppm
+
+# A library that moved.
+mv p moved
+expect 0 "$TWINLENS" index --moved "$PWD/p" moved
+expect 0 "$TWINLENS" index moved
+expect_output '0 added, 0 updated, 0 moved, 18 unchanged, 0 removed'
+expect 0 "$TWINLENS" search green -k 1
+expect_output "$PWD/moved/"
+
+# Another model adds vectors beside the first; without a set for it, searching is refused by name.
+expect 0 "$TWINLENS" train d -o m2 $small_training --steps 5 --seed 8
+expect_error 1 "expected image vectors of model .* found 18 image vectors of 'm'" "$TWINLENS" search green --model m2
+expect 0 "$TWINLENS" index moved --model m2
+expect 0 "$TWINLENS" search green --model m2 -k 1
+expect 0 "$TWINLENS" search green -k 1
+expect 0 "$TWINLENS" index --stats
+expect_output '18 image vectors of model m2'
+expect_output '18 image vectors of model m '
+expect 0 "$TWINLENS" index --stats --json
+expect_json_lines
+expect 0 "$TWINLENS" index --check
+expect_output 'sound'
+
+# Paths need not be UTF-8.
+cp moved/red-square.ppm "$(printf 'moved/\377odd.ppm')"
+expect 0 "$TWINLENS" index moved
+expect_output '1 added'
+expect 0 "$TWINLENS" search red -k 100 --json
+expect_json_lines
+
+# Ctrl-C keeps what is done.
+"$TWINLENS" index d >out.txt 2>err.txt &
+pid=$!
+sleep 0.3
+kill -INT $pid 2>/dev/null
+code=0
+wait $pid || code=$?
+[ "$code" -eq 0 ] || [ "$code" -eq 1 ] || fail "expected exit code 0 or 1 after Ctrl-C, found $code"
+expect 0 "$TWINLENS" index --check
+expect 0 "$TWINLENS" index d
+finish
