@@ -27,9 +27,10 @@
     "count INTEGER NOT NULL, checksum INTEGER NOT NULL, owners BLOB NOT NULL, vectors BLOB NOT NULL) STRICT"
 #define VECTOR_BLOCKS_OF_SET_SQL "CREATE INDEX vector_blocks_of_set ON vector_blocks(set_id)"
 #define VECTOR_BLOCKS_BY_COUNT_SQL "CREATE INDEX vector_blocks_by_count ON vector_blocks(set_id, count)"
+/* No foreign key to vector_blocks: without an index on block_id, removing a block would read this whole table. */
 #define VECTOR_OWNERS_SQL                                                                                     \
     "CREATE TABLE vector_owners(set_id INTEGER NOT NULL REFERENCES vector_sets(id), owner INTEGER NOT NULL, " \
-    "block_id INTEGER NOT NULL REFERENCES vector_blocks(id), PRIMARY KEY(set_id, owner)) STRICT, WITHOUT ROWID"
+    "block_id INTEGER NOT NULL, PRIMARY KEY(set_id, owner)) STRICT, WITHOUT ROWID"
 
 static const tl_migration migrations[] = {
     {1, ROOTS_SQL ";" ITEMS_SQL ";" CAPTIONS_SQL ";" CAPTIONS_OF_ITEM_SQL ";" VECTOR_SETS_SQL ";" VECTOR_BLOCKS_SQL

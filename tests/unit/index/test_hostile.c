@@ -155,7 +155,8 @@ static void check_finds_what_sqlite_does_not(void **state)
         {"DELETE FROM vector_owners WHERE owner=7", "vector_owners for 7"},
         {"DELETE FROM captions WHERE id=9", "caption 9"},
         {"PRAGMA foreign_keys=OFF; DELETE FROM items WHERE id=9", "refers to a missing one"},
-        {"PRAGMA foreign_keys=OFF; DELETE FROM vector_blocks WHERE id=1", "refers to a missing one"},
+        {"DELETE FROM vector_blocks WHERE id=1", "found 0 in blocks"},
+        {"UPDATE vector_owners SET block_id=2 WHERE set_id=1 AND owner=7", "one of another block"},
         {"INSERT INTO vector_owners(set_id, owner, block_id) VALUES(1, 12345, 1)", "301 owners"},
         {"INSERT INTO vector_blocks(set_id, count, checksum, owners, vectors) VALUES(1, 0, 0, x'', x'')", "checksum"},
     };
