@@ -59,15 +59,15 @@ bool tl_import_key_is_held_out(const char *key, double hold_out)
     return (double)(tl_hash64(key, strlen(key)) >> 11) * 0x1p-53 < hold_out;
 }
 
-/* "00012.tar.4711.tmp": what a killed run was writing. */
+/* "00012.tar.4711-0.tmp": what a killed run was writing (tl_file_writer names it). */
 static bool is_leftover(const char *name)
 {
     size_t digits = strspn(name, "0123456789");
     if (digits < 5 || strncmp(name + digits, ".tar.", 5) != 0)
         return false;
     const char *process = name + digits + 5;
-    size_t process_digits = strspn(process, "0123456789");
-    return process_digits != 0 && strcmp(process + process_digits, ".tmp") == 0;
+    size_t process_size = strspn(process, "0123456789-");
+    return process_size != 0 && strcmp(process + process_size, ".tmp") == 0;
 }
 
 static bool remove_leftovers(const char *dataset, tl_error *err)

@@ -127,17 +127,19 @@ struct tl_tar_writer {
     struct archive_entry *entry;
     tl_file_writer *file;
     uint64_t size;
-    tl_error reason; /* of a write that the system refused */
+    bool is_given_up; /* what still comes is thrown away */
+    tl_error reason;  /* of the first write that the system refused */
     char *path;
 };
 
+/* Never tells libarchive of a failure: a writer of its that has failed does not free its buffer. The reason is looked at after
+ * each call. */
 static la_ssize_t write_block(struct archive *archive, void *context, const void *bytes, size_t size)
 {
+    (void)archive;
     tl_tar_writer *writer = context;
-    if (!tl_file_writer_write(writer->file, bytes, size, &writer->reason)) {
-        archive_set_error(archive, EIO, "%s", writer->reason.message);
-        return -1;
-    }
+    if (!writer->is_given_up && !tl_file_writer_write(writer->file, bytes, size, &writer->reason))
+        writer->is_given_up = true;
     writer->size += size;
     return (la_ssize_t)size;
 }
@@ -201,7 +203,7 @@ uint64_t tl_tar_writer_size(const tl_tar_writer *writer)
 
 bool tl_tar_writer_commit(tl_tar_writer *writer, tl_error *err)
 {
-    if (archive_write_close(writer->archive) != ARCHIVE_OK)
+    if (archive_write_close(writer->archive) != ARCHIVE_OK || writer->is_given_up)
         return fail_writing(writer, err);
     return tl_file_writer_commit(writer->file, err);
 }
@@ -210,10 +212,8 @@ void tl_tar_writer_close(tl_tar_writer *writer)
 {
     if (writer == NULL)
         return;
-    if (writer->archive != NULL) {
-        archive_write_fail(writer->archive); /* so that freeing it does not write an end to a file that is given up */
-        archive_write_free(writer->archive);
-    }
+    writer->is_given_up = true; /* freeing writes an end, which is of no use now */
+    archive_write_free(writer->archive);
     archive_entry_free(writer->entry);
     tl_file_writer_close(writer->file);
     tl_memory_free(writer->path);

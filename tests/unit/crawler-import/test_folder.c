@@ -1,0 +1,223 @@
+/* The folder source over folders made for it: order, sidecars, odd names, links, and what is skipped. */
+#include "made_files.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void test_order_and_captions(void **state)
+{
+    (void)state;
+    make_empty_folder("order");
+    make_picture("order/b/1.png", 1);
+    make_text("order/b/1.txt", "one\n");
+    make_picture("order/b.png", 2);
+    make_text("order/b.txt", "\xef\xbb\xbf\r\n two  words \r\nde.utf8=zwei");
+    make_picture("order/B.JPG", 3);
+    make_text("order/B.TXT", "upper");
+    make_picture("order/b-c/x.gif", 4);
+    make_text("order/b-c/x.Txt", "dash");
+    make_picture("order/\xc3\xbc/f\xc3\xbc.webp", 5);
+    make_text("order/\xc3\xbc/f\xc3\xbc.txt", "\xc3\xbc");
+    make_text("order/notes.txt", "no picture");
+    make_picture("order/.hidden.png", 6);
+    make_picture("order/.git/x.png", 7);
+    /* Bytes of whole paths: "B.JPG" < "b-c/" < "b.png" < "b/". */
+    assert_source("order", NULL,
+                  "B 70 -1 - ok [upper]\n"
+                  "b-c/x 70 -1 - ok [dash]\n"
+                  "b 70 -1 - ok [two words]\n"
+                  "b/1 70 -1 - ok [one]\n"
+                  "\xc3\xbc/f\xc3\xbc 70 -1 - ok [\xc3\xbc]\n");
+    assert_source("order", &(tl_source_options){.caption_from = TL_CAPTION_FROM_NAME, .without_image_bytes = true},
+                  "B 0 -1 - ok [B]\n"
+                  "b-c/x 0 -1 - ok [x]\n"
+                  "b 0 -1 - ok [b]\n"
+                  "b/1 0 -1 - no caption\n"
+                  "\xc3\xbc/f\xc3\xbc 0 -1 - ok [f\xc3\xbc]\n");
+}
+
+static void test_metadata(void **state)
+{
+    (void)state;
+    make_empty_folder("metadata");
+    make_picture("metadata/a.png", 1);
+    make_text("metadata/a.json",
+              "{\"captions\": [\"first\", \"second\", \"\", 7], \"split\": \"test\", \"label\": 4, \"url\": \"http://x/a\"}");
+    make_picture("metadata/b.png", 2);
+    make_text("metadata/b.txt", "second");
+    make_text("metadata/b.json", "{\"captions\": [\"first\", \"second\", \" second \", \"third\"], \"label\": 4}");
+    make_text("metadata/b.cls", "12\n");
+    make_picture("metadata/c.png", 3);
+    make_text("metadata/c.json", "{\"caption\": \"only\", \"label\": \"cat\"}");
+    make_text("metadata/c.cls", "cat");
+    make_picture("metadata/d.png", 4);
+    make_text("metadata/d.txt", "fine");
+    make_text("metadata/d.json", "{\"caption\": ");
+    make_picture("metadata/e.png", 5);
+    make_text("metadata/e.txt", "fine");
+    make_text("metadata/e.json", "[1]");
+    make_picture("metadata/f.png", 6);
+    make_text("metadata/f.txt", "fine");
+    make_text("metadata/f.cls", "-5");
+    assert_source("metadata", NULL,
+                  "a 70 4 test ok [first] [second]\n"
+                  "b 70 12 - ok [second] [first] [third]\n"
+                  "c 70 -1 - ok [only]\n"
+                  "d 0 -1 - broken json [fine]\n"
+                  "e 0 -1 - broken json [fine]\n"
+                  "f 70 -1 - ok [fine]\n");
+}
+
+static void test_skipped(void **state)
+{
+    (void)state;
+    make_empty_folder("skipped");
+    make_picture("skipped/a.png", 1);
+    make_file("skipped/b.png", "", 0);
+    make_picture("skipped/c.png", 2);
+    make_text("skipped/c.txt", "caf\xe9");
+    make_picture("skipped/d.png", 2);
+    make_text("skipped/d.txt", "de.utf8=Fuchs\n");
+    assert_int_equal(symlink("nowhere.png", "skipped/e.png"), 0);
+    assert_int_equal(mkfifo("skipped/f.png", 0600), 0);
+    make_folder("skipped/g.png");
+    make_picture("skipped/h\xff.png", 3);
+    assert_source("skipped", NULL,
+                  "a 0 -1 - no caption\n"
+                  "b 0 -1 - empty file\n"
+                  "c 0 -1 - caption not utf-8\n"
+                  "d 0 -1 - no caption\n"
+                  "e 0 -1 - missing file\n"
+                  "f 0 -1 - not a picture\n"
+                  "h_ 0 -1 - no caption\n");
+    /* Where captions are not needed they are still handed over, and a bad one is no reason to skip. */
+    assert_source("skipped", &(tl_source_options){.caption_from = TL_CAPTION_NONE},
+                  "a 70 -1 - ok\n"
+                  "b 0 -1 - empty file\n"
+                  "c 70 -1 - ok\n"
+                  "d 70 -1 - ok\n"
+                  "e 0 -1 - missing file\n"
+                  "f 0 -1 - not a picture\n"
+                  "h_ 70 -1 - ok\n");
+    assert_source("skipped", &(tl_source_options){.caption_from = TL_CAPTION_FROM_NAME},
+                  "a 70 -1 - ok [a]\n"
+                  "b 0 -1 - empty file\n"
+                  "c 70 -1 - ok [c]\n"
+                  "d 70 -1 - ok [d]\n"
+                  "e 0 -1 - missing file\n"
+                  "f 0 -1 - not a picture\n"
+                  "h_ 0 -1 - caption not utf-8\n");
+}
+
+static void test_links(void **state)
+{
+    (void)state;
+    make_empty_folder("links");
+    make_picture("links/a/x.png", 1);
+    assert_int_equal(symlink("..", "links/a/up"), 0);
+    assert_int_equal(symlink(".", "links/a/self"), 0);
+    assert_int_equal(symlink("a", "links/again"), 0);
+    assert_int_equal(symlink("a", "links/once-more"), 0);
+    assert_int_equal(symlink("a/x.png", "links/y.png"), 0);
+    assert_source("links", &(tl_source_options){.caption_from = TL_CAPTION_NONE},
+                  "a/x 70 -1 - ok\n"
+                  "again/x 70 -1 - ok\n"
+                  "y 70 -1 - ok\n");
+    /* Eight folders of links to all eight: without the rule for links, 8! ways down. */
+    make_empty_folder("knot");
+    for (int i = 0; i < 8; i++) {
+        char name[64];
+        char target[64];
+        snprintf(name, sizeof name, "knot/%d/x.png", i);
+        make_picture(name, 1);
+        for (int j = 0; j < 8; j++) {
+            snprintf(name, sizeof name, "knot/%d/to%d", i, j);
+            snprintf(target, sizeof target, "../%d", j);
+            assert_int_equal(symlink(target, name), 0);
+        }
+    }
+    tl_string found;
+    describe_source("knot", &(tl_source_options){.caption_from = TL_CAPTION_NONE}, &found);
+    size_t lines = 0;
+    for (const char *at = found.data; *at != '\0'; at++)
+        lines += *at == '\n';
+    assert_true(lines >= 8 && lines <= 16);
+    tl_string_clear(&found);
+}
+
+static void test_nothing(void **state)
+{
+    (void)state;
+    make_empty_folder("nothing");
+    assert_not_opened("nothing", NULL, TL_ERROR_INVALID, "no pictures found");
+    make_text("nothing/deep/er/readme.txt", "x");
+    assert_not_opened("nothing", NULL, TL_ERROR_INVALID, "nothing': no pictures found");
+    assert_not_opened("not-there", NULL, TL_ERROR_NOT_FOUND, "not-there");
+    assert_not_opened("/dev/null", NULL, TL_ERROR_INVALID, "found a device or pipe");
+    make_picture("nothing/one.png", 1);
+    assert_not_opened("nothing/one.png", NULL, TL_ERROR_INVALID, "found one picture");
+    make_text("nothing/empty.csv", "");
+    assert_not_opened("nothing/empty.csv", NULL, TL_ERROR_INVALID, "found an empty file");
+    make_file("nothing/x.bin", "\0\1\2", 3);
+    assert_not_opened("nothing/x.bin", NULL, TL_ERROR_UNSUPPORTED, "found a file of another kind");
+}
+
+static bool wants_second(void *context, const tl_sample *sample)
+{
+    ++*(int *)context;
+    assert_int_equal(sample->size, PICTURE_SIZE);
+    assert_true(sample->modified_ns > 0 && sample->image.size == 0);
+    assert_int_equal(sample->caption_count, 1);
+    return strcmp(sample->path, "b.png") == 0;
+}
+
+static void test_asked_first(void **state)
+{
+    (void)state;
+    int asked = 0;
+    make_empty_folder("asked");
+    make_picture("asked/a.png", 1);
+    make_text("asked/a.txt", "a");
+    make_picture("asked/b.png", 2);
+    make_text("asked/b.txt", "b");
+    make_picture("asked/c.png", 2);
+    assert_source("asked", &(tl_source_options){.wants_bytes = wants_second, .context = &asked},
+                  "a 0 -1 - ok [a]\n"
+                  "b 70 -1 - ok [b]\n"
+                  "c 0 -1 - no caption\n");
+    assert_int_equal(asked, 2);
+}
+
+static void test_read_image(void **state)
+{
+    (void)state;
+    tl_string bytes;
+    unsigned char expected[PICTURE_SIZE];
+    tl_string_init(&bytes, 1000);
+    make_empty_folder("read");
+    make_picture("read/a/x#1.png", 77);
+    draw_picture(77, expected);
+    assert_ok(tl_source_read_image("read", "a/x#1.png", &bytes, err));
+    assert_int_equal(bytes.size, PICTURE_SIZE);
+    assert_memory_equal(bytes.data, expected, PICTURE_SIZE);
+    /* A file may be called like a sample of a shard. */
+    make_picture("read/x.tar#1.png", 78);
+    tl_string_reset(&bytes);
+    assert_ok(tl_source_read_image("read", "x.tar#1.png", &bytes, err));
+    tl_error error = {0};
+    assert_false(tl_source_read_image("read", "gone.png", &bytes, &error));
+    assert_int_equal(error.kind, TL_ERROR_NOT_FOUND);
+    tl_string_clear(&bytes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_order_and_captions),
+                                       cmocka_unit_test(test_metadata),
+                                       cmocka_unit_test(test_skipped),
+                                       cmocka_unit_test(test_links),
+                                       cmocka_unit_test(test_nothing),
+                                       cmocka_unit_test(test_asked_first),
+                                       cmocka_unit_test(test_read_image)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
