@@ -265,7 +265,8 @@ bool tl_json_write(const tl_json *json, tl_json_style style, tl_string *out, tl_
 {
     tl_error reason = {TL_ERROR_NO_MEMORY, "out of memory for json text"}; /* overwritten when the ceiling is reached */
     dump_target target = {out, &reason};
-    size_t flags = JSON_ENCODE_ANY | JSON_REAL_PRECISION(NUMBER_DIGITS) | (style == TL_JSON_INDENTED ? JSON_INDENT(2) : JSON_COMPACT);
+    size_t flags =
+        JSON_ENCODE_ANY | JSON_REAL_PRECISION(NUMBER_DIGITS) | (style == TL_JSON_INDENTED ? JSON_INDENT(2) : JSON_COMPACT);
     return json_dump_callback(raw(json), append_dump, &target, flags) == 0 || tl_fail(err, reason.kind, "%s", reason.message);
 }
 
