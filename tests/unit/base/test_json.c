@@ -174,8 +174,8 @@ static void building_gives_the_text_meant(void **state)
     assert_true(tl_json_set_number(json, "inf", -(double)INFINITY, NULL));
     assert_true(tl_json_set_bool(json, "b", false, NULL)); /* replaces, in the same place */
 
-    static const char expected[] = "{\"b\": false, \"list\": [\"fox \xF0\x9F\xA6\x8A \\\"q\\\"\\n\", 0.1, {}], "
-                                   "\"n\": -9223372036854775808, \"yes\": true, \"nan\": null, \"inf\": null}";
+    static const char expected[] = "{\"b\":false,\"list\":[\"fox \xF0\x9F\xA6\x8A \\\"q\\\"\\n\",0.1,{}],"
+                                   "\"n\":-9223372036854775808,\"yes\":true,\"nan\":null,\"inf\":null}";
     tl_string text;
     tl_string_init(&text, 4096);
     assert_true(tl_json_write(json, TL_JSON_COMPACT, &text, NULL));
