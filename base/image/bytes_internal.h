@@ -46,7 +46,7 @@ static inline tl_slice slice_from(tl_slice bytes, size_t offset)
 
 static inline bool slice_starts_with(tl_slice bytes, const char *start, size_t size)
 {
-    return bytes.size >= size && memcmp(bytes.data, start, size) == 0;
+    return size == 0 || (bytes.size >= size && memcmp(bytes.data, start, size) == 0);
 }
 
 #endif

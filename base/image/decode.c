@@ -12,7 +12,15 @@
 /* No picture of the world is longer; bounds the tables that resizing makes for a side. */
 enum { MAX_SIDE = 1 << 20 };
 
-static bool fits_limits(const tl_image_info *info, uint64_t max_pixels, tl_error *err)
+/*
+ * What no encoder of a format passes, so that a kilobyte cannot claim a gigabyte: 8 blocks of 8 x 8 pixels a byte in a JPEG of
+ * one colour, with room to spare for arithmetic coding; a full dictionary entry a code in a GIF; 1 bit a pixel; a run of 128 in
+ * two bytes. PNG, TGA and PNM have closer checks of their own; WebP has no such bound.
+ */
+static const uint32_t most_pixels_per_byte[] = {
+    [TL_IMAGE_JPEG] = 4096, [TL_IMAGE_GIF] = 4096, [TL_IMAGE_BMP] = 8, [TL_IMAGE_PSD] = 64, [TL_IMAGE_PNM] = 0};
+
+static bool fits_limits(const tl_image_info *info, size_t file_size, uint64_t max_pixels, tl_error *err)
 {
     uint64_t pixels = (uint64_t)info->width * info->height;
     if (pixels > max_pixels)
@@ -21,6 +29,10 @@ static bool fits_limits(const tl_image_info *info, uint64_t max_pixels, tl_error
     if (info->width > MAX_SIDE || info->height > MAX_SIDE)
         return tl_fail(err, TL_ERROR_UNSUPPORTED, "expected sides of at most %d pixels, found %u x %u", (int)MAX_SIDE,
                        info->width, info->height);
+    uint32_t most = most_pixels_per_byte[info->format];
+    if (most != 0 && pixels / most > file_size)
+        return tl_fail(err, TL_ERROR_CORRUPT, "expected the pixels of %u x %u, found %zu bytes", info->width, info->height,
+                       file_size);
     return true;
 }
 
@@ -56,7 +68,7 @@ bool tl_image_decode(tl_slice bytes, const tl_image_decode_options *options, tl_
         return false;
     tl_image image = {0};
     bool ok = false;
-    if (!fits_limits(&info, options->max_pixels != 0 ? options->max_pixels : TL_IMAGE_DEFAULT_MAX_PIXELS, err))
+    if (!fits_limits(&info, bytes.size, options->max_pixels != 0 ? options->max_pixels : TL_IMAGE_DEFAULT_MAX_PIXELS, err))
         goto done;
     if (!decode_as_stored(bytes, &info, options->min_side, &image, err))
         goto done;

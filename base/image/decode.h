@@ -13,14 +13,15 @@ extern "C" {
 
 typedef struct tl_image_decode_options {
     uint64_t max_pixels; /* refuse larger ones before decoding; 0: TL_IMAGE_DEFAULT_MAX_PIXELS */
-    /* A JPEG may be decoded at 1/2, 1/4 or 1/8 size (DCT scaling) as long as its shorter side keeps at least this many pixels; 0: exact. */
+    /* A JPEG may be decoded at 1/2, 1/4 or 1/8 size (DCT scaling) as long as its shorter side keeps at least this many pixels; 0:
+     * exact. */
     uint32_t min_side;
     bool keep_orientation; /* true: do not turn the picture by its EXIF orientation */
 } tl_image_decode_options;
 
 /*
- * EXIF orientation is applied, alpha is blended over white, 16-bit channels are reduced, grey and CMYK become RGB, of an animation
- * the first frame is taken. options may be NULL. A truncated picture is an error (TL_ERROR_CORRUPT), never a grey half.
+ * EXIF orientation is applied, alpha is blended over white, 16-bit channels are reduced, grey and CMYK become RGB, of an
+ * animation the first frame is taken. options may be NULL. A truncated picture is an error (TL_ERROR_CORRUPT), never a grey half.
  */
 bool tl_image_decode(tl_slice bytes, const tl_image_decode_options *options, tl_image *out, tl_error *err) TL_MUST_USE;
 

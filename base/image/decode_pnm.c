@@ -84,7 +84,7 @@ static bool read_text_samples(tl_slice bytes, const tl_pnm_header *header, size_
     uint8_t *to = image->pixels;
     for (size_t pixel = 0; pixel < (size_t)image->width * image->height; pixel++, to += 3) {
         for (size_t i = 0; i < samples_per_pixel; i++) {
-            uint32_t sample;
+            uint32_t sample = 0;
             if (header->kind == 1) {
                 /* Bits may stand without space between them; 1 is black. */
                 skip_space_and_comments(&reader);
@@ -125,7 +125,7 @@ static void read_bitmap_row(tl_slice row, uint32_t width, uint8_t *to)
 bool tl_image__decode_pnm(tl_slice bytes, const tl_image_info *info, tl_image *out, tl_error *err)
 {
     (void)info;
-    tl_pnm_header header;
+    tl_pnm_header header = {0};
     if (!tl_pnm__header_read(bytes, &header, err))
         return false;
     size_t samples_per_pixel = header.kind == 3 || header.kind == 6 ? 3 : 1;

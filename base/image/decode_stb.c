@@ -95,16 +95,26 @@ static bool fail_by_reason(tl_error *err)
     return tl_fail(err, TL_ERROR_CORRUPT, "broken picture: %s", reason);
 }
 
-/* grey, grey + alpha, RGBA to RGB over white. */
-static void flatten(const uint8_t *from, int channels, size_t pixel_count, uint8_t *to)
+/* Most pixels of a picture with alpha are wholly there or wholly not. */
+static void flatten_colors(const uint8_t *from, size_t pixel_count, uint8_t *to)
 {
-    for (size_t i = 0; i < pixel_count; i++, from += channels, to += 3) {
-        uint32_t alpha = channels == 2 ? from[1] : channels == 4 ? from[3] : 255;
-        bool is_grey = channels < 3;
-        to[0] = over_white(from[0], alpha);
-        to[1] = over_white(from[is_grey ? 0 : 1], alpha);
-        to[2] = over_white(from[is_grey ? 0 : 2], alpha);
+    for (size_t i = 0; i < pixel_count; i++, from += 4, to += 3) {
+        if (from[3] == 255) {
+            memcpy(to, from, 3);
+        } else if (from[3] == 0) {
+            memset(to, 255, 3);
+        } else {
+            to[0] = over_white(from[0], from[3]);
+            to[1] = over_white(from[1], from[3]);
+            to[2] = over_white(from[2], from[3]);
+        }
     }
+}
+
+static void flatten_grey(const uint8_t *from, int channels, size_t pixel_count, uint8_t *to)
+{
+    for (size_t i = 0; i < pixel_count; i++, from += channels, to += 3)
+        to[0] = to[1] = to[2] = channels == 2 ? over_white(from[0], from[1]) : from[0];
 }
 
 bool tl_image__decode_stb(tl_slice bytes, const tl_image_info *info, tl_image *out, tl_error *err)
@@ -133,7 +143,11 @@ bool tl_image__decode_stb(tl_slice bytes, const tl_image_info *info, tl_image *o
     } else {
         if (!tl_image_create(info->width, info->height, out, err))
             goto done;
-        flatten(pixels, channels, (size_t)info->width * info->height, out->pixels);
+        size_t pixel_count = (size_t)info->width * info->height;
+        if (channels == 4)
+            flatten_colors(pixels, pixel_count, out->pixels);
+        else
+            flatten_grey(pixels, channels, pixel_count, out->pixels);
     }
     ok = true;
 done:

@@ -1,4 +1,5 @@
-/* What the camera wrote into a JPEG, PNG or WebP file (Exif 2.32), over libexif. Broken metadata reads as absent, never as an error. */
+/* What the camera wrote into a JPEG, PNG or WebP file (Exif 2.32), over libexif. Broken metadata reads as absent, never as an
+ * error. */
 #ifndef TL_BASE_IMAGE_EXIF_H
 #define TL_BASE_IMAGE_EXIF_H
 

@@ -115,7 +115,7 @@ void tl_image_recipe_normalize(const tl_image_recipe *recipe, const uint8_t *pix
 
 bool tl_image_recipe_apply(const tl_image_recipe *recipe, const tl_image *image, float *out, tl_error *err)
 {
-    tl_image frame;
+    tl_image frame = {0};
     if (!tl_image_recipe_frame(recipe, image, &frame, err))
         return false;
     tl_image_recipe_normalize(recipe, frame.pixels, out);
@@ -186,8 +186,8 @@ static bool read_numbers(const tl_json *json, const char *name, size_t count, do
 static bool read_members(const tl_json *json, tl_image_recipe *recipe, tl_error *err)
 {
     static const char *const color_names[] = {"RGB"};
-    double sides[2] = {0, 0}, fill[3] = {0, 0, 0}, mean[3], std[3];
-    size_t color, filter, mode;
+    double sides[2] = {0, 0}, fill[3] = {0, 0, 0}, mean[3] = {0, 0, 0}, std[3] = {0, 0, 0};
+    size_t color = 0, filter = 0, mode = 0;
     for (int i = 0; i < 3; i++) {
         mean[i] = (double)clip_mean[i];
         std[i] = (double)clip_std[i];

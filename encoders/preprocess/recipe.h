@@ -36,7 +36,8 @@ void tl_image_recipe_values(const tl_image_recipe *recipe, float values[3][256])
 /* Both steps. */
 bool tl_image_recipe_apply(const tl_image_recipe *recipe, const tl_image *image, float *out, tl_error *err) TL_MUST_USE;
 
-/* preprocessor_config.json in the words of open_clip's preprocess_cfg (size, mode, mean, std, interpolation, resize_mode, fill_color). */
+/* preprocessor_config.json in the words of open_clip's preprocess_cfg (size, mode, mean, std, interpolation, resize_mode,
+ * fill_color). */
 bool tl_image_recipe_read(const tl_json *json, tl_image_recipe *out, tl_error *err) TL_MUST_USE;
 bool tl_image_recipe_write(const tl_image_recipe *recipe, tl_json **out, tl_error *err) TL_MUST_USE;
 

@@ -15,7 +15,8 @@ typedef struct tl_augment_options {
     float flip;     /* probability of a left-right flip */
 } tl_augment_options;
 
-/* One augmented view: pixels [S, S, 3] RGB8 of the recipe's size -> float planes [3, S, S], cropped and resampled bilinearly in one pass. */
+/* One augmented view: pixels [S, S, 3] RGB8 of the recipe's size -> float planes [3, S, S], cropped and resampled bilinearly in
+ * one pass. */
 bool tl_augment_apply(const tl_augment_options *options, const tl_image_recipe *recipe, const uint8_t *pixels, tl_random *random,
                       float *out, tl_error *err) TL_MUST_USE;
 

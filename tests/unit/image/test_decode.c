@@ -110,6 +110,30 @@ static void lying_png_is_refused(void **state)
     tl_string_clear(&bytes);
 }
 
+/* The same for formats without checksums: a size put into the header that the file has no room for. */
+static void lying_headers_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        size_t offset; /* of the sides */
+        size_t size;
+        const char *sides;
+    } cases[] = {
+        {"plain.gif", 6, 4, "\x60\xea\x60\xea"},
+        {"rgb.bmp", 18, 8, "\x60\xea\0\0\x60\xea\0\0"},
+        {"packed.psd", 14, 8, "\0\0\xea\x60\0\0\xea\x60"},
+        {"scans_100.jpg", 76, 4, "\xea\x60\xea\x60"}, /* behind its only quantisation table */
+    };
+    const tl_image_decode_options options = {.max_pixels = UINT64_MAX};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        tl_string bytes = read_fixture(cases[i].name);
+        memcpy(bytes.data + cases[i].offset, cases[i].sides, cases[i].size);
+        expect_failure(tl_string_slice(&bytes), &options, TL_ERROR_CORRUPT, "expected the pixels of 60000 x");
+        tl_string_clear(&bytes);
+    }
+}
+
 static void pixel_limit_holds_for_every_format(void **state)
 {
     (void)state;
@@ -239,6 +263,7 @@ int main(void)
         cmocka_unit_test(pixels_equal_pillow),
         cmocka_unit_test(cut_files_are_errors),
         cmocka_unit_test(lying_png_is_refused),
+        cmocka_unit_test(lying_headers_are_refused),
         cmocka_unit_test(pixel_limit_holds_for_every_format),
         cmocka_unit_test(damaged_png_is_found_by_checksum),
         cmocka_unit_test(damaged_jpeg_is_an_error),
