@@ -1,0 +1,246 @@
+/*
+ * Both towers and the loss once more, in double, plainly: no packing, no pooled last block, no shared code with the product.
+ * Gradients of the product are held against central differences of this. Included by test programs, after
+ * tests/support/tiny_towers.h.
+ */
+#ifndef TL_TESTS_SUPPORT_DOUBLE_ORACLE_H
+#define TL_TESTS_SUPPORT_DOUBLE_ORACLE_H
+
+#include "tests/support/tiny_towers.h"
+
+#include <stdio.h>
+
+enum { ORACLE_MOST_WIDTH = 18, ORACLE_MOST_MLP = 64, ORACLE_MOST_DIM = 12 };
+
+/* Parameters in double, in the table's flat layout. */
+typedef struct tower_oracle {
+    const tiny_model *model;
+    double *values;
+} tower_oracle;
+
+static inline void oracle_create(tower_oracle *oracle, const tiny_model *model)
+{
+    oracle->model = model;
+    oracle->values = tl_memory_allocate(model->table.flat_count, sizeof(double), NULL);
+    for (size_t i = 0; i < model->table.flat_count; i++)
+        oracle->values[i] = (double)model->values_block[i];
+}
+
+static inline const double *oracle_find(const tower_oracle *oracle, const char *prefix, const char *suffix)
+{
+    char name[128];
+    snprintf(name, sizeof name, "%s%s", prefix, suffix);
+    size_t row = tl_parameter_table_find(&oracle->model->table, name);
+    TL_ASSERT(row != SIZE_MAX);
+    return oracle->values + oracle->model->table.items[row].offset;
+}
+
+static inline double oracle_gelu(tl_activation activation, double x)
+{
+    if (activation == TL_QUICK_GELU)
+        return x / (1.0 + exp(-1.702 * x));
+    if (activation == TL_GELU_TANH)
+        return 0.5 * x * (1.0 + tanh(sqrt(2.0 / 3.14159265358979323846) * (x + 0.044715 * x * x * x)));
+    return 0.5 * x * (1.0 + erf(x / sqrt(2.0)));
+}
+
+static inline void oracle_norm(const double *x, const double *gain, const double *bias, size_t width, double epsilon, double *y)
+{
+    double mean = 0.0, variance = 0.0;
+    for (size_t i = 0; i < width; i++)
+        mean += x[i] / (double)width;
+    for (size_t i = 0; i < width; i++)
+        variance += (x[i] - mean) * (x[i] - mean) / (double)width;
+    for (size_t i = 0; i < width; i++)
+        y[i] = (x[i] - mean) / sqrt(variance + epsilon) * gain[i] + bias[i];
+}
+
+/* y = weight [out, in] x + bias */
+static inline void oracle_linear(const double *x, const double *weight, const double *bias, size_t in, size_t out, double *y)
+{
+    for (size_t o = 0; o < out; o++) {
+        y[o] = bias[o];
+        for (size_t i = 0; i < in; i++)
+            y[o] += weight[o * in + i] * x[i];
+    }
+}
+
+typedef struct oracle_shape {
+    size_t tokens, width, heads, mlp;
+    bool is_causal;
+} oracle_shape;
+
+static inline void oracle_block(const tower_oracle *oracle, const char *prefix, const oracle_shape *shape,
+                                double x[][ORACLE_MOST_WIDTH])
+{
+    const double epsilon = (double)oracle->model->config->layer_norm_epsilon;
+    const size_t width = shape->width, dim = width / shape->heads;
+    double normal[ORACLE_MOST_WIDTH], qkv[TINY_MOST_TOKENS][3 * ORACLE_MOST_WIDTH], wide[ORACLE_MOST_MLP],
+        added[ORACLE_MOST_WIDTH];
+    double attended[TINY_MOST_TOKENS][ORACLE_MOST_WIDTH];
+    for (size_t t = 0; t < shape->tokens; t++) {
+        oracle_norm(x[t], oracle_find(oracle, prefix, "ln_1.weight"), oracle_find(oracle, prefix, "ln_1.bias"), width, epsilon,
+                    normal);
+        oracle_linear(normal, oracle_find(oracle, prefix, "attn.in_proj_weight"),
+                      oracle_find(oracle, prefix, "attn.in_proj_bias"), width, 3 * width, qkv[t]);
+    }
+    for (size_t h = 0; h < shape->heads; h++)
+        for (size_t t = 0; t < shape->tokens; t++) {
+            double weights[TINY_MOST_TOKENS], sum = 0.0;
+            size_t seen = shape->is_causal ? t + 1 : shape->tokens;
+            for (size_t s = 0; s < seen; s++) {
+                double score = 0.0;
+                for (size_t d = 0; d < dim; d++)
+                    score += qkv[t][h * dim + d] * qkv[s][width + h * dim + d];
+                weights[s] = exp(score / sqrt((double)dim));
+                sum += weights[s];
+            }
+            for (size_t d = 0; d < dim; d++) {
+                attended[t][h * dim + d] = 0.0;
+                for (size_t s = 0; s < seen; s++)
+                    attended[t][h * dim + d] += weights[s] / sum * qkv[s][2 * width + h * dim + d];
+            }
+        }
+    for (size_t t = 0; t < shape->tokens; t++) {
+        oracle_linear(attended[t], oracle_find(oracle, prefix, "attn.out_proj.weight"),
+                      oracle_find(oracle, prefix, "attn.out_proj.bias"), width, width, added);
+        for (size_t i = 0; i < width; i++)
+            x[t][i] += added[i];
+        oracle_norm(x[t], oracle_find(oracle, prefix, "ln_2.weight"), oracle_find(oracle, prefix, "ln_2.bias"), width, epsilon,
+                    normal);
+        oracle_linear(normal, oracle_find(oracle, prefix, "mlp.c_fc.weight"), oracle_find(oracle, prefix, "mlp.c_fc.bias"), width,
+                      shape->mlp, wide);
+        for (size_t i = 0; i < shape->mlp; i++)
+            wide[i] = oracle_gelu(oracle->model->config->activation, wide[i]);
+        oracle_linear(wide, oracle_find(oracle, prefix, "mlp.c_proj.weight"), oracle_find(oracle, prefix, "mlp.c_proj.bias"),
+                      shape->mlp, width, added);
+        for (size_t i = 0; i < width; i++)
+            x[t][i] += added[i];
+    }
+}
+
+static inline void oracle_blocks(const tower_oracle *oracle, const char *prefix, uint32_t layers, const oracle_shape *shape,
+                                 double x[][ORACLE_MOST_WIDTH])
+{
+    for (uint32_t i = 0; i < layers; i++) {
+        char block[64];
+        snprintf(block, sizeof block, "%stransformer.resblocks.%u.", prefix, i);
+        oracle_block(oracle, block, shape, x);
+    }
+}
+
+static inline void oracle_project(const double *pooled, const double *projection, size_t width, size_t dim, double *out)
+{
+    for (size_t d = 0; d < dim; d++) {
+        out[d] = 0.0;
+        for (size_t i = 0; i < width; i++)
+            out[d] += pooled[i] * projection[i * dim + d];
+    }
+}
+
+static inline void oracle_image(const tower_oracle *oracle, size_t item, double *out)
+{
+    const tl_vision_config *vision = &oracle->model->config->vision;
+    const size_t side = vision->image_size / vision->patch_size, patch = vision->patch_size, width = vision->width,
+                 S = vision->image_size;
+    const oracle_shape shape = {side * side + 1, width, vision->heads, vision->mlp_width, false};
+    const double epsilon = (double)oracle->model->config->layer_norm_epsilon;
+    const float *pixels = oracle->model->pixels + item * 3 * S * S;
+    const double *kernel = oracle_find(oracle, "visual.", "conv1.weight"),
+                 *classes = oracle_find(oracle, "visual.", "class_embedding");
+    const double *positions = oracle_find(oracle, "visual.", "positional_embedding");
+    double x[TINY_MOST_TOKENS][ORACLE_MOST_WIDTH], row[ORACLE_MOST_WIDTH], pooled[ORACLE_MOST_WIDTH] = {0.0};
+    for (size_t t = 0; t < shape.tokens; t++) {
+        for (size_t w = 0; w < width; w++) {
+            row[w] = positions[t * width + w] + (t == 0 ? classes[w] : 0.0);
+            for (size_t c = 0; t != 0 && c < 3; c++)
+                for (size_t py = 0; py < patch; py++)
+                    for (size_t px = 0; px < patch; px++) {
+                        size_t y = (t - 1) / side * patch + py, column = (t - 1) % side * patch + px;
+                        row[w] += kernel[((w * 3 + c) * patch + py) * patch + px] * (double)pixels[(c * S + y) * S + column];
+                    }
+        }
+        oracle_norm(row, oracle_find(oracle, "visual.", "ln_pre.weight"), oracle_find(oracle, "visual.", "ln_pre.bias"), width,
+                    epsilon, x[t]);
+    }
+    oracle_blocks(oracle, "visual.", vision->layers, &shape, x);
+    const bool is_averaged = vision->pooling == TL_POOL_AVERAGE;
+    for (size_t t = is_averaged ? 1 : 0; t < (is_averaged ? shape.tokens : 1); t++) {
+        oracle_norm(x[t], oracle_find(oracle, "visual.", "ln_post.weight"), oracle_find(oracle, "visual.", "ln_post.bias"), width,
+                    epsilon, row);
+        for (size_t w = 0; w < width; w++)
+            pooled[w] += row[w] / (is_averaged ? (double)(shape.tokens - 1) : 1.0);
+    }
+    oracle_project(pooled, oracle_find(oracle, "visual.", "proj"), width, oracle->model->config->embedding_dim, out);
+}
+
+static inline void oracle_text(const tower_oracle *oracle, size_t item, double *out)
+{
+    const tl_text_config *text = &oracle->model->config->text;
+    const size_t width = text->width, tokens = text->context_length;
+    const oracle_shape shape = {tokens, width, text->heads, text->mlp_width, !text->without_causal_mask};
+    const int32_t *ids = oracle->model->ids + item * tokens;
+    const double *embeddings = oracle_find(oracle, "", "token_embedding.weight"),
+                 *positions = oracle_find(oracle, "", "positional_embedding");
+    double x[TINY_MOST_TOKENS][ORACLE_MOST_WIDTH], pooled[ORACLE_MOST_WIDTH];
+    size_t read = 0;
+    for (size_t t = 0; t < tokens; t++)
+        for (size_t w = 0; w < width; w++)
+            x[t][w] = embeddings[(size_t)ids[t] * width + w] + positions[t * width + w];
+    if (text->pooling == TL_POOL_LAST)
+        read = tokens - 1;
+    else if (text->pooling == TL_POOL_ARGMAX) {
+        for (size_t t = 0; t < tokens; t++)
+            read = ids[t] > ids[read] ? t : read;
+    } else {
+        while (ids[read] != text->eos_id)
+            read++;
+    }
+    oracle_blocks(oracle, "", text->layers, &shape, x);
+    oracle_norm(x[read], oracle_find(oracle, "", "ln_final.weight"), oracle_find(oracle, "", "ln_final.bias"), width,
+                (double)oracle->model->config->layer_norm_epsilon, pooled);
+    oracle_project(pooled, oracle_find(oracle, "", "text_projection"), width, oracle->model->config->embedding_dim, out);
+}
+
+/* row_share times the rows' cross entropy plus column_share times the columns': 0.5 and 0.5 is the loss. */
+static inline double oracle_loss(const double *images, const double *texts, size_t batch, size_t dim, double logit_scale,
+                                 double row_share, double column_share)
+{
+    double logits[TINY_BATCH][TINY_BATCH], loss = 0.0;
+    TL_ASSERT(batch <= TINY_BATCH);
+    for (size_t i = 0; i < batch; i++)
+        for (size_t j = 0; j < batch; j++) {
+            double dot = 0.0, a = 0.0, b = 0.0;
+            for (size_t d = 0; d < dim; d++) {
+                dot += images[i * dim + d] * texts[j * dim + d];
+                a += images[i * dim + d] * images[i * dim + d];
+                b += texts[j * dim + d] * texts[j * dim + d];
+            }
+            logits[i][j] = exp(logit_scale) * dot / sqrt(a * b);
+        }
+    for (size_t i = 0; i < batch; i++) {
+        double row = 0.0, column = 0.0;
+        for (size_t j = 0; j < batch; j++) {
+            row += exp(logits[i][j]);
+            column += exp(logits[j][i]);
+        }
+        loss += (row_share * (log(row) - logits[i][i]) + column_share * (log(column) - logits[i][i])) / (double)batch;
+    }
+    return loss;
+}
+
+/* The whole chain: both towers of all items, then the loss. Only the tower asked for is computed again; the other's rows are
+ * kept. */
+static inline double oracle_run(const tower_oracle *oracle, bool with_images, bool with_texts, double *images, double *texts)
+{
+    const size_t dim = oracle->model->config->embedding_dim;
+    for (size_t i = 0; i < TINY_BATCH; i++) {
+        if (with_images)
+            oracle_image(oracle, i, images + i * dim);
+        if (with_texts)
+            oracle_text(oracle, i, texts + i * dim);
+    }
+    return oracle_loss(images, texts, TINY_BATCH, dim, (double)tiny_logit_scale, 0.5, 0.5);
+}
+
+#endif
