@@ -26,7 +26,6 @@ struct tl_index_writer {
 static void roll_back(tl_index_writer *writer)
 {
     tl_statements__rest(&writer->statements);
-    tl_vector_store__forget(&writer->store);
     if (!sqlite3_get_autocommit(writer->database))
         sqlite3_exec(writer->database, "ROLLBACK", NULL, NULL, NULL);
 }

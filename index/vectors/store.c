@@ -16,7 +16,7 @@ void tl_vector_store__init(tl_vector_store *store, tl_statements *statements)
     *store = (tl_vector_store){.statements = statements};
 }
 
-void tl_vector_store__forget(tl_vector_store *store)
+static void hold_nothing(tl_vector_store *store)
 {
     store->block_id = 0;
     store->count = 0;
@@ -58,7 +58,7 @@ bool tl_vector_store__flush(tl_vector_store *store, tl_error *err)
             !tl_statements__run_integers(store->statements, TL_SQL_SET_COUNT, store->set_id, store->added, err))
             return false;
     }
-    tl_vector_store__forget(store);
+    hold_nothing(store);
     return true;
 }
 

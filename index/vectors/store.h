@@ -28,6 +28,5 @@ bool tl_vector_store__put(tl_vector_store *store, int64_t set_id, uint32_t dim, 
 /* Removes the vectors of owner from all sets of the kind ("image" or "caption"). */
 bool tl_vector_store__remove_everywhere(tl_vector_store *store, const char *kind, int64_t owner, tl_error *err) TL_MUST_USE;
 bool tl_vector_store__flush(tl_vector_store *store, tl_error *err) TL_MUST_USE;
-void tl_vector_store__forget(tl_vector_store *store);
 
 #endif

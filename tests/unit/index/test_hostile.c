@@ -277,6 +277,35 @@ static void flipped_bits_give_an_error_or_the_right_answer(void **state)
     tl_string_clear(&bytes);
 }
 
+/* The row of a caption that names another item: its search must not point at the wrong picture. */
+static void a_caption_of_another_item_is_an_error(void **state)
+{
+    (void)state;
+    static answer found;
+    static const char text[] = "caption 99";
+    tl_string bytes;
+    tl_string_init(&bytes, 64 << 20);
+    make_index(path);
+    assert_ok(tl_file_read(path, &bytes, err));
+    size_t at = 1, places = 0;
+    for (size_t i = 1; i + sizeof text < bytes.size; i++)
+        if (memcmp(bytes.data + i, text, sizeof text - 1) == 0) {
+            at = i;
+            places++;
+        }
+    assert_int_equal(places, 1);
+    /* A row is item_id, position, text; position 0 takes no byte, so item_id 100 is the byte before the text. */
+    assert_int_equal(bytes.data[at - 1], 100);
+    bytes.data[at - 1] = 101;
+    write_file(copy, bytes.data, bytes.size);
+    tl_string_clear(&bytes);
+    tl_index *index = open_index(copy, TL_INDEX_READ);
+    assert_ok(search(index, TL_VECTOR_IMAGE, &found, err));
+    assert_error(search(index, TL_VECTOR_CAPTION, &found, err), TL_ERROR_CORRUPT, "caption 100");
+    assert_error(tl_index_check(index, err), TL_ERROR_CORRUPT, "a sound database");
+    tl_index_close(index);
+}
+
 static void put_until_failure(tl_index_writer *writer, tl_error *error)
 {
     tl_vector_set set = test_set(TL_VECTOR_IMAGE, 512);
@@ -424,6 +453,7 @@ int main(void)
         cmocka_unit_test(other_versions_and_schemas_are_refused),
         cmocka_unit_test(check_finds_what_sqlite_does_not),
         cmocka_unit_test(flipped_bits_give_an_error_or_the_right_answer),
+        cmocka_unit_test(a_caption_of_another_item_is_an_error),
         cmocka_unit_test(a_full_disk_loses_nothing_that_was_committed),
         cmocka_unit_test(a_read_only_folder_can_be_searched),
     };

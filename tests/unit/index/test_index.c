@@ -287,19 +287,20 @@ static void roots_move_and_merge(void **state)
 static void a_directory_limits_the_search(void **state)
 {
     (void)state;
-    static const char *const places[][2] = {{"/a", "b/x"},   {"/a", "b/c/x"}, {"/a", "bb/x"},       {"/a/b", "y"},
-                                            {"/a/b/c", "z"}, {"/", "a/b/w"},  {"DATASET", "a/b/x"}, {"/a", "b"}};
+    /* 8 and 9 are neighbours of /a/b in name only. */
+    static const char *const places[][2] = {{"/a", "b/x"},  {"/a", "b/c/x"},      {"/a", "bb/x"}, {"/a/b", "y"},  {"/a/b/c", "z"},
+                                            {"/", "a/b/w"}, {"DATASET", "a/b/x"}, {"/a", "b"},    {"/a", "b0/x"}, {"/a/bc", "v"}};
     static const struct {
         const char *directory;
         const char *expected; /* which places, as digits */
-    } cases[] = {{"/", "0123457"}, {"/a", "0123457"}, {"/a/b", "01345"},   {"/a/b/", "01345"},
-                 {"/a/b/c", "14"}, {"/a/b/c/d", ""},  {"/a/bb", "2"},      {"/a/", "0123457"},
-                 {"/b", ""},       {"/a/b/x", ""},    {"/DATASET/a/b", ""}};
+    } cases[] = {{"/", "012345789"}, {"/a", "012345789"}, {"/a/b", "01345"}, {"/a/b/", "01345"},
+                 {"/a/b/c", "14"},   {"/a/b/c/d", ""},    {"/a/bb", "2"},    {"/a/", "012345789"},
+                 {"/b", ""},         {"/a/b/x", ""},      {"/a/bc", "9"},    {"/DATASET/a/b", ""}};
     tl_vector_set sets[] = {test_set(TL_VECTOR_IMAGE, 3), test_set(TL_VECTOR_CAPTION, 3)};
     tl_index *index = new_index(path);
     tl_index_writer *writer = open_writer(index);
-    int64_t items[8];
-    for (size_t i = 0; i < 8; i++) {
+    int64_t items[10];
+    for (size_t i = 0; i < 10; i++) {
         const char *captions[] = {"text"};
         tl_item item = {.root = places[i][0], .path = places[i][1], .captions = captions, .caption_count = 1};
         int64_t *ids;
@@ -313,11 +314,11 @@ static void a_directory_limits_the_search(void **state)
     commit_and_close(writer);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         for (size_t s = 0; s < 2; s++) {
-            tl_hit hits[8];
-            char found[9] = "";
-            size_t count = search_ones(index, &sets[s], cases[i].directory, 8, hits);
+            tl_hit hits[10];
+            char found[11] = "";
+            size_t count = search_ones(index, &sets[s], cases[i].directory, 10, hits);
             for (size_t h = 0; h < count; h++)
-                for (size_t p = 0; p < 8; p++)
+                for (size_t p = 0; p < 10; p++)
                     if (items[p] == hits[h].item_id) {
                         found[h] = (char)('0' + p);
                         found[h + 1] = '\0';
