@@ -193,7 +193,7 @@ static inline void tiny_model_destroy(tiny_model *model)
 static inline tl_contrastive_result tiny_model_forward(tiny_model *model, tl_thread_pool *pool, tl_tower_state **vision,
                                                        tl_tower_state **text)
 {
-    tl_contrastive_result result;
+    tl_contrastive_result result = {0};
     const float *const *values = (const float *const *)model->values;
     tl_arena_reset(model->arena);
     model->logit_scale_gradient = 0.0f;
