@@ -181,7 +181,7 @@ bool tl_sentencepiece__decode(const tl_sentencepiece *pieces, const int32_t *ids
     }
 }
 
-bool tl_sentencepiece__train(const tl_slice *sentences, size_t count, size_t vocabulary_size, double character_coverage,
+bool tl_sentencepiece__train(const tl_slice *sentences, size_t count, size_t vocabulary_size, const char *character_coverage,
                              tl_string *model, bool *too_small, tl_error *err)
 {
     const char *const doing = "training the vocabulary";
@@ -196,7 +196,7 @@ bool tl_sentencepiece__train(const tl_slice *sentences, size_t count, size_t voc
             {"hard_vocab_limit", "false"},
             {"byte_fallback", "true"},
             {"normalization_rule_name", "nmt_nfkc_cf"},
-            {"character_coverage", std::to_string(character_coverage)},
+            {"character_coverage", character_coverage},
             {"pad_id", "0"},
             {"unk_id", "1"},
             {"bos_id", "2"},

@@ -45,9 +45,9 @@ bool tl_sentencepiece__decode(const tl_sentencepiece *pieces, const int32_t *ids
 
 /*
  * Trains on count sentences and appends the serialized model to `model`. *too_small is true when the failure is that the
- * vocabulary cannot hold the alphabet that character_coverage (0.98 to 1) asks for.
+ * vocabulary cannot hold the alphabet that character_coverage ("0.98" to "1") asks for.
  */
-bool tl_sentencepiece__train(const tl_slice *sentences, size_t count, size_t vocabulary_size, double character_coverage,
+bool tl_sentencepiece__train(const tl_slice *sentences, size_t count, size_t vocabulary_size, const char *character_coverage,
                              tl_string *model, bool *too_small, tl_error *err) TL_MUST_USE;
 
 #ifdef __cplusplus

@@ -28,7 +28,7 @@ enum {
  * taken. Ids per held-out caption at 8192 pieces, with shares 1, 0.9995, 0.998 and 0.99: 9.93, 9.85, 9.72, 10.00 over captions in
  * 80 languages (alphabets of 3061, 2611, 1806, 915), and 8.76, 8.76, 8.82, 9.07 over English product names.
  */
-static const double coverages[] = {0.9995, 0.999, 0.998, 0.995, 0.99, 0.98};
+static const char *const coverages[] = {"0.9995", "0.999", "0.998", "0.995", "0.99", "0.98"};
 
 typedef struct corpus {
     tl_slice *runs; /* each its own block */

@@ -3,6 +3,7 @@
 #include "base/io/file.h"
 #include "tokenizer/tokenizer.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -242,6 +243,55 @@ static void decoding_drops_special_ids_and_refuses_others(void **state)
     tl_tokenizer_close(tokenizer);
 }
 
+enum { THREADS = 4, ROUNDS = 200, ROW = 12, TEXTS = 3 };
+
+typedef struct worker {
+    const tl_tokenizer *tokenizer;
+    int32_t ids[TEXTS * ROW];
+    bool ok;
+} worker;
+
+static const char *const shared_texts[TEXTS] = {"a red fox", "\xEF\xBC\xA1 \xF0\x9F\xA6\x8A in the snow", "tables under water"};
+
+static void *encode_often(void *context)
+{
+    worker *self = context;
+    self->ok = true;
+    for (size_t round = 0; round < ROUNDS; round++) {
+        tl_slice texts[TEXTS];
+        uint32_t lengths[TEXTS];
+        tl_error err = {0};
+        tl_string back;
+        for (size_t i = 0; i < TEXTS; i++)
+            texts[i] = tl_slice_of(shared_texts[i]);
+        tl_string_init(&back, 1000);
+        self->ok = self->ok && tl_tokenizer_encode(self->tokenizer, texts, TEXTS, self->ids, lengths, &err) &&
+                   tl_tokenizer_decode(self->tokenizer, self->ids, ROW, &back, &err) && strcmp(back.data, "a red fox") == 0;
+        tl_string_clear(&back);
+    }
+    return NULL;
+}
+
+static void threads_may_share_a_tokenizer(void **state)
+{
+    (void)state;
+    static worker workers[THREADS + 1];
+    pthread_t threads[THREADS];
+    tl_tokenizer *tokenizer = open_fixture("captions.model", (tl_tokenizer_options){.context_length = ROW});
+    for (size_t i = 0; i <= THREADS; i++)
+        workers[i].tokenizer = tokenizer;
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, encode_often, &workers[i]), 0);
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    encode_often(&workers[THREADS]);
+    for (size_t i = 0; i <= THREADS; i++) {
+        assert_true(workers[i].ok);
+        assert_memory_equal(workers[i].ids, workers[THREADS].ids, sizeof workers[i].ids);
+    }
+    tl_tokenizer_close(tokenizer);
+}
+
 static void bad_texts_are_named(void **state)
 {
     (void)state;
@@ -313,6 +363,7 @@ int main(void)
         cmocka_unit_test(a_vocabulary_may_lack_pad_bos_and_eos),
         cmocka_unit_test(info_and_pieces),
         cmocka_unit_test(decoding_drops_special_ids_and_refuses_others),
+        cmocka_unit_test(threads_may_share_a_tokenizer),
         cmocka_unit_test(bad_texts_are_named),
         cmocka_unit_test(bad_files_and_options_are_refused),
     };
