@@ -4,6 +4,8 @@
  */
 #include "crawler-import/caption_text.h"
 
+enum { MAX_NAME_SIZE = 65536 };
+
 static unsigned byte_at(tl_slice text, size_t at)
 {
     return (unsigned char)text.data[at];
@@ -120,19 +122,15 @@ bool tl_caption_append_from_name(const char *path, tl_string *out, tl_error *err
     const char *name = slash != NULL ? slash + 1 : path;
     const char *dot = strrchr(name, '.');
     size_t size = size_without_counters(name, dot != NULL && dot != name ? (size_t)(dot - name) : strlen(name));
-    bool is_first = true;
-    for (size_t at = 0; at < size;) {
-        size_t end = at;
-        while (end < size && name[end] != ' ' && name[end] != '_' && name[end] != '-')
-            end++;
-        if (end != at) {
-            if ((!is_first && !tl_string_append(out, " ", 1, err)) || !tl_string_append(out, name + at, end - at, err))
-                return false;
-            is_first = false;
-        }
-        at = end + 1;
-    }
-    return true;
+    tl_string words;
+    tl_string_init(&words, MAX_NAME_SIZE);
+    bool ok = size <= MAX_NAME_SIZE ? tl_string_append(&words, name, size, err) : true;
+    for (size_t i = 0; i < words.size; i++)
+        if (words.data[i] == '_' || words.data[i] == '-')
+            words.data[i] = ' ';
+    ok = ok && tl_caption_append_clean(tl_string_slice(&words), out, err);
+    tl_string_clear(&words);
+    return ok;
 }
 
 tl_slice tl_text_without_mark(tl_slice text)

@@ -12,6 +12,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+enum { TEXT_ROOM = 65536 };
+
 struct tl_shard_writer {
     tl_tar_writer *tar;
     tl_string name;
@@ -21,6 +23,16 @@ struct tl_shard_writer {
 void tl_shard_name(uint64_t number, char name[TL_SHARD_NAME_SIZE])
 {
     snprintf(name, TL_SHARD_NAME_SIZE, "%05" PRIu64 ".tar", number);
+}
+
+/* Room for usual metadata, made once: the json library drops a member's name, and says nothing, when its output cannot grow
+ * there. */
+static bool make_text_room(tl_shard_writer *writer, tl_error *err)
+{
+    static const char room[TEXT_ROOM] = {0};
+    bool ok = tl_string_append(&writer->text, room, sizeof room, err);
+    tl_string_reset(&writer->text);
+    return ok;
 }
 
 bool tl_shard_writer_open(const char *dataset, uint64_t number, tl_shard_writer **out, tl_error *err)
@@ -35,7 +47,7 @@ bool tl_shard_writer_open(const char *dataset, uint64_t number, tl_shard_writer 
     }
     tl_string_init(&writer->name, 512);
     tl_string_init(&writer->text, (size_t)1 << 28);
-    bool ok = tl_tar_writer_open(path, &writer->tar, err);
+    bool ok = make_text_room(writer, err) && tl_tar_writer_open(path, &writer->tar, err);
     tl_memory_free(path);
     if (!ok) {
         tl_shard_writer_close(writer);

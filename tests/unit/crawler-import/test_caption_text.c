@@ -90,6 +90,7 @@ static void test_from_name(void **state)
     check_name("v1.2.png", "v");
     check_name("fuchs_\xc3\xbc.png", "fuchs \xc3\xbc");
     check_name("_-_.png", "");
+    check_name("red\nfox\t _ in.png", "red fox in");
 }
 
 static void test_mark(void **state)
