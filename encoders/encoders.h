@@ -21,9 +21,9 @@ typedef struct tl_model_info {
     const char *family; /* "twinlens" */
     tl_model_config config;
     tl_image_recipe recipe;
-    float logit_scale;         /* the factor itself (exp of the parameter), 1..100 */
-    uint64_t parameter_count;  /* floats */
-    char fingerprint[33];      /* of config, recipe and weights; kept in the folder with size and time of the files it covers */
+    float logit_scale;        /* the factor itself (exp of the parameter), 1..100 */
+    uint64_t parameter_count; /* floats */
+    char fingerprint[33];     /* of config, recipe and weights; kept in the folder with size and time of the files it covers */
 } tl_model_info;
 
 /* Maps the weights; nothing is copied. Errors name file, tensor, what was expected and found. */
@@ -31,17 +31,20 @@ bool tl_model_open(const char *directory, tl_model **out, tl_error *err) TL_MUST
 void tl_model_close(tl_model *model);
 const tl_model_info *tl_model_info_read(const tl_model *model); /* borrowed */
 /* Calls visit for every tensor: name, rank, shape. */
-void tl_model_each_tensor(const tl_model *model, void (*visit)(void *context, const char *name, uint32_t rank, const size_t *shape),
-                          void *context);
+void tl_model_each_tensor(const tl_model *model,
+                          void (*visit)(void *context, const char *name, uint32_t rank, const size_t *shape), void *context);
 
 /* Scratch for up to max_batch items at once. model and pool must outlive it; pool may be NULL. One thread at a time. */
-bool tl_model_session_create(const tl_model *model, size_t max_batch, tl_thread_pool *pool, tl_model_session **out, tl_error *err) TL_MUST_USE;
+bool tl_model_session_create(const tl_model *model, size_t max_batch, tl_thread_pool *pool, tl_model_session **out,
+                             tl_error *err) TL_MUST_USE;
 void tl_model_session_destroy(tl_model_session *session);
-/* ids [B, T], lengths [B] (as tl_tokenizer_encode gives them) -> unit rows out [B, D]. Fails rather than return a non-finite vector. B may pass max_batch. */
-bool tl_model_session_encode_tokens(tl_model_session *session, const int32_t *ids, const uint32_t *lengths, size_t batch, float *out,
-                                    tl_error *err) TL_MUST_USE;
+/* ids [B, T], lengths [B] (as tl_tokenizer_encode gives them) -> unit rows out [B, D]. Fails rather than return a non-finite
+ * vector. B may pass max_batch. */
+bool tl_model_session_encode_tokens(tl_model_session *session, const int32_t *ids, const uint32_t *lengths, size_t batch,
+                                    float *out, tl_error *err) TL_MUST_USE;
 /* pixels [B, 3, S, S] normalised by the recipe -> unit rows out [B, D]. */
-bool tl_model_session_encode_pixels(tl_model_session *session, const float *pixels, size_t batch, float *out, tl_error *err) TL_MUST_USE;
+bool tl_model_session_encode_pixels(tl_model_session *session, const float *pixels, size_t batch, float *out,
+                                    tl_error *err) TL_MUST_USE;
 
 #ifdef __cplusplus
 }

@@ -15,8 +15,15 @@ extern "C" {
 #endif
 
 typedef enum tl_activation { TL_GELU /* exact, by erf */, TL_QUICK_GELU /* x * sigmoid(1.702 x) */, TL_GELU_TANH } tl_activation;
-typedef enum tl_vision_pooling { TL_POOL_CLASS_TOKEN /* "tok" */, TL_POOL_AVERAGE /* "avg": mean of patch tokens, class token left out */ } tl_vision_pooling;
-typedef enum tl_text_pooling { TL_POOL_EOS /* "eos": first eos_id */, TL_POOL_ARGMAX /* largest id */, TL_POOL_LAST /* last of T */ } tl_text_pooling;
+typedef enum tl_vision_pooling {
+    TL_POOL_CLASS_TOKEN /* "tok" */,
+    TL_POOL_AVERAGE /* "avg": mean of patch tokens, class token left out */
+} tl_vision_pooling;
+typedef enum tl_text_pooling {
+    TL_POOL_EOS /* "eos": first eos_id */,
+    TL_POOL_ARGMAX /* largest id */,
+    TL_POOL_LAST /* last of T */
+} tl_text_pooling;
 
 typedef struct tl_vision_config {
     uint32_t image_size; /* S, a multiple of patch_size */

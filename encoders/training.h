@@ -1,6 +1,7 @@
 /*
- * Door of training: both towers jointly, symmetric contrastive loss, AdamW. All state is flat blocks; a checkpoint is those blocks
- * plus the step, so a resumed run ends with the same bits as an unbroken one. A batch is a pure function of the step number.
+ * Door of training: both towers jointly, symmetric contrastive loss, AdamW. All state is flat blocks; a checkpoint is those
+ * blocks plus the step, so a resumed run ends with the same bits as an unbroken one. A batch is a pure function of the step
+ * number.
  */
 #ifndef TL_ENCODERS_TRAINING_H
 #define TL_ENCODERS_TRAINING_H
@@ -49,8 +50,8 @@ typedef struct tl_step_metrics {
 } tl_step_metrics;
 
 /* Fresh weights by the seed. pool may be NULL and must outlive the trainer. */
-bool tl_trainer_create(const tl_model_config *config, const tl_image_recipe *recipe, const tl_training_options *options, tl_thread_pool *pool,
-                       tl_trainer **out, tl_error *err) TL_MUST_USE;
+bool tl_trainer_create(const tl_model_config *config, const tl_image_recipe *recipe, const tl_training_options *options,
+                       tl_thread_pool *pool, tl_trainer **out, tl_error *err) TL_MUST_USE;
 void tl_trainer_destroy(tl_trainer *trainer);
 /* One step. A loss or gradient that is not finite is an error naming the step, and nothing is updated. */
 bool tl_trainer_step(tl_trainer *trainer, const tl_training_batch *batch, tl_step_metrics *out, tl_error *err) TL_MUST_USE;
@@ -61,11 +62,14 @@ bool tl_trainer_gradients(tl_trainer *trainer, const tl_training_batch *batch, t
 float *tl_trainer_parameter(tl_trainer *trainer, const char *name, size_t *count);
 const float *tl_trainer_gradient(const tl_trainer *trainer, const char *name, size_t *count);
 
-/* Writes the checkpoint folder (parameters, moments, state.json) atomically: a new folder, then a rename; the old one stays until then. */
+/* Writes the checkpoint folder (parameters, moments, state.json) atomically: a new folder, then a rename; the old one stays until
+ * then. */
 bool tl_trainer_save(const tl_trainer *trainer, const char *checkpoint_directory, tl_error *err) TL_MUST_USE;
-/* Continues from a checkpoint; config and the options that shape the run must be those it was made with, else an error names the first that differs. */
+/* Continues from a checkpoint; config and the options that shape the run must be those it was made with, else an error names the
+ * first that differs. */
 bool tl_trainer_resume(tl_trainer *trainer, const char *checkpoint_directory, tl_error *err) TL_MUST_USE;
-/* Writes config.json, preprocessor_config.json and model.safetensors into a model folder, each atomically, with the fingerprint beside them. */
+/* Writes config.json, preprocessor_config.json and model.safetensors into a model folder, each atomically, with the fingerprint
+ * beside them. */
 bool tl_trainer_export(const tl_trainer *trainer, const char *model_directory, tl_error *err) TL_MUST_USE;
 /* Floating-point operations of one pair at this text length, forward and backward: for the share of the machine's peak. */
 double tl_trainer_flops_per_pair(const tl_trainer *trainer, double mean_text_length);

@@ -74,8 +74,8 @@ static inline tl_training_batch batch_of_step(const fixture_batches *batches, si
 static inline tl_model_config fixture_config(void)
 {
     tl_error err;
-    tl_json *json;
-    tl_model_config config;
+    tl_json *json = NULL;
+    tl_model_config config = {0};
     if (!tl_json_read_file(TRAINING_FIXTURES "/model/config.json", 65536, &json, &err) ||
         !tl_model_config_read(json, &config, &err))
         fail_msg("%s", err.message);

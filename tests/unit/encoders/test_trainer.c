@@ -57,6 +57,57 @@ static void thread_counts_give_the_same_bits(void **state)
     tl_safetensors_close(batches.file);
 }
 
+/* Large enough that products, rows and the optimizer's pieces are really split: two steps, all weights. */
+static void threads_that_share_the_work_give_the_same_bits(void **state)
+{
+    (void)state;
+    tl_error err;
+    enum { PAIRS = 24, SIDE = 32, CONTEXT = 16, VOCABULARY = 600, DIM = 64 };
+    tl_model_config config = {.embedding_dim = DIM,
+                              .layer_norm_epsilon = 1e-5F,
+                              .vision = {SIDE, 4, 64, 1, 2, 256, TL_POOL_AVERAGE},
+                              .text = {CONTEXT, VOCABULARY, 64, 1, 4, 256, false, TL_POOL_EOS, 3, 0}};
+    tl_image_recipe recipe = tl_image_recipe_default(SIDE);
+    tl_training_options options = {.seed = 1, .steps = 2, .max_batch = PAIRS, .constant_rate = true};
+    float *pixels = tl_memory_allocate(PAIRS * 3 * SIDE * SIDE, sizeof(float), NULL);
+    int32_t ids[PAIRS * CONTEXT] = {0};
+    uint32_t lengths[PAIRS];
+    assert_non_null(pixels);
+    for (size_t i = 0; i < PAIRS * 3 * SIDE * SIDE; i++)
+        pixels[i] = sinf((float)i * 0.37F) + (float)(i % 11) * 0.1F;
+    for (uint32_t i = 0; i < PAIRS; i++) {
+        lengths[i] = 4 + i % 12;
+        for (uint32_t at = 0; at + 1 < lengths[i]; at++)
+            ids[i * CONTEXT + at] = (int32_t)(4 + (i * 37 + at * 11) % (VOCABULARY - 4));
+        ids[i * CONTEXT + lengths[i] - 1] = 3;
+    }
+    tl_training_batch batch = {PAIRS, pixels, ids, lengths};
+    static const char *const names[] = {"visual.conv1.weight",    "visual.transformer.resblocks.0.attn.in_proj_weight",
+                                        "token_embedding.weight", "transformer.resblocks.0.mlp.c_fc.bias",
+                                        "ln_final.weight",        "logit_scale"};
+    tl_trainer *trainers[4] = {NULL};
+    for (size_t threads = 1; threads <= 4; threads++) {
+        tl_thread_pool *pool;
+        tl_step_metrics metrics;
+        assert_true(tl_thread_pool_create(threads, &pool, &err));
+        tl_trainer **trainer = &trainers[threads - 1];
+        assert_true(tl_trainer_create(&config, &recipe, &options, pool, trainer, &err));
+        for (size_t step = 0; step < 2; step++)
+            if (!tl_trainer_step(*trainer, &batch, &metrics, &err))
+                fail_msg("%s", err.message);
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+            size_t count = 0;
+            const float *alone = tl_trainer_parameter(trainers[0], names[i], &count);
+            assert_true(count != 0);
+            assert_memory_equal(tl_trainer_parameter(*trainer, names[i], &count), alone, count * sizeof(float));
+        }
+        tl_thread_pool_destroy(pool); /* the trainer makes no further step */
+    }
+    for (size_t i = 0; i < 4; i++)
+        tl_trainer_destroy(trainers[i]);
+    tl_memory_free(pixels);
+}
+
 static void seeds_matter(void **state)
 {
     (void)state;
@@ -251,7 +302,7 @@ static void an_exported_model_opens_and_agrees_with_the_reference(void **state)
     assert_true(tl_file_status_read("exported/model/fingerprint.json", &status, &err));
     assert_int_equal(status.kind, TL_FILE_REGULAR);
     tl_model *model;
-    tl_model_session *session;
+    tl_model_session *session = NULL;
     if (!tl_model_open("exported/model", &model, &err) || !tl_model_session_create(model, 4, NULL, &session, &err))
         fail_msg("%s", err.message);
     assert_int_equal(tl_model_info_read(model)->parameter_count, 8769);
@@ -284,6 +335,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(thread_counts_give_the_same_bits),
+        cmocka_unit_test(threads_that_share_the_work_give_the_same_bits),
         cmocka_unit_test(seeds_matter),
         cmocka_unit_test(the_loss_of_a_repeated_batch_falls),
         cmocka_unit_test(a_batch_that_is_not_finite_changes_nothing),
