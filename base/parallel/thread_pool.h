@@ -22,7 +22,8 @@ size_t tl_thread_pool_size(const tl_thread_pool *pool); /* NULL: 1 */
  * Runs task(context, i, worker) for i = 0..task_count-1 and returns when all are done. worker (0..size-1) names the thread, for
  * per-thread scratch. A NULL pool runs all in order on the caller's thread. One caller at a time; a task must not call it again.
  */
-void tl_thread_pool_run(tl_thread_pool *pool, size_t task_count, void (*task)(void *context, size_t index, size_t worker), void *context);
+void tl_thread_pool_run(tl_thread_pool *pool, size_t task_count, void (*task)(void *context, size_t index, size_t worker),
+                        void *context);
 
 #ifdef __cplusplus
 }

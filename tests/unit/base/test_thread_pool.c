@@ -1,5 +1,7 @@
 /* The pool runs every task once, with a worker number that no other thread has at the time, for any number of threads and tasks.
  */
+#include "tests/support/failing_memory.c"
+
 #include "base/parallel/thread_pool.h"
 
 #include <setjmp.h>
@@ -80,9 +82,25 @@ static void test_bounds(void **state)
     tl_thread_pool_destroy(NULL);
 }
 
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    bool ok = false;
+    for (size_t number = 1; !ok; number++) {
+        tl_error err;
+        tl_thread_pool *pool = NULL;
+        failing_memory_arm(number);
+        ok = tl_thread_pool_create(3, &pool, &err);
+        failing_memory_disarm();
+        assert_true(ok ? number > 2 : err.kind == TL_ERROR_NO_MEMORY);
+        if (ok)
+            tl_thread_pool_destroy(pool);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_task_once), cmocka_unit_test(test_many_short_jobs),
-                                       cmocka_unit_test(test_bounds)};
+                                       cmocka_unit_test(test_bounds), cmocka_unit_test(test_out_of_memory)};
     return cmocka_run_group_tests_name("thread_pool", tests, NULL, NULL);
 }
