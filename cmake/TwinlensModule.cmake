@@ -19,7 +19,9 @@ if(TL_WERROR)
   target_compile_options(twinlens_settings INTERFACE -Werror)
 endif()
 if(TL_SANITIZE)
-  target_compile_options(twinlens_settings INTERFACE -fsanitize=${TL_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_compile_options(twinlens_settings INTERFACE -fsanitize=${TL_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all
+    # its runtime would have to be linked into every C program that uses the shared library
+    $<$<COMPILE_LANGUAGE:CXX>:-fno-sanitize=vptr>)
   target_link_options(twinlens_settings INTERFACE -fsanitize=${TL_SANITIZE})
 endif()
 if(TL_FUZZ)
