@@ -156,7 +156,7 @@ bool tl_fingerprint_compute(const char *directory, const tl_model_files *files, 
         goto done;
     hash_file(hasher, TL_MODEL_WEIGHTS_FILE, tl_safetensors_bytes(weights));
     tl_hasher_text(hasher, text);
-    tl_model_files after;
+    tl_model_files after = {0};
     if (tl_model_files_read(directory, &after, NULL) && unchanged(files, &after))
         keep(directory, files, text);
     ok = true;

@@ -16,8 +16,9 @@ static int compare_sizes(const void *left, const void *right)
 static double median(size_t *ranks, size_t count)
 {
     qsort(ranks, count, sizeof *ranks, compare_sizes);
-    double upper = (double)ranks[count / 2];
-    return count % 2 != 0 ? upper : ((double)ranks[count / 2 - 1] + upper) / 2.0;
+    size_t middle = count / 2;
+    double upper = (double)ranks[middle];
+    return count % 2 != 0 ? upper : ((double)ranks[middle - 1] + upper) / 2.0;
 }
 
 bool tl_evaluate_retrieval(const float *queries, const uint32_t *query_groups, size_t query_count, const float *candidates,

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 
 enum { FORMAT_VERSION = 1, MAX_STATE_FILE = 1 << 20 };
@@ -35,12 +36,12 @@ static char *with_ending(const char *directory, const char *ending, tl_error *er
     size_t size = strlen(directory);
     while (size > 1 && directory[size - 1] == '/')
         size--;
-    size_t ending_size = strlen(ending);
-    char *path = tl_memory_allocate(size + ending_size + 1, 1, err);
-    if (path != NULL) {
-        memcpy(path, directory, size);
-        memcpy(path + size, ending, ending_size);
-    }
+    size_t room = size + strlen(ending) + 1;
+    char *path = room <= INT_MAX ? tl_memory_allocate(room, 1, err) : NULL;
+    if (path != NULL)
+        snprintf(path, room, "%.*s%s", (int)size, directory, ending);
+    else if (room > INT_MAX)
+        tl_fail(err, TL_ERROR_INVALID, "expected the path of a folder, found %zu bytes", size);
     return path;
 }
 

@@ -197,7 +197,7 @@ static void update(tl_trainer *trainer, const tl_step_metrics *metrics)
 
 bool tl_trainer_step(tl_trainer *trainer, const tl_training_batch *batch, tl_step_metrics *out, tl_error *err)
 {
-    tl_step_metrics metrics;
+    tl_step_metrics metrics = {0};
     if (trainer->steps_done >= trainer->options.steps)
         return tl_fail(err, TL_ERROR_INVALID, "step %" PRIu64 ": expected a run of %" PRIu64 " steps", trainer->steps_done + 1,
                        trainer->options.steps);
@@ -253,8 +253,8 @@ double tl_trainer_flops_per_pair(const tl_trainer *trainer, double mean_text_len
      */
     const tl_vision_config *vision = &trainer->config.vision;
     const tl_text_config *text = &trainer->config.text;
-    double side = (double)(vision->image_size / vision->patch_size);
-    double patches = side * side;
+    uint32_t patches_a_side = vision->image_size / vision->patch_size;
+    double patches = (double)patches_a_side * (double)patches_a_side;
     double tokens = patches + 1.0;
     double dim = (double)trainer->config.embedding_dim;
     double patch_products = patches * 3.0 * (double)vision->patch_size * (double)vision->patch_size * (double)vision->width;
