@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static void run_import(const char *const *sources, size_t count, const char *dataset, const tl_import_options *options,
@@ -374,6 +375,41 @@ static void test_no_room(void **state)
     assert_same_file("room-whole/00002.tar", "room-set/00002.tar");
 }
 
+static bool wait_to_be_killed(void *context)
+{
+    (void)context;
+    make_text("twice-began", "here");
+    while (exists("twice-began"))
+        pause();
+    return false;
+}
+
+/* While one import writes, another is told so and changes nothing; when the first is killed, the way is free. */
+static void test_two_at_once(void **state)
+{
+    (void)state;
+    make_pictures("twice", 0, 3);
+    assert_ok(tl_directory_remove("twice-set", err));
+    (void)unlink("twice-began");
+    const char *source = "twice";
+    tl_import_report report;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        tl_progress progress = {.cancelled = wait_to_be_killed};
+        (void)!tl_import_run(&source, 1, "twice-set", &(tl_import_options){.progress = &progress}, &report, NULL);
+        _exit(1);
+    }
+    for (int i = 0; i < 1000 && !exists("twice-began"); i++)
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    assert_refused("twice", "twice-set", NULL, TL_ERROR_IO, "another program is writing to it");
+    int status;
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    run_import(&source, 1, "twice-set", NULL, &report);
+    assert_int_equal(report.imported, 3);
+}
+
 /* Root may write everywhere, so a child that is nobody tries. */
 static void test_unwritable(void **state)
 {
@@ -448,6 +484,7 @@ int main(void)
                                        cmocka_unit_test(test_stopped_and_resumed),
                                        cmocka_unit_test(test_changed_while_unfinished),
                                        cmocka_unit_test(test_no_room),
+                                       cmocka_unit_test(test_two_at_once),
                                        cmocka_unit_test(test_unwritable),
                                        cmocka_unit_test(test_stamps)};
     return cmocka_run_group_tests(tests, NULL, NULL);
