@@ -52,7 +52,16 @@ static void sum_piece(void *context, size_t index, size_t worker)
     (void)worker;
     const optimizer_work *work = context;
     const tl_optimizer_piece *piece = &work->plan->pieces[index];
-    work->plan->sums[index] = tl_sum_squares(work->gradients + piece->start, piece->count);
+    const float *gradients = work->gradients + piece->start;
+    /* Products in double, so that no finite gradient overflows; four chains, so that additions need not wait for each other. */
+    double sums[4] = {0.0, 0.0, 0.0, 0.0};
+    size_t i = 0;
+    for (; i + 4 <= piece->count; i += 4)
+        for (size_t lane = 0; lane < 4; lane++)
+            sums[lane] += (double)gradients[i + lane] * (double)gradients[i + lane];
+    for (; i < piece->count; i++)
+        sums[0] += (double)gradients[i] * (double)gradients[i];
+    work->plan->sums[index] = (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
 double tl_optimizer_norm(const tl_optimizer_plan *plan, const float *gradients, tl_thread_pool *pool)

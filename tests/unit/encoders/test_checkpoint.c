@@ -263,6 +263,33 @@ static void damaged_checkpoints_are_refused_and_change_nothing(void **state)
     tl_safetensors_close(batches.file);
 }
 
+/* A change that is good JSON and good sense, and yet not what was saved. */
+static void a_state_that_was_edited_is_refused(void **state)
+{
+    (void)state;
+    tl_error err = {0};
+    fixture_batches batches;
+    load_batches(&batches);
+    start_clean();
+    save_at("run", &batches, 3);
+    tl_string text;
+    tl_string_init(&text, 1 << 20);
+    must(tl_file_read("run/state.json", &text, &err), &err);
+    char *step = strstr(text.data, "\"step\": 3");
+    assert_non_null(step);
+    step[8] = '4';
+    must(tl_file_replace("run/state.json", tl_string_slice(&text), &err), &err);
+    tl_string_clear(&text);
+    tl_training_options options = sound_options();
+    tl_trainer *trainer = make_trainer(&options, NULL);
+    assert_false(tl_trainer_resume(trainer, "run", &err));
+    assert_int_equal(err.kind, TL_ERROR_CORRUPT);
+    assert_non_null(strstr(err.message, "checksum"));
+    tl_trainer_destroy(trainer);
+    start_clean();
+    tl_safetensors_close(batches.file);
+}
+
 static void another_runs_checkpoint_is_refused_by_the_first_difference(void **state)
 {
     (void)state;
@@ -345,6 +372,7 @@ int main(void)
         cmocka_unit_test(a_save_killed_at_any_point_loses_nothing),
         cmocka_unit_test(a_killed_process_leaves_a_checkpoint),
         cmocka_unit_test(damaged_checkpoints_are_refused_and_change_nothing),
+        cmocka_unit_test(a_state_that_was_edited_is_refused),
         cmocka_unit_test(another_runs_checkpoint_is_refused_by_the_first_difference),
         cmocka_unit_test(a_folder_that_is_no_checkpoint_is_never_replaced),
     };

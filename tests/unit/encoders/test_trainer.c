@@ -180,6 +180,43 @@ static void a_batch_that_is_not_finite_changes_nothing(void **state)
     tl_safetensors_close(batches.file);
 }
 
+static void scale_parameter(tl_trainer *trainer, const char *name, float factor)
+{
+    size_t count = 0;
+    float *values = tl_trainer_parameter(trainer, name, &count);
+    for (size_t i = 0; i < count; i++)
+        values[i] *= factor;
+}
+
+/* A finite loss whose gradient is too large for a float: the projection's direction is what the loss depends on, so its gradient
+ * is inverse to its size, and that is made about 1e-40 here; rows of 1e29 before it keep the vectors above the guard of their
+ * length. */
+static void a_gradient_that_is_not_finite_changes_nothing(void **state)
+{
+    (void)state;
+    tl_error err;
+    fixture_batches batches;
+    load_batches(&batches);
+    tl_training_options options = sound_options();
+    tl_trainer *trainer = make_trainer(&options, NULL);
+    load_weights(trainer, TRAINING_FIXTURES "/model/model.safetensors");
+    scale_parameter(trainer, "ln_final.weight", 1e29F);
+    scale_parameter(trainer, "ln_final.bias", 1e29F);
+    scale_parameter(trainer, "text_projection", 1e-38F);
+    scale_parameter(trainer, "text_projection", 1e-2F);
+    size_t count = 0;
+    float kept = tl_trainer_parameter(trainer, "visual.proj", &count)[5];
+    tl_step_metrics metrics;
+    tl_training_batch batch = batch_of_step(&batches, 0);
+    assert_false(tl_trainer_step(trainer, &batch, &metrics, &err));
+    if (strstr(err.message, "step 1: expected finite gradients") == NULL || strstr(err.message, "text_projection") == NULL)
+        fail_msg("%s", err.message);
+    assert_int_equal(tl_trainer_steps_done(trainer), 0);
+    assert_true(tl_trainer_parameter(trainer, "visual.proj", &count)[5] == kept);
+    tl_trainer_destroy(trainer);
+    tl_safetensors_close(batches.file);
+}
+
 static void bad_batches_are_refused(void **state)
 {
     (void)state;
@@ -339,6 +376,7 @@ int main(void)
         cmocka_unit_test(seeds_matter),
         cmocka_unit_test(the_loss_of_a_repeated_batch_falls),
         cmocka_unit_test(a_batch_that_is_not_finite_changes_nothing),
+        cmocka_unit_test(a_gradient_that_is_not_finite_changes_nothing),
         cmocka_unit_test(bad_batches_are_refused),
         cmocka_unit_test(the_logit_scale_stays_in_its_range),
         cmocka_unit_test(wrong_options_are_refused_by_name),
