@@ -44,7 +44,8 @@ typedef enum tl_caption_from { TL_CAPTION_FROM_SIDECAR, TL_CAPTION_FROM_NAME, TL
 
 typedef struct tl_source_options {
     tl_caption_from caption_from; /* folder: NAME.txt beside the picture (first line; Tux Paint's "LANG.utf8=" lines are left
-                                     out), else the file name; none: captions not needed */
+                                     out; NAME_mirror and NAME_flip share NAME.txt); from name: the file name where there is no
+                                     such file; none: a picture without a caption is no skip */
     const char *image_column; /* captions table: column with a path relative to the table, NULL: image, file, filename, filepath,
                                  path, image_path, whichever is there */
     const char *caption_column; /* NULL: caption, text, title, description */

@@ -19,11 +19,12 @@
 
 #ifdef ARENA_HAS_ASAN
 #include <sanitizer/asan_interface.h>
-enum { GAP = 64 };
+/* Gaps come on top of what the owner planned: the first chunk has room for 16,384 of them. */
+enum { GAP = 64, FIRST_CHUNK_GAPS = 1 << 20 };
 #else
 #define ASAN_POISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
 #define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
-enum { GAP = 0 };
+enum { GAP = 0, FIRST_CHUNK_GAPS = 0 };
 #endif
 
 enum { ALIGNMENT = 64 };
@@ -70,7 +71,7 @@ bool tl_arena_create(size_t first_size, tl_arena **out, tl_error *err)
     tl_arena *arena = tl_memory_allocate(1, sizeof *arena, err);
     if (arena == NULL)
         return false;
-    if (!push_chunk(arena, first_size != 0 ? first_size : ALIGNMENT, err)) {
+    if (!push_chunk(arena, (first_size != 0 ? first_size : ALIGNMENT) + FIRST_CHUNK_GAPS, err)) {
         tl_memory_free(arena);
         return false;
     }

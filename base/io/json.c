@@ -253,21 +253,24 @@ bool tl_json_append_number(tl_json *array, double value, tl_error *err)
 typedef struct dump_target {
     tl_string *out;
     tl_error *err;
+    bool failed; /* jansson does not look at the answer for every piece */
 } dump_target;
 
 static int append_dump(const char *bytes, size_t size, void *context)
 {
     dump_target *target = context;
-    return tl_string_append(target->out, bytes, size, target->err) ? 0 : -1;
+    target->failed = target->failed || !tl_string_append(target->out, bytes, size, target->err);
+    return target->failed ? -1 : 0;
 }
 
 bool tl_json_write(const tl_json *json, tl_json_style style, tl_string *out, tl_error *err)
 {
     tl_error reason = {TL_ERROR_NO_MEMORY, "out of memory for json text"}; /* overwritten when the ceiling is reached */
-    dump_target target = {out, &reason};
+    dump_target target = {out, &reason, false};
     size_t flags =
         JSON_ENCODE_ANY | JSON_REAL_PRECISION(NUMBER_DIGITS) | (style == TL_JSON_INDENTED ? JSON_INDENT(2) : JSON_COMPACT);
-    return json_dump_callback(raw(json), append_dump, &target, flags) == 0 || tl_fail(err, reason.kind, "%s", reason.message);
+    bool dumped = json_dump_callback(raw(json), append_dump, &target, flags) == 0;
+    return (dumped && !target.failed) || tl_fail(err, reason.kind, "%s", reason.message);
 }
 
 bool tl_json_write_file(const tl_json *json, const char *path, tl_error *err)

@@ -4,7 +4,8 @@
  * so that a stop or a crash loses little and a second process sees the index grow.
  *
  * Moved files: a new path whose content equals that of a known item whose file is gone takes that item over, vectors and all.
- * Items the source no longer has are removed only after it was read to its end.
+ * Items the source no longer has are removed only after it was read to its end, and only where the source speaks for them: a
+ * folder or dataset for all below it, a single shard for its own samples, a captions table for none.
  */
 #include "cli/app/index_job.h"
 
@@ -43,7 +44,9 @@ typedef struct job_state {
     tl_index_writer *writer;
     tl_source *source;
     tl_embedder *embedder;
-    tl_known_items known;
+    tl_known_items *known; /* one for each root that samples name: a table with absolute paths has two */
+    size_t known_count, known_capacity;
+    bool is_incomplete; /* part of the source could not be read: nothing may be taken for gone */
     tl_vector_set images, captions;
     id_list images_missing, captions_missing;
     tl_arena *arena;
@@ -76,11 +79,27 @@ static bool load_missing(job_state *state, const tl_vector_set *set, id_list *li
     return true;
 }
 
+/* What the index knows of a root, loaded when the first sample names it. */
+static tl_known_items *known_of_root(job_state *state, const char *root, tl_error *err)
+{
+    for (size_t i = 0; i < state->known_count; i++)
+        if (strcmp(state->known[i].root, root) == 0)
+            return &state->known[i];
+    void *known = state->known;
+    if (!tl_memory_reserve(&known, &state->known_capacity, state->known_count + 1, sizeof *state->known, err))
+        return NULL;
+    state->known = known;
+    if (!tl_known_items_load(&state->known[state->known_count], state->index, root, err))
+        return NULL;
+    return &state->known[state->known_count++];
+}
+
 /* Called by the source before it reads a picture: the bytes of an unchanged, embedded one are not needed. */
 static bool wants_bytes(void *context, const tl_sample *sample)
 {
     job_state *state = context;
-    const tl_known_item *known = tl_known_items_find(&state->known, sample->path);
+    const tl_known_items *items = known_of_root(state, sample->root, NULL);
+    const tl_known_item *known = items != NULL ? tl_known_items_find(items, sample->path) : NULL;
     return known == NULL || known->size != sample->size || known->modified_ns != sample->modified_ns ||
            contains(&state->images_missing, known->id);
 }
@@ -298,9 +317,14 @@ static bool take_sample(job_state *state, const tl_sample *sample, tl_error *err
 {
     if (sample->skip_reason != NULL) {
         tl_reasons_add(&state->report->skipped, sample->skip_reason, sample->origin);
+        state->is_incomplete = state->is_incomplete || strcmp(sample->skip_reason, "unreadable folder") == 0 ||
+                               strcmp(sample->skip_reason, "damaged archive") == 0;
         return true;
     }
-    tl_known_item *known = tl_known_items_find(&state->known, sample->path);
+    const tl_known_items *items = known_of_root(state, sample->root, err);
+    if (items == NULL)
+        return false;
+    tl_known_item *known = tl_known_items_find(items, sample->path);
     if (!wants_bytes(state, sample))
         return keep_known(state, sample, known, err);
     char hash[TL_HASH_TEXT_SIZE];
@@ -309,7 +333,7 @@ static bool take_sample(job_state *state, const tl_sample *sample, tl_error *err
     if (same_content && !contains(&state->images_missing, known->id))
         return keep_known(state, sample, known, err);
     if (known == NULL) {
-        tl_known_item *elsewhere = tl_known_items_find_content(&state->known, hash, sample->size);
+        tl_known_item *elsewhere = tl_known_items_find_content(items, hash, sample->size);
         if (elsewhere != NULL && !contains(&state->images_missing, elsewhere->id) && !still_exists(sample->root, elsewhere->path))
             return move_known(state, sample, elsewhere, err);
     } else {
@@ -318,14 +342,32 @@ static bool take_sample(job_state *state, const tl_sample *sample, tl_error *err
     return keep_sample(state, sample, hash, known, err) && (state->pending_count < state->batch || store_batch(state, err));
 }
 
+/* True when the source speaks for this item of its root: it had it to offer, or it is gone. */
+static bool speaks_for(const tl_source *source, const char *path)
+{
+    if (strcmp(tl_source_kind_name(source), "table") == 0)
+        return false;
+    const char *shard = strrchr(tl_source_root(source), '/');
+    tl_file_status status;
+    if (!tl_file_status_read(tl_source_root(source), &status, NULL) || shard == NULL)
+        return false;
+    size_t size = strlen(shard + 1);
+    return status.kind == TL_FILE_DIRECTORY || (strncmp(path, shard + 1, size) == 0 && path[size] == '#');
+}
+
 static bool remove_unseen(job_state *state, tl_error *err)
 {
-    for (size_t i = 0; i < state->known.count; i++) {
-        if (state->known.items[i].seen)
-            continue;
-        if (!tl_index_writer_remove_item(state->writer, state->known.items[i].id, err))
-            return false;
-        state->report->removed++;
+    if (state->is_incomplete)
+        return true;
+    for (size_t i = 0; i < state->known_count; i++) {
+        const tl_known_items *items = &state->known[i];
+        for (size_t j = 0; j < items->count; j++) {
+            if (items->items[j].seen || !speaks_for(state->source, items->items[j].path))
+                continue;
+            if (!tl_index_writer_remove_item(state->writer, items->items[j].id, err))
+                return false;
+            state->report->removed++;
+        }
     }
     return true;
 }
@@ -347,7 +389,6 @@ static bool open_state(job_state *state, const char *path, tl_error *err)
     /* The source first: a wrong path must not leave an empty index behind. */
     if (!tl_source_open(path, &options, &state->source, err) ||
         !tl_index_open(job->index_path, TL_INDEX_CREATE, &state->index, err) ||
-        !tl_known_items_load(&state->known, state->index, tl_source_root(state->source), err) ||
         !tl_index_writer_open(state->index, &state->writer, err) ||
         !load_missing(state, &state->images, &state->images_missing, err) ||
         !load_missing(state, &state->captions, &state->captions_missing, err) ||
@@ -366,7 +407,9 @@ static void close_state(job_state *state)
     tl_index_writer_close(state->writer);
     tl_embedder_destroy(state->embedder);
     tl_source_close(state->source);
-    tl_known_items_clear(&state->known);
+    for (size_t i = 0; i < state->known_count; i++)
+        tl_known_items_clear(&state->known[i]);
+    tl_memory_free(state->known);
     tl_index_close(state->index);
     tl_arena_destroy(state->arena);
     tl_memory_free(state->images_missing.ids);

@@ -59,7 +59,9 @@ static int compare_hashes(const void *a, const void *b)
 bool tl_known_items_load(tl_known_items *known, tl_index *index, const char *root, tl_error *err)
 {
     *known = (tl_known_items){0};
-    if (!tl_arena_create(FIRST_ARENA_SIZE, &known->arena, err) || !tl_index_each_item(index, root, keep_item, known, err))
+    if (!tl_arena_create(FIRST_ARENA_SIZE, &known->arena, err) ||
+        (known->root = tl_arena_copy_text(known->arena, root, strlen(root), err)) == NULL ||
+        !tl_index_each_item(index, root, keep_item, known, err))
         goto failed;
     known->by_hash = tl_memory_allocate(known->count, sizeof *known->by_hash, err);
     if (known->by_hash == NULL)

@@ -16,6 +16,7 @@ typedef struct tl_known_item {
 } tl_known_item;
 
 typedef struct tl_known_items {
+    const char *root;     /* in the arena */
     tl_known_item *items; /* sorted by path bytes */
     size_t count, capacity;
     tl_known_item **by_hash;

@@ -66,12 +66,11 @@ static size_t stem_size(const char *path)
     return dot != NULL && dot != name ? (size_t)(dot - path) : strlen(path);
 }
 
-/* Reads STEM.extension into text when it is there, whatever the case of the extension. */
-static bool read_sidecar(tl_source *source, const char *extension, tl_string *text, bool *found, tl_error *err)
+/* Reads STEM.extension into text when it is there, whatever the case of the extension; stem: bytes of the path before it. */
+static bool read_sidecar(tl_source *source, size_t stem, const char *extension, tl_string *text, bool *found, tl_error *err)
 {
     folder_state *state = source->state;
     const char *path = source->parts.path.data;
-    size_t stem = stem_size(path);
     size_t folder = (size_t)(file_name(path) - path);
     tl_error reason;
     *found = false;
@@ -103,15 +102,32 @@ static bool read_sidecar(tl_source *source, const char *extension, tl_string *te
     return true;
 }
 
+/* Tux Paint's convention: NAME_mirror.png and NAME_flip.png are NAME.png turned, and NAME.txt speaks for them. */
+static size_t stem_without_turn(const char *path, size_t stem)
+{
+    static const char *const turns[] = {"_mirror_flip", "_mirror", "_flip"};
+    for (size_t i = 0; i < sizeof turns / sizeof turns[0]; i++) {
+        size_t size = strlen(turns[i]);
+        if (stem > size && path[stem - size - 1] != '/' && memcmp(path + stem - size, turns[i], size) == 0)
+            return stem - size;
+    }
+    return stem;
+}
+
 static bool read_sidecars(tl_source *source, tl_error *err)
 {
     tl_sample_parts *parts = &source->parts;
+    const char *path = parts->path.data;
+    const size_t stem = stem_size(path);
+    const size_t unturned = stem_without_turn(path, stem);
     bool found;
-    if (source->options.caption_from != TL_CAPTION_FROM_NAME && !read_sidecar(source, "txt", &parts->caption_text, &found, err))
+    if (!read_sidecar(source, stem, "txt", &parts->caption_text, &found, err))
         return false;
-    return read_sidecar(source, "json", &parts->json_text, &parts->has_json, err) &&
-           read_sidecar(source, "cls", &parts->label_text, &found, err) &&
-           tl_sample_parts_read_texts(parts, parts->path.data, source->options.caption_from, err);
+    if (!found && unturned != stem && !read_sidecar(source, unturned, "txt", &parts->caption_text, &found, err))
+        return false;
+    return read_sidecar(source, stem, "json", &parts->json_text, &parts->has_json, err) &&
+           read_sidecar(source, stem, "cls", &parts->label_text, &found, err) &&
+           tl_sample_parts_read_texts(parts, path, source->options.caption_from, err);
 }
 
 static bool next_picture(tl_source *source, tl_sample *out, bool *done, tl_error *err)

@@ -158,16 +158,16 @@ bool tl_sample_parts_read_texts(tl_sample_parts *parts, const char *name, tl_cap
     if (!read_json(parts, err))
         return false;
     read_label(parts);
-    if (caption_from == TL_CAPTION_FROM_NAME) {
-        size_t start = parts->captions.size;
-        if (!tl_text_is_utf8(tl_slice_of(name), NULL))
-            tl_sample_parts_skip(parts, "caption not utf-8");
-        else if (!tl_caption_append_from_name(name, &parts->captions, err) || !end_caption(parts, start, err))
-            return false;
-        return true;
-    }
     tl_slice line = tl_caption_first_line(tl_text_without_mark(tl_string_slice(&parts->caption_text)));
-    return tl_sample_parts_add_caption(parts, line, caption_from, err) && add_json_captions(parts, caption_from, err);
+    if (!tl_sample_parts_add_caption(parts, line, caption_from, err) || !add_json_captions(parts, caption_from, err))
+        return false;
+    if (caption_from != TL_CAPTION_FROM_NAME || parts->caption_count != 0 || parts->skip_reason != NULL)
+        return true;
+    size_t start = parts->captions.size;
+    if (tl_text_is_utf8(tl_slice_of(name), NULL))
+        return tl_caption_append_from_name(name, &parts->captions, err) && end_caption(parts, start, err);
+    tl_sample_parts_skip(parts, "caption not utf-8");
+    return true;
 }
 
 bool tl_sample_parts_hand_over(tl_sample_parts *parts, tl_caption_from caption_from, tl_sample *out, tl_error *err)

@@ -64,6 +64,16 @@ expect_json_lines
 expect 0 "$TWINLENS" index --check
 expect_output 'sound'
 
+# A table or one shard speaks only for its own: the rest of the folder stays, and nothing is embedded twice.
+printf 'image,caption\nred-square.ppm,a red square\n' >moved/some.csv
+expect 0 "$TWINLENS" index moved/some.csv --json
+expect_output '"removed":0,"embedded":0'
+expect 0 "$TWINLENS" index d
+expect_output '18 added'
+expect 0 "$TWINLENS" index d/00000.tar --json
+expect_output '"unchanged":18,"removed":0,"embedded":0'
+rm moved/some.csv
+
 # Paths need not be UTF-8.
 cp moved/red-square.ppm "$(printf 'moved/\377odd.ppm')"
 expect 0 "$TWINLENS" index moved

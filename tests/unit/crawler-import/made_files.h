@@ -88,7 +88,9 @@ static inline void add_member(tl_string *tar, const char *name, char type, const
     memcpy(header + 100, "0000644", 8);
     memcpy(header + 108, "0000000", 8);
     memcpy(header + 116, "0000000", 8);
-    snprintf(header + 124, 12, "%011lo", (unsigned long)size);
+    char number[32]; /* octal; the field takes the last 11 digits */
+    snprintf(number, sizeof number, "%020lo", (unsigned long)size);
+    memcpy(header + 124, number + 9, 12);
     memcpy(header + 136, "00000000000", 12);
     memset(header + 148, ' ', 8);
     header[156] = type;
@@ -97,7 +99,8 @@ static inline void add_member(tl_string *tar, const char *name, char type, const
     unsigned sum = 0;
     for (size_t i = 0; i < sizeof header; i++)
         sum += (unsigned char)header[i];
-    snprintf(header + 148, 8, "%06o", sum);
+    snprintf(number, sizeof number, "%020o", sum);
+    memcpy(header + 148, number + 14, 7);
     static const char padding[512] = {0};
     assert_ok(tl_string_append(tar, header, sizeof header, err));
     assert_ok(tl_string_append(tar, bytes, size, err));

@@ -29,11 +29,41 @@ static void test_order_and_captions(void **state)
                   "b/1 70 -1 - ok [one]\n"
                   "\xc3\xbc/f\xc3\xbc 70 -1 - ok [\xc3\xbc]\n");
     assert_source("order", &(tl_source_options){.caption_from = TL_CAPTION_FROM_NAME, .without_image_bytes = true},
-                  "B 0 -1 - ok [B]\n"
-                  "b-c/x 0 -1 - ok [x]\n"
-                  "b 0 -1 - ok [b]\n"
-                  "b/1 0 -1 - no caption\n"
-                  "\xc3\xbc/f\xc3\xbc 0 -1 - ok [f\xc3\xbc]\n");
+                  "B 0 -1 - ok [upper]\n"
+                  "b-c/x 0 -1 - ok [dash]\n"
+                  "b 0 -1 - ok [two words]\n"
+                  "b/1 0 -1 - ok [one]\n"
+                  "\xc3\xbc/f\xc3\xbc 0 -1 - ok [\xc3\xbc]\n");
+}
+
+/* A sidecar, else the name where that is asked for; a turned picture has the sidecar of the straight one. */
+static void test_caption_sources(void **state)
+{
+    (void)state;
+    make_empty_folder("sources");
+    make_picture("sources/a.png", 1);
+    make_text("sources/a.txt", "A fox.");
+    make_picture("sources/a_mirror.png", 2);
+    make_picture("sources/a_mirror_flip.png", 3);
+    make_picture("sources/b_flip.png", 4);
+    make_text("sources/b_flip.txt", "its own");
+    make_text("sources/b.txt", "another");
+    make_picture("sources/_mirror.png", 5);
+    make_picture("sources/red_fox-12.png", 6);
+    assert_source("sources", NULL,
+                  "_mirror 0 -1 - no caption\n"
+                  "a 70 -1 - ok [A fox.]\n"
+                  "a_mirror 70 -1 - ok [A fox.]\n"
+                  "a_mirror_flip 70 -1 - ok [A fox.]\n"
+                  "b_flip 70 -1 - ok [its own]\n"
+                  "red_fox-12 0 -1 - no caption\n");
+    assert_source("sources", &(tl_source_options){.caption_from = TL_CAPTION_FROM_NAME},
+                  "_mirror 70 -1 - ok [mirror]\n"
+                  "a 70 -1 - ok [A fox.]\n"
+                  "a_mirror 70 -1 - ok [A fox.]\n"
+                  "a_mirror_flip 70 -1 - ok [A fox.]\n"
+                  "b_flip 70 -1 - ok [its own]\n"
+                  "red_fox-12 70 -1 - ok [red fox]\n");
 }
 
 static void test_metadata(void **state)
@@ -102,7 +132,7 @@ static void test_skipped(void **state)
     assert_source("skipped", &(tl_source_options){.caption_from = TL_CAPTION_FROM_NAME},
                   "a 70 -1 - ok [a]\n"
                   "b 0 -1 - empty file\n"
-                  "c 70 -1 - ok [c]\n"
+                  "c 0 -1 - caption not utf-8\n"
                   "d 70 -1 - ok [d]\n"
                   "e 0 -1 - missing file\n"
                   "f 0 -1 - not a picture\n"
@@ -213,6 +243,7 @@ static void test_read_image(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_order_and_captions),
+                                       cmocka_unit_test(test_caption_sources),
                                        cmocka_unit_test(test_metadata),
                                        cmocka_unit_test(test_skipped),
                                        cmocka_unit_test(test_links),

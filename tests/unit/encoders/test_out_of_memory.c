@@ -9,17 +9,6 @@
 
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define HAS_ARENA_GAPS true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HAS_ARENA_GAPS true
-#endif
-#endif
-#ifndef HAS_ARENA_GAPS
-#define HAS_ARENA_GAPS false
-#endif
-
 typedef struct job {
     bool (*run)(void *context, tl_error *err);
     void *context;
@@ -178,10 +167,6 @@ static void training(void **state)
 static void a_step_allocates_nothing(void **state)
 {
     (void)state;
-    if (HAS_ARENA_GAPS) {
-        print_message("skipped: the address sanitizer adds gaps to the arena\n");
-        skip();
-    }
     tl_error err;
     fixture_batches batches;
     load_batches(&batches);
