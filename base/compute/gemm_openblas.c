@@ -10,6 +10,9 @@
 
 /* A tile has at least so many rows and columns where the product has: smaller ones spend their time on packing. */
 enum { TILE_ROWS = 384, TILE_COLUMNS = 768 };
+/* Few rows (one picture, one caption): the work is reading b, which shares out well, so that a single item may use several
+ * threads. */
+enum { FEW_ROWS = 128, TILE_COLUMNS_OF_FEW_ROWS = 192 };
 
 static pthread_once_t started = PTHREAD_ONCE_INIT;
 
@@ -62,8 +65,9 @@ void tl_matmul(tl_thread_pool *pool, const tl_matmul_call *call)
     pthread_once(&started, stay_on_calling_thread);
     if (call->m == 0 || call->n == 0)
         return;
+    size_t least_columns = call->m <= FEW_ROWS ? TILE_COLUMNS_OF_FEW_ROWS : TILE_COLUMNS;
     /* Tiled without a pool as well: no pool, a pool of one and a pool of many give the same bits. */
-    tiling work = {call, part_size(call->m, TILE_ROWS), part_size(call->n, TILE_COLUMNS), 0};
+    tiling work = {call, part_size(call->m, TILE_ROWS), part_size(call->n, least_columns), 0};
     work.tiles_across = (call->n + work.tile_columns - 1) / work.tile_columns;
     size_t tiles_down = (call->m + work.tile_rows - 1) / work.tile_rows;
     tl_thread_pool_run(pool, tiles_down * work.tiles_across, multiply_tile, &work);

@@ -302,6 +302,29 @@ static void test_threads_do_not_change_bits(void **state)
     }
 }
 
+/* One picture is one chunk, whose products are shared among the threads instead: again the same bits. */
+static void test_one_item_uses_the_pool_with_the_same_bits(void **state)
+{
+    (void)state;
+    tl_model_config config = tiny_variants[0].config;
+    config.vision.width = 256;
+    config.vision.heads = 4;
+    config.vision.mlp_width = 1024;
+    tiny_model model;
+    tiny_model_create(&model, &config);
+    const float *const *values = (const float *const *)model.values;
+    for (size_t threads = 0; threads <= 3; threads++) {
+        tl_thread_pool *pool = NULL;
+        assert_true(threads == 0 || tl_thread_pool_create(threads, &pool, NULL));
+        assert_true(tl_vision_tower_forward(model.vision, values, model.pixels, 1, pool, model.arena,
+                                            threads == 0 ? model.images : model.texts, NULL, NULL));
+        if (threads != 0)
+            assert_memory_equal(model.images, model.texts, config.embedding_dim * sizeof(float));
+        tl_thread_pool_destroy(pool);
+    }
+    tiny_model_destroy(&model);
+}
+
 static void test_ids_are_checked(void **state)
 {
     (void)state;
@@ -387,18 +410,19 @@ static void test_scratch_size_is_enough(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[9 + TINY_VARIANT_COUNT] = {
+    struct CMUnitTest tests[10 + TINY_VARIANT_COUNT] = {
         cmocka_unit_test(test_loss),
         cmocka_unit_test(test_mutant_halved_direction),
         cmocka_unit_test(test_mutant_sum_for_mean),
         cmocka_unit_test(test_mutant_scale_without_gradient),
         cmocka_unit_test(test_loss_at_its_limits),
         cmocka_unit_test(test_threads_do_not_change_bits),
+        cmocka_unit_test(test_one_item_uses_the_pool_with_the_same_bits),
         cmocka_unit_test(test_ids_are_checked),
         cmocka_unit_test(test_scratch_size_is_enough),
         cmocka_unit_test(test_pooled_row_is_the_first_of_equals),
     };
     for (size_t i = 0; i < TINY_VARIANT_COUNT; i++)
-        tests[9 + i] = (struct CMUnitTest){tiny_variants[i].name, test_towers, NULL, NULL, (void *)(uintptr_t)&tiny_variants[i]};
+        tests[10 + i] = (struct CMUnitTest){tiny_variants[i].name, test_towers, NULL, NULL, (void *)(uintptr_t)&tiny_variants[i]};
     return cmocka_run_group_tests_name("gradients", tests, NULL, NULL);
 }

@@ -1,0 +1,115 @@
+/*
+ * Encoding speed of both towers at the size of ViT-B/32 (random weights; speed does not depend on them), by batch.
+ * usage: bench_encode [threads [kernels]]   JSON lines; "per core second" is by processor time, which other programs disturb
+ * less.
+ */
+#include "base/compute/compute.h"
+#include "base/core/clock.h"
+#include "base/core/memory.h"
+#include "encoders/towers/towers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { TRIES = 4, MOST_BATCH = 32, CAPTION_TOKENS = 12 };
+
+static const tl_model_config config = {
+    .embedding_dim = 512,
+    .activation = TL_QUICK_GELU,
+    .layer_norm_epsilon = 1e-5f,
+    .vision = {.image_size = 224, .patch_size = 32, .width = 768, .layers = 12, .heads = 12, .mlp_width = 3072},
+    .text =
+        {.context_length = 77, .vocabulary_size = 49408, .width = 512, .layers = 12, .heads = 8, .mlp_width = 2048, .eos_id = 2},
+};
+
+static double processor_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+typedef struct encode_bench {
+    tl_parameter_table table;
+    tl_vision_tower *vision;
+    tl_text_tower *text;
+    tl_thread_pool *pool;
+    tl_arena *arena;
+    float *block, **values, *pixels, *out;
+    int32_t *ids;
+    uint32_t lengths[MOST_BATCH];
+} encode_bench;
+
+static bool prepare(encode_bench *bench, size_t threads, tl_error *err)
+{
+    const size_t pixel_count = (size_t)MOST_BATCH * 3 * config.vision.image_size * config.vision.image_size;
+    if (!tl_thread_pool_create(threads, &bench->pool, err) ||
+        !tl_vision_tower_create(&config, &bench->table, &bench->vision, err) ||
+        !tl_text_tower_create(&config, &bench->table, &bench->text, err) ||
+        !tl_arena_create(tl_vision_tower_scratch_size(bench->vision, MOST_BATCH, false), &bench->arena, err))
+        return false;
+    bench->block = tl_memory_allocate_aligned(bench->table.flat_count, sizeof(float), err);
+    bench->values = tl_memory_allocate(bench->table.count, sizeof *bench->values, err);
+    bench->pixels = tl_memory_allocate_aligned(pixel_count, sizeof(float), err);
+    bench->out = tl_memory_allocate_aligned((size_t)MOST_BATCH * config.embedding_dim, sizeof(float), err);
+    bench->ids = tl_memory_allocate((size_t)MOST_BATCH * config.text.context_length, sizeof *bench->ids, err);
+    if (bench->block == NULL || bench->values == NULL || bench->pixels == NULL || bench->out == NULL || bench->ids == NULL)
+        return false;
+    tl_parameter_table_point(&bench->table, bench->block, bench->values);
+    tl_parameter_table_initialize(&bench->table, 1, bench->block);
+    for (size_t i = 0; i < pixel_count; i++)
+        bench->pixels[i] = (float)(i % 255) / 255.0f - 0.5f;
+    for (size_t b = 0; b < MOST_BATCH; b++) {
+        bench->lengths[b] = CAPTION_TOKENS;
+        for (size_t t = 0; t < CAPTION_TOKENS; t++)
+            bench->ids[b * config.text.context_length + t] = t + 1 == CAPTION_TOKENS ? 2 : (int32_t)(1000 + 31 * b + t);
+    }
+    return true;
+}
+
+static bool measure(encode_bench *bench, bool is_image, size_t batch, tl_error *err)
+{
+    const float *const *values = (const float *const *)bench->values;
+    double best = 0.0, best_processor = 0.0;
+    for (int i = 0; i <= TRIES; i++) { /* the first warms up */
+        tl_arena_reset(bench->arena);
+        double start = tl_clock_seconds(), processor_start = processor_seconds();
+        if (is_image ? !tl_vision_tower_forward(bench->vision, values, bench->pixels, batch, bench->pool, bench->arena,
+                                                bench->out, NULL, err)
+                     : !tl_text_tower_forward(bench->text, values, bench->ids, bench->lengths, batch, bench->pool, bench->arena,
+                                              bench->out, NULL, err))
+            return false;
+        double seconds = tl_clock_seconds() - start, processor = processor_seconds() - processor_start;
+        best = i == 1 || (i > 1 && seconds < best) ? seconds : best;
+        best_processor = i == 1 || (i > 1 && processor < best_processor) ? processor : best_processor;
+    }
+    printf("{\"what\": \"vit-b-32 %s\", \"threads\": %zu, \"batch\": %zu, \"value\": %.2f, \"per core second\": %.2f, "
+           "\"kernels\": \"%s\"}\n",
+           is_image ? "image/s" : "text/s, 12 tokens", tl_thread_pool_size(bench->pool), batch, (double)batch / best,
+           (double)batch / best_processor, tl_kernels_name());
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    tl_error err;
+    encode_bench bench = {0};
+    bool ok = tl_kernels_select(argc > 2 ? argv[2] : NULL, &err) &&
+              prepare(&bench, argc > 1 ? (size_t)strtoul(argv[1], NULL, 10) : 0, &err) && measure(&bench, true, 1, &err) &&
+              measure(&bench, true, MOST_BATCH, &err) && measure(&bench, false, 1, &err) &&
+              measure(&bench, false, MOST_BATCH, &err);
+    if (!ok)
+        fprintf(stderr, "bench_encode: %s\n", err.message);
+    tl_memory_free(bench.ids);
+    tl_memory_free(bench.out);
+    tl_memory_free(bench.pixels);
+    tl_memory_free(bench.values);
+    tl_memory_free(bench.block);
+    tl_arena_destroy(bench.arena);
+    tl_text_tower_destroy(bench.text);
+    tl_vision_tower_destroy(bench.vision);
+    tl_parameter_table_clear(&bench.table);
+    tl_thread_pool_destroy(bench.pool);
+    return ok ? 0 : 1;
+}
