@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 enum { MAX_KEY_SIZE = 8192 };
 static const char damaged[] = "damaged archive";
@@ -50,25 +51,30 @@ bool tl_source_name_is_shard(tl_slice name)
     return ends_in(name, ".tar") || ends_in(name, ".tar.gz") || ends_in(name, ".tgz");
 }
 
-/* A dataset has a ledger, or shards and no pictures beside them. */
+/*
+ * A dataset has a ledger, or shards and neither pictures nor folders beside them: an archive somebody keeps at the top of a
+ * library of pictures does not make it one. A folder that cannot be listed to its end is none, so that the walk tells of it.
+ */
 static bool is_dataset(const char *folder)
 {
-    bool has_ledger = false;
+    struct stat status;
     bool has_shard = false;
-    bool has_picture = false;
+    bool has_other = false;
     DIR *listing = opendir(folder);
     struct dirent *entry;
     if (listing == NULL)
         return false;
-    while ((entry = readdir(listing)) != NULL) {
+    bool has_ledger = fstatat(dirfd(listing), "ledger.db", &status, 0) == 0 && S_ISREG(status.st_mode);
+    while (!has_ledger && !has_other && (errno = 0, entry = readdir(listing)) != NULL) {
         if (entry->d_name[0] == '.')
             continue;
-        has_ledger = has_ledger || strcmp(entry->d_name, "ledger.db") == 0;
-        has_shard = has_shard || tl_source_name_is_shard(tl_slice_of(entry->d_name));
-        has_picture = has_picture || tl_image_name_is_picture(entry->d_name);
+        bool is_seen = fstatat(dirfd(listing), entry->d_name, &status, 0) == 0;
+        has_other = tl_image_name_is_picture(entry->d_name) || (is_seen && S_ISDIR(status.st_mode));
+        has_shard = has_shard || (is_seen && S_ISREG(status.st_mode) && tl_source_name_is_shard(tl_slice_of(entry->d_name)));
     }
+    bool is_whole = has_ledger || has_other || errno == 0;
     closedir(listing);
-    return has_ledger || (has_shard && !has_picture);
+    return has_ledger || (has_shard && !has_other && is_whole);
 }
 
 /* A tar header ends its first block with the sum of its bytes, the sum's own field read as spaces (POSIX, ustar interchange

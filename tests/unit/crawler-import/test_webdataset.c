@@ -56,6 +56,41 @@ static void test_grouping(void **state)
     assert_source("group/shard-without-extension", NULL, expected);
 }
 
+static void make_small_shard(const char *path)
+{
+    tl_string tar;
+    tl_string_init(&tar, 1 << 24);
+    add_picture_member(&tar, "inside.bmp", 1);
+    make_tar(path, &tar);
+}
+
+/* An archive beside folders of pictures does not turn the library into a dataset; our ledger does. */
+static void test_what_is_a_dataset(void **state)
+{
+    (void)state;
+    const tl_source_options options = {.caption_from = TL_CAPTION_NONE};
+    make_empty_folder("library");
+    make_picture("library/holidays/sea.bmp", 2);
+    make_small_shard("library/backup.tar");
+    assert_int_equal(system("gzip library/backup.tar"), 0);
+    assert_source("library", &options, "holidays/sea 70 -1 - ok\n");
+    make_empty_folder("library-linked");
+    make_small_shard("library-linked/backup.tar");
+    assert_int_equal(symlink("../library/holidays", "library-linked/holidays"), 0);
+    assert_source("library-linked", &options, "holidays/sea 70 -1 - ok\n");
+    make_empty_folder("library-flat");
+    make_small_shard("library-flat/backup.tar");
+    make_picture("library-flat/sky.bmp", 3);
+    assert_source("library-flat", &options, "sky 70 -1 - ok\n");
+    make_empty_folder("library-ledger");
+    make_small_shard("library-ledger/00000.tar");
+    make_picture("library-ledger/holidays/sea.bmp", 2);
+    make_picture("library-ledger/sky.bmp", 3);
+    make_folder("library-ledger/00001.tar"); /* no shard, whatever its name */
+    make_text("library-ledger/ledger.db", "");
+    assert_source("library-ledger", &options, "inside 70 -1 - ok\n");
+}
+
 static void test_dataset_folder(void **state)
 {
     (void)state;
@@ -70,7 +105,7 @@ static void test_dataset_folder(void **state)
         make_tar(names[i], &tar);
     }
     assert_int_equal(system("gzip -c set/a.tar > set/c.tar.gz && gzip -c set/b.tar > set/d.TGZ"), 0);
-    make_folder("set/e.tar");
+    make_folder("set/.hidden");
     tl_source_options options = {.caption_from = TL_CAPTION_NONE};
     assert_source("set", &options, "k1 70 -1 - ok\nk0 70 -1 - ok\nk1 70 -1 - ok\nk0 70 -1 - ok\n");
     options.caption_from = TL_CAPTION_FROM_NAME;
@@ -382,10 +417,16 @@ static void test_writer(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_grouping),       cmocka_unit_test(test_dataset_folder),
-                                       cmocka_unit_test(test_hostile_names),  cmocka_unit_test(test_caps),
-                                       cmocka_unit_test(test_cut_everywhere), cmocka_unit_test(test_damaged_gzip),
-                                       cmocka_unit_test(test_nothing),        cmocka_unit_test(test_written_by_webdataset),
-                                       cmocka_unit_test(test_written_by_tar), cmocka_unit_test(test_writer)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_grouping),
+                                       cmocka_unit_test(test_what_is_a_dataset),
+                                       cmocka_unit_test(test_dataset_folder),
+                                       cmocka_unit_test(test_hostile_names),
+                                       cmocka_unit_test(test_caps),
+                                       cmocka_unit_test(test_cut_everywhere),
+                                       cmocka_unit_test(test_damaged_gzip),
+                                       cmocka_unit_test(test_nothing),
+                                       cmocka_unit_test(test_written_by_webdataset),
+                                       cmocka_unit_test(test_written_by_tar),
+                                       cmocka_unit_test(test_writer)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
