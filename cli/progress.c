@@ -33,6 +33,14 @@ static void format_duration(double seconds, char *text, size_t size)
         snprintf(text, size, "%lus", whole);
 }
 
+static void begin(void *context, const char *unit)
+{
+    tl_progress_line *line = context;
+    line->unit = unit;
+    line->started = 0;
+    line->last_drawn = 0;
+}
+
 static void draw(void *context, uint64_t done, uint64_t total, const char *note)
 {
     tl_progress_line *line = context;
@@ -63,7 +71,7 @@ static void draw(void *context, uint64_t done, uint64_t total, const char *note)
 void tl_progress_line_start(tl_progress_line *line, const char *unit, tl_progress *progress)
 {
     *line = (tl_progress_line){.unit = unit, .enabled = isatty(STDERR_FILENO) == 1};
-    *progress = (tl_progress){line, draw, was_cancelled};
+    *progress = (tl_progress){line, begin, draw, was_cancelled};
     /* SA_RESETHAND: the second Ctrl-C has the system's meaning, should a job fail to stop. */
     struct sigaction action;
     memset(&action, 0, sizeof action);

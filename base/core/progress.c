@@ -1,5 +1,11 @@
 #include "base/core/progress.h"
 
+void tl_progress_begin(const tl_progress *progress, const char *unit)
+{
+    if (progress != NULL && progress->begin != NULL)
+        progress->begin(progress->context, unit);
+}
+
 void tl_progress_report(const tl_progress *progress, uint64_t done, uint64_t total, const char *note)
 {
     if (progress != NULL && progress->report != NULL)

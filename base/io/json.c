@@ -245,6 +245,11 @@ bool tl_json_append_text(tl_json *array, const char *text, tl_error *err)
     return tl_json_append(array, built(json_string(text), err), err);
 }
 
+bool tl_json_append_integer(tl_json *array, int64_t value, tl_error *err)
+{
+    return tl_json_append(array, built(json_integer(value), err), err);
+}
+
 bool tl_json_append_number(tl_json *array, double value, tl_error *err)
 {
     return tl_json_append(array, built(number(value), err), err);

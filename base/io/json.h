@@ -59,6 +59,7 @@ bool tl_json_set_number(tl_json *object, const char *name, double value, tl_erro
 bool tl_json_set_bool(tl_json *object, const char *name, bool value, tl_error *err) TL_MUST_USE;
 bool tl_json_append(tl_json *array, tl_json *value, tl_error *err) TL_MUST_USE;
 bool tl_json_append_text(tl_json *array, const char *text, tl_error *err) TL_MUST_USE;
+bool tl_json_append_integer(tl_json *array, int64_t value, tl_error *err) TL_MUST_USE;
 bool tl_json_append_number(tl_json *array, double value, tl_error *err) TL_MUST_USE;
 tl_json *tl_json_copy(const tl_json *json, tl_error *err) TL_MUST_USE;
 

@@ -42,7 +42,7 @@ static bool embed_group(tl_embedded_set *set, sample_group *group, tl_error *err
         if (!picture->decoded) {
             char origin[TL_ERROR_MESSAGE_SIZE + 256];
             snprintf(origin, sizeof origin, "%s: %s", group->samples[i].path, picture->error.message);
-            tl_reasons_add(&set->skipped, tl_picture_reason(&picture->error), origin);
+            tl_reasons_add(&set->skipped, picture->reason, origin);
         } else if (!add_sample(set, &group->samples[i], group->rows + i * set->dim, err)) {
             return false;
         }

@@ -74,6 +74,13 @@ bool tl_embedder_texts(tl_embedder *embedder, const tl_slice *texts, size_t coun
     return true;
 }
 
+static const char *reason_of(tl_error_kind kind, bool is_probed)
+{
+    if (kind == TL_ERROR_UNSUPPORTED)
+        return is_probed ? "picture too large" : "not a picture";
+    return kind == TL_ERROR_CORRUPT ? "broken picture" : "cannot be read";
+}
+
 bool tl_picture_frame(const tl_image_recipe *recipe, tl_picture *picture, uint8_t *pixels)
 {
     tl_image decoded = {0};
@@ -81,9 +88,11 @@ bool tl_picture_frame(const tl_image_recipe *recipe, tl_picture *picture, uint8_
     tl_image_info info;
     uint32_t side = recipe->size * 2 > MIN_DECODED_SIDE ? recipe->size * 2 : MIN_DECODED_SIDE;
     tl_image_decode_options options = {.min_side = side};
-    picture->decoded = tl_image_probe(picture->bytes, &info, &picture->error) &&
-                       tl_image_decode(picture->bytes, &options, &decoded, &picture->error) &&
+    bool is_probed = tl_image_probe(picture->bytes, &info, &picture->error);
+    picture->decoded = is_probed && tl_image_decode(picture->bytes, &options, &decoded, &picture->error) &&
                        tl_image_recipe_frame(recipe, &decoded, &framed, &picture->error);
+    if (!picture->decoded)
+        picture->reason = reason_of(picture->error.kind, is_probed);
     if (picture->decoded) {
         memcpy(pixels, framed.pixels, (size_t)3 * recipe->size * recipe->size);
         /* The size shown to people is the file's own, turned as the decoder turned it. */
@@ -96,20 +105,6 @@ bool tl_picture_frame(const tl_image_recipe *recipe, tl_picture *picture, uint8_
     tl_image_clear(&framed);
     tl_image_clear(&decoded);
     return picture->decoded;
-}
-
-const char *tl_picture_reason(const tl_error *error)
-{
-    switch (error->kind) {
-    case TL_ERROR_UNSUPPORTED:
-        return "not a picture";
-    case TL_ERROR_CORRUPT:
-        return "broken picture";
-    case TL_ERROR_INVALID:
-        return "picture too large";
-    default:
-        return "cannot be read";
-    }
 }
 
 typedef struct decode_work {

@@ -16,6 +16,7 @@ typedef struct tl_picture {
     tl_slice bytes;         /* in; borrowed */
     bool decoded;           /* out: false: error says why, its row is not written */
     uint32_t width, height; /* out, as shown */
+    const char *reason;     /* out: short and countable where not decoded: "broken picture" */
     tl_error error;         /* out */
 } tl_picture;
 
@@ -32,8 +33,6 @@ bool tl_embedder_pictures(tl_embedder *embedder, tl_picture *pictures, size_t co
 /* Decodes one picture as every command does (large JPEGs at reduced size) into the recipe's RGB8 frame [S, S, 3]; pixels has room
  * for it. */
 bool tl_picture_frame(const tl_image_recipe *recipe, tl_picture *picture, uint8_t *pixels);
-/* A short, countable reason for a picture's error: "not a picture", "broken picture", ... */
-const char *tl_picture_reason(const tl_error *error);
 
 #ifdef __cplusplus
 }

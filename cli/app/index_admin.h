@@ -17,6 +17,8 @@ typedef struct tl_index_summary {
 bool tl_index_summarize(const char *index_path, tl_index_summary *out, tl_error *err) TL_MUST_USE;
 /* Fails with the first fault found. */
 bool tl_index_verify(const char *index_path, tl_error *err) TL_MUST_USE;
+/* Removes every item of a root, with captions and vectors; a root that the index does not hold is an error. *removed: items. */
+bool tl_index_forget_root(const char *index_path, const char *root, uint64_t *removed, tl_error *err) TL_MUST_USE;
 /* old_root need not exist any more; new_root must. */
 bool tl_index_move_root(const char *index_path, const char *old_root, const char *new_root, tl_error *err) TL_MUST_USE;
 

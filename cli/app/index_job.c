@@ -21,7 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DEFAULT_BATCH = 64 };
+enum { DEFAULT_BATCH = 64, CAPTION_BATCH = 256 };
 static const double commit_interval_seconds = 5.0;
 
 /* Sorted ids of items or captions that have no vector in the set yet. */
@@ -53,7 +53,12 @@ typedef struct job_state {
     pending_item *pending;
     tl_picture *pictures; /* of pending, same order */
     float *vectors;       /* [batch, D] */
+    int64_t *item_ids;    /* [batch] */
     size_t pending_count, batch;
+    tl_slice caption_texts[CAPTION_BATCH]; /* stored, waiting for their vectors; texts in the arena */
+    int64_t caption_ids[CAPTION_BATCH];
+    float *caption_vectors; /* [CAPTION_BATCH, D] */
+    size_t caption_count;
     double last_commit;
     uint64_t seen;
 } job_state;
@@ -104,28 +109,32 @@ static bool wants_bytes(void *context, const tl_sample *sample)
            contains(&state->images_missing, known->id);
 }
 
-static bool embed_captions(job_state *state, int64_t item_id, const tl_item *item, tl_error *err)
+static bool embed_waiting_captions(job_state *state, tl_error *err)
+{
+    size_t count = state->caption_count;
+    state->caption_count = 0;
+    return count == 0 ||
+           (tl_embedder_texts(state->embedder, state->caption_texts, count, state->caption_vectors, err) &&
+            tl_index_writer_put_vectors(state->writer, &state->captions, state->caption_ids, state->caption_vectors, count, err));
+}
+
+/* The item's captions, which are stored, wait for vectors; their texts must live until the batch is stored. */
+static bool queue_captions(job_state *state, int64_t item_id, const tl_item *item, tl_error *err)
 {
     int64_t *ids = NULL;
     size_t count = 0;
-    float *vectors = NULL;
-    bool ok = false;
     if (item->caption_count == 0)
         return true;
     if (!tl_index_writer_caption_ids(state->writer, item_id, &ids, &count, err))
         return false;
     TL_ASSERT(count == item->caption_count);
-    vectors = tl_memory_allocate(count, tl_embedder_dim(state->embedder) * sizeof(float), err);
-    tl_slice *texts = vectors != NULL ? tl_memory_allocate(count, sizeof *texts, err) : NULL;
-    if (texts == NULL)
-        goto done;
-    for (size_t i = 0; i < count; i++)
-        texts[i] = tl_slice_of(item->captions[i]);
-    ok = tl_embedder_texts(state->embedder, texts, count, vectors, err) &&
-         tl_index_writer_put_vectors(state->writer, &state->captions, ids, vectors, count, err);
-done:
-    tl_memory_free(texts);
-    tl_memory_free(vectors);
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i++) {
+        if (state->caption_count == CAPTION_BATCH)
+            ok = embed_waiting_captions(state, err);
+        state->caption_texts[state->caption_count] = tl_slice_of(item->captions[i]);
+        state->caption_ids[state->caption_count++] = ids[i];
+    }
     tl_memory_free(ids);
     return ok;
 }
@@ -145,17 +154,21 @@ static bool needs_captions(job_state *state, int64_t item_id, bool *needs, tl_er
     return true;
 }
 
-static bool store_one(job_state *state, pending_item *pending, const tl_picture *picture, const float *vector, tl_error *err)
+/* A picture that cannot be decoded: counted, and what is stored of an earlier one under its path goes at the end. */
+static bool drop_broken(job_state *state, const pending_item *pending, const tl_picture *picture, tl_error *err)
 {
-    tl_index_report *report = state->report;
-    if (!picture->decoded) {
-        char origin[TL_ERROR_MESSAGE_SIZE + 256];
-        snprintf(origin, sizeof origin, "%s: %s", pending->origin, picture->error.message);
-        tl_reasons_add(&report->skipped, tl_picture_reason(&picture->error), origin);
-        if (pending->known != NULL)
-            pending->known->seen = false; /* what is stored no longer describes the file: removed at the end */
-        return true;
-    }
+    if (picture->error.kind == TL_ERROR_NO_MEMORY)
+        return tl_fail(err, picture->error.kind, "'%s': %s", pending->origin, picture->error.message);
+    char origin[TL_ERROR_MESSAGE_SIZE + 256];
+    snprintf(origin, sizeof origin, "%s: %s", pending->origin, picture->error.message);
+    tl_reasons_add(&state->report->skipped, picture->reason, origin);
+    if (pending->known != NULL)
+        pending->known->seen = false;
+    return true;
+}
+
+static bool store_item(job_state *state, pending_item *pending, const tl_picture *picture, int64_t *id, tl_error *err)
+{
     tl_exif exif;
     tl_exif_read(picture->bytes, &exif);
     tl_item *item = &pending->item;
@@ -166,15 +179,13 @@ static bool store_one(job_state *state, pending_item *pending, const tl_picture 
     item->has_place = exif.has_place;
     item->latitude = exif.latitude;
     item->longitude = exif.longitude;
-    int64_t id;
-    if (!tl_index_writer_put_item(state->writer, item, &id, err) ||
-        !tl_index_writer_put_vectors(state->writer, &state->images, &id, vector, 1, err) || !embed_captions(state, id, item, err))
+    if (!tl_index_writer_put_item(state->writer, item, id, err) || !queue_captions(state, *id, item, err))
         return tl_fail_within(err, "'%s'", pending->origin);
-    report->embedded++;
+    state->report->embedded++;
     if (pending->known == NULL)
-        report->added++;
+        state->report->added++;
     else
-        report->updated++;
+        state->report->updated++;
     return true;
 }
 
@@ -184,15 +195,29 @@ static bool commit(job_state *state, tl_error *err)
     return tl_index_writer_commit(state->writer, err);
 }
 
+/* Embeds and stores what waits. Rows of one set go in together: switching sets for every item would rewrite blocks. */
 static bool store_batch(job_state *state, tl_error *err)
 {
+    size_t dim = tl_embedder_dim(state->embedder);
+    size_t stored = 0;
     if (state->pending_count != 0 &&
         !tl_embedder_pictures(state->embedder, state->pictures, state->pending_count, state->vectors, err))
         return false;
-    for (size_t i = 0; i < state->pending_count; i++)
-        if (!store_one(state, &state->pending[i], &state->pictures[i], state->vectors + i * tl_embedder_dim(state->embedder),
-                       err))
+    for (size_t i = 0; i < state->pending_count; i++) {
+        if (!state->pictures[i].decoded) {
+            if (!drop_broken(state, &state->pending[i], &state->pictures[i], err))
+                return false;
+            continue;
+        }
+        if (!store_item(state, &state->pending[i], &state->pictures[i], &state->item_ids[stored], err))
             return false;
+        memmove(state->vectors + stored * dim, state->vectors + i * dim, dim * sizeof *state->vectors);
+        stored++;
+    }
+    if (stored != 0 && !tl_index_writer_put_vectors(state->writer, &state->images, state->item_ids, state->vectors, stored, err))
+        return false;
+    if (!embed_waiting_captions(state, err))
+        return false;
     state->pending_count = 0;
     tl_arena_reset(state->arena);
     return tl_clock_seconds() - state->last_commit < commit_interval_seconds || commit(state, err);
@@ -234,24 +259,46 @@ static bool keep_sample(job_state *state, const tl_sample *sample, const char *h
     return true;
 }
 
-/* True when the file (or the shard) that a known item came from is still there. */
+/* Bytes of the shard's name in a path like "00000.tar#key"; 0: not a path into a shard. A file's own name may hold a '#' too. */
+static size_t shard_name_size(const char *path)
+{
+    static const char *const endings[] = {".tar", ".tar.gz", ".tgz"};
+    for (const char *number = strchr(path, '#'); number != NULL; number = strchr(number + 1, '#')) {
+        size_t size = (size_t)(number - path);
+        for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+            size_t ending = strlen(endings[i]);
+            if (size > ending && memcmp(number - ending, endings[i], ending) == 0)
+                return size;
+        }
+    }
+    return 0;
+}
+
+static bool is_missing(const char *path)
+{
+    tl_file_status status;
+    return tl_file_status_read(path, &status, NULL) && status.kind == TL_FILE_MISSING;
+}
+
+/* True unless the file (or the shard) that a known item came from is surely gone. */
 static bool still_exists(const char *root, const char *path)
 {
     char *whole = tl_path_join(root, path, NULL);
     if (whole == NULL)
         return true;
-    char *number = strchr(whole, '#');
-    if (number != NULL)
-        *number = '\0';
-    tl_file_status status;
-    bool exists = !tl_file_status_read(whole, &status, NULL) || status.kind != TL_FILE_MISSING;
+    bool exists = !is_missing(whole);
+    size_t shard = shard_name_size(whole);
+    if (!exists && shard != 0) {
+        whole[shard] = '\0';
+        exists = !is_missing(whole);
+    }
     tl_memory_free(whole);
     return exists;
 }
 
-/* The picture is as it was but what is written about it is not: the row is stored again with the new captions. */
-static bool replace_captions(job_state *state, const tl_sample *sample, const tl_known_item *known, const char *const *captions,
-                             tl_error *err)
+/* The picture is as it was but what is written about it is not: the row is stored again with the new words. */
+static bool replace_words(job_state *state, const tl_sample *sample, const tl_known_item *known, const char *const *captions,
+                          tl_error *err)
 {
     tl_item item;
     void *block = NULL;
@@ -264,25 +311,30 @@ static bool replace_captions(job_state *state, const tl_sample *sample, const tl
     item.modified_ns = sample->modified_ns;
     item.captions = captions;
     item.caption_count = sample->caption_count;
-    bool ok = tl_index_writer_put_item(state->writer, &item, &id, err) && embed_captions(state, id, &item, err);
+    item.split = sample->split;
+    item.url = sample->url;
+    bool ok = tl_index_writer_put_item(state->writer, &item, &id, err) && queue_captions(state, id, &item, err);
     tl_memory_free(block);
     return ok;
 }
 
-/* Brings the captions of a picture that is as it was up to date, with their vectors. *changed: they were others. */
-static bool refresh_captions(job_state *state, const tl_sample *sample, const tl_known_item *known, bool *changed, tl_error *err)
+/* Brings captions, split and url of a picture that is as it was up to date. *changed: they were others. */
+static bool refresh_words(job_state *state, const tl_sample *sample, const tl_known_item *known, bool *changed, tl_error *err)
 {
     bool needs_vectors = false;
-    *changed = known->captions_hash != tl_captions_hash(sample->captions, sample->caption_count);
+    *changed = known->words_hash != tl_words_hash(sample->captions, sample->caption_count, sample->split, sample->url);
     if (!*changed && !needs_captions(state, known->id, &needs_vectors, err))
         return false;
     if (!*changed && !needs_vectors)
         return true;
+    /* The texts wait in the arena, which only storing a batch empties. */
+    if (state->caption_count + sample->caption_count > CAPTION_BATCH && !store_batch(state, err))
+        return false;
     const char *const *captions = keep_captions(state, sample, err);
     if (captions == NULL)
         return false;
     tl_item item = {.captions = captions, .caption_count = sample->caption_count};
-    return *changed ? replace_captions(state, sample, known, captions, err) : embed_captions(state, known->id, &item, err);
+    return *changed ? replace_words(state, sample, known, captions, err) : queue_captions(state, known->id, &item, err);
 }
 
 /* Nothing of the picture changed: its vector stays; the time and the captions are brought up to date. */
@@ -293,7 +345,7 @@ static bool keep_known(job_state *state, const tl_sample *sample, tl_known_item 
     if (known->modified_ns != sample->modified_ns &&
         !tl_index_writer_touch_item(state->writer, known->id, sample->modified_ns, err))
         return false;
-    if (!refresh_captions(state, sample, known, &changed, err))
+    if (!refresh_words(state, sample, known, &changed, err))
         return false;
     if (changed)
         state->report->updated++;
@@ -310,17 +362,38 @@ static bool move_known(job_state *state, const tl_sample *sample, tl_known_item 
     state->report->moved++;
     return tl_index_writer_move_item(state->writer, known->id, sample->root, sample->path, err) &&
            tl_index_writer_touch_item(state->writer, known->id, sample->modified_ns, err) &&
-           refresh_captions(state, sample, known, &changed, err);
+           refresh_words(state, sample, known, &changed, err);
+}
+
+/* Reasons that say what a file now holds; the others say that it could not be looked at. */
+static bool is_verdict(const char *reason)
+{
+    static const char *const verdicts[] = {"empty file", "not a picture", "broken picture", "picture too large", "missing file"};
+    for (size_t i = 0; i < sizeof verdicts / sizeof verdicts[0]; i++)
+        if (strcmp(reason, verdicts[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Counts a sample that the source could not hand over. What is known of it stays, unless the file is no picture any more. */
+static bool pass_over(job_state *state, const tl_sample *sample, tl_error *err)
+{
+    tl_reasons_add(&state->report->skipped, sample->skip_reason, sample->origin);
+    state->is_incomplete = state->is_incomplete || strcmp(sample->skip_reason, "unreadable folder") == 0 ||
+                           strcmp(sample->skip_reason, "damaged archive") == 0;
+    if (is_verdict(sample->skip_reason) || sample->root == NULL || sample->path == NULL)
+        return true;
+    const tl_known_items *items = known_of_root(state, sample->root, err);
+    tl_known_item *known = items != NULL ? tl_known_items_find(items, sample->path) : NULL;
+    if (known != NULL)
+        known->seen = true;
+    return items != NULL;
 }
 
 static bool take_sample(job_state *state, const tl_sample *sample, tl_error *err)
 {
-    if (sample->skip_reason != NULL) {
-        tl_reasons_add(&state->report->skipped, sample->skip_reason, sample->origin);
-        state->is_incomplete = state->is_incomplete || strcmp(sample->skip_reason, "unreadable folder") == 0 ||
-                               strcmp(sample->skip_reason, "damaged archive") == 0;
-        return true;
-    }
+    if (sample->skip_reason != NULL)
+        return pass_over(state, sample, err);
     const tl_known_items *items = known_of_root(state, sample->root, err);
     if (items == NULL)
         return false;
@@ -342,17 +415,20 @@ static bool take_sample(job_state *state, const tl_sample *sample, tl_error *err
     return keep_sample(state, sample, hash, known, err) && (state->pending_count < state->batch || store_batch(state, err));
 }
 
-/* True when the source speaks for this item of its root: it had it to offer, or it is gone. */
+/* True when the source would have had this item to offer, were it still there. */
 static bool speaks_for(const tl_source *source, const char *path)
 {
-    if (strcmp(tl_source_kind_name(source), "table") == 0)
+    const char *kind = tl_source_kind_name(source);
+    size_t shard = shard_name_size(path);
+    if (strcmp(kind, "folder") == 0)
+        return shard == 0;
+    if (strcmp(kind, "webdataset") != 0 || shard == 0)
         return false;
-    const char *shard = strrchr(tl_source_root(source), '/');
     tl_file_status status;
-    if (!tl_file_status_read(tl_source_root(source), &status, NULL) || shard == NULL)
+    if (!tl_file_status_read(tl_source_root(source), &status, NULL))
         return false;
-    size_t size = strlen(shard + 1);
-    return status.kind == TL_FILE_DIRECTORY || (strncmp(path, shard + 1, size) == 0 && path[size] == '#');
+    const char *name = strrchr(tl_source_root(source), '/');
+    return status.kind == TL_FILE_DIRECTORY || (name != NULL && strlen(name + 1) == shard && memcmp(path, name + 1, shard) == 0);
 }
 
 static bool remove_unseen(job_state *state, tl_error *err)
@@ -398,8 +474,10 @@ static bool open_state(job_state *state, const char *path, tl_error *err)
     state->pending = tl_memory_allocate(state->batch, sizeof *state->pending, err);
     state->pictures = state->pending != NULL ? tl_memory_allocate(state->batch, sizeof *state->pictures, err) : NULL;
     state->vectors = state->pictures != NULL ? tl_memory_allocate(state->batch, dim * sizeof(float), err) : NULL;
+    state->item_ids = state->vectors != NULL ? tl_memory_allocate(state->batch, sizeof *state->item_ids, err) : NULL;
+    state->caption_vectors = state->item_ids != NULL ? tl_memory_allocate(CAPTION_BATCH, dim * sizeof(float), err) : NULL;
     state->last_commit = tl_clock_seconds();
-    return state->vectors != NULL;
+    return state->caption_vectors != NULL;
 }
 
 static void close_state(job_state *state)
@@ -417,6 +495,8 @@ static void close_state(job_state *state)
     tl_memory_free(state->pending);
     tl_memory_free(state->pictures);
     tl_memory_free(state->vectors);
+    tl_memory_free(state->item_ids);
+    tl_memory_free(state->caption_vectors);
 }
 
 static bool read_source(job_state *state, tl_error *err)

@@ -8,18 +8,23 @@
 
 enum { FIRST_ARENA_SIZE = 1 << 16 };
 
-static uint64_t add_caption(uint64_t hash, tl_slice caption)
+static uint64_t add_text(uint64_t hash, tl_slice text)
 {
-    uint64_t both[2] = {hash, tl_hash64(caption.data, caption.size)};
+    uint64_t both[2] = {hash, tl_hash64(text.data, text.size)};
     return tl_hash64(both, sizeof both);
 }
 
-uint64_t tl_captions_hash(const tl_slice *captions, size_t count)
+static uint64_t add_places(uint64_t hash, const char *split, const char *url)
+{
+    return add_text(add_text(hash, tl_slice_of(split != NULL ? split : "")), tl_slice_of(url != NULL ? url : ""));
+}
+
+uint64_t tl_words_hash(const tl_slice *captions, size_t count, const char *split, const char *url)
 {
     uint64_t hash = count;
     for (size_t i = 0; i < count; i++)
-        hash = add_caption(hash, captions[i]);
-    return hash;
+        hash = add_text(hash, captions[i]);
+    return add_places(hash, split, url);
 }
 
 static bool keep_item(void *context, const tl_item *item, tl_error *err)
@@ -36,9 +41,10 @@ static bool keep_item(void *context, const tl_item *item, tl_error *err)
     kept->hash = kept->path != NULL ? tl_arena_copy_text(known->arena, hash, strlen(hash), err) : NULL;
     if (kept->hash == NULL)
         return false;
-    kept->captions_hash = item->caption_count;
+    kept->words_hash = item->caption_count;
     for (size_t i = 0; i < item->caption_count; i++)
-        kept->captions_hash = add_caption(kept->captions_hash, tl_slice_of(item->captions[i]));
+        kept->words_hash = add_text(kept->words_hash, tl_slice_of(item->captions[i]));
+    kept->words_hash = add_places(kept->words_hash, item->split, item->url);
     known->count++;
     return true;
 }

@@ -11,8 +11,8 @@ typedef struct tl_known_item {
     int64_t id;
     uint64_t size;
     int64_t modified_ns;
-    uint64_t captions_hash; /* tl_captions_hash */
-    bool seen;              /* the source still has it */
+    uint64_t words_hash; /* tl_words_hash */
+    bool seen;           /* the source still has it */
 } tl_known_item;
 
 typedef struct tl_known_items {
@@ -29,7 +29,7 @@ void tl_known_items_clear(tl_known_items *known);
 tl_known_item *tl_known_items_find(const tl_known_items *known, const char *path);
 /* An unseen item with this content; NULL when there is none. */
 tl_known_item *tl_known_items_find_content(const tl_known_items *known, const char *hash, uint64_t size);
-/* One number for a list of captions and their order: the item's captions_hash as long as nothing changed. */
-uint64_t tl_captions_hash(const tl_slice *captions, size_t count);
+/* One number for what is written about a picture; split and url may be NULL. */
+uint64_t tl_words_hash(const tl_slice *captions, size_t count, const char *split, const char *url);
 
 #endif

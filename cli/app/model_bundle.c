@@ -15,6 +15,12 @@ static void name_from_path(const char *directory, char *name, size_t size)
     while (start > 0 && directory[start - 1] != '/')
         start--;
     snprintf(name, size, "%.*s", (int)(end - start), directory + start);
+    /* A name is for people and for JSON: cut between characters, without what is no text. */
+    size_t bad;
+    while (!tl_text_is_utf8(tl_slice_of(name), &bad)) {
+        bool is_cut = strlen(name) + 1 == size && bad + 4 > strlen(name);
+        name[bad] = is_cut ? '\0' : '?';
+    }
 }
 
 static bool open_tokenizer(const char *directory, tl_model_bundle *bundle, tl_error *err)

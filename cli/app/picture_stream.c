@@ -6,6 +6,7 @@
 #include "crawler-import/import.h"
 
 #include <stdio.h>
+#include <strings.h>
 
 static const size_t max_picture_bytes = (size_t)1 << 30;
 
@@ -35,7 +36,7 @@ static bool embed_batch(stream_state *state, tl_error *err)
         if (!picture->decoded) {
             char origin[TL_ERROR_MESSAGE_SIZE + 256];
             snprintf(origin, sizeof origin, "%s: %s", state->paths[i], picture->error.message);
-            tl_reasons_add(state->skipped, tl_picture_reason(&picture->error), origin);
+            tl_reasons_add(state->skipped, picture->reason, origin);
         } else if (!state->visit(state->context, state->paths[i], state->rows + i * tl_embedder_dim(embedder), err)) {
             return false;
         }
@@ -98,8 +99,14 @@ static bool add_source(stream_state *state, const char *path, tl_error *err)
 
 static bool is_shard(const char *path)
 {
-    size_t size = strlen(path);
-    return (size > 4 && strcmp(path + size - 4, ".tar") == 0) || (size > 7 && strcmp(path + size - 7, ".tar.gz") == 0);
+    static const char *const endings[] = {".tar", ".tar.gz", ".tgz"};
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        size_t size = strlen(path);
+        size_t ending = strlen(endings[i]);
+        if (size > ending && strcasecmp(path + size - ending, endings[i]) == 0)
+            return true;
+    }
+    return false;
 }
 
 bool tl_picture_stream_run(const tl_picture_stream *stream, tl_picture_visit visit, void *context, tl_reasons *skipped,

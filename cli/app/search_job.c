@@ -74,13 +74,19 @@ bool tl_search_job_run(const tl_search_job *job, bool (*visit)(void *context, co
         !tl_index_searcher_create(index, job->bundle->fingerprint, job->captions ? TL_VECTOR_CAPTION : TL_VECTOR_IMAGE, &searcher,
                                   err))
         goto done;
+    uint32_t dim = job->bundle->info->config.embedding_dim;
+    if (tl_index_searcher_dim(searcher) != dim) {
+        tl_fail(err, TL_ERROR_CORRUPT, "'%s': expected vectors of %u dimensions, as the model makes them, found %u",
+                job->index_path, dim, tl_index_searcher_dim(searcher));
+        goto done;
+    }
     tl_index_stats stats;
     if (!tl_index_stats_read(index, &stats, err))
         goto done;
     /* No more hits than there are owners: room for a k of millions is not asked for. */
     uint64_t owners = job->captions ? stats.captions : stats.items;
     size_t k = job->k < owners ? job->k : (size_t)owners;
-    query = tl_memory_allocate(tl_index_searcher_dim(searcher), sizeof *query, err);
+    query = tl_memory_allocate(dim, sizeof *query, err);
     hits = query != NULL ? tl_memory_allocate(k + 1, sizeof *hits, err) : NULL;
     if (hits == NULL || !embed_query(job, query, err))
         goto done;

@@ -15,6 +15,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static const double default_checkpoint_seconds = 60;
 enum { CALIBRATION_WARMUP_STEPS = 2, CALIBRATION_STEPS = 6, DENSE_LOG_STEPS = 2000, SPARSE_LOG_INTERVAL = 10 };
@@ -34,6 +35,31 @@ typedef struct run_state {
     double text_tokens; /* seen by this call: for the arithmetic of a pair */
 } run_state;
 
+/* train.json keeps nine digits: a run starts with what a resumed one will read. */
+static void round_settings(tl_train_settings *settings)
+{
+    double *numbers[] = {&settings->learning_rate, &settings->weight_decay, &settings->min_crop_area, &settings->flip};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "%.9g", *numbers[i]);
+        *numbers[i] = strtod(text, NULL);
+    }
+}
+
+/* What can be told before the datasets are read and a tokenizer is trained. */
+static bool check_settings(const tl_train_settings *settings, tl_error *err)
+{
+    tl_model_config config;
+    tl_file_status status = {.kind = TL_FILE_REGULAR};
+    if (!tl_train_model_config(settings, (size_t)settings->vocabulary_size, 3, 0, &config, err))
+        return false;
+    if (settings->tokenizer != NULL && !tl_file_status_read(settings->tokenizer, &status, err))
+        return false;
+    return status.kind == TL_FILE_REGULAR ||
+           tl_fail(err, TL_ERROR_NOT_FOUND, "'%s': expected a tokenizer.model, found %s", settings->tokenizer,
+                   status.kind == TL_FILE_MISSING ? "nothing" : "a folder");
+}
+
 static bool prepare_folder(run_state *state, tl_error *err)
 {
     const tl_train_job *job = state->job;
@@ -47,16 +73,25 @@ static bool prepare_folder(run_state *state, tl_error *err)
         state->settings = state->record.settings;
         return true;
     }
-    char *record_path = tl_path_join(job->model_directory, "train.json", err);
-    tl_file_status status;
-    bool ok = record_path != NULL && tl_file_status_read(record_path, &status, err);
-    tl_memory_free(record_path);
-    if (ok && status.kind != TL_FILE_MISSING)
-        return tl_fail(err, TL_ERROR_INVALID,
-                       "'%s' holds a training run already: continue it by --resume or choose another folder",
-                       job->model_directory);
+    /* Nothing that a run would write over: neither a run nor a model made otherwise. */
+    static const char *const taken[] = {"train.json", "config.json", "model.safetensors"};
+    bool ok = true;
+    for (size_t i = 0; ok && i < sizeof taken / sizeof taken[0]; i++) {
+        char *path = tl_path_join(job->model_directory, taken[i], err);
+        tl_file_status status;
+        ok = path != NULL && tl_file_status_read(path, &status, err);
+        tl_memory_free(path);
+        if (ok && status.kind != TL_FILE_MISSING && i == 0)
+            return tl_fail(err, TL_ERROR_INVALID,
+                           "'%s' holds a training run already: continue it by --resume or choose another folder",
+                           job->model_directory);
+        if (ok && status.kind != TL_FILE_MISSING)
+            return tl_fail(err, TL_ERROR_INVALID, "'%s' holds a %s already: choose another folder", job->model_directory,
+                           taken[i]);
+    }
     state->settings = job->settings;
-    return ok && tl_directory_create(job->model_directory, err);
+    round_settings(&state->settings);
+    return ok && check_settings(&state->settings, err) && tl_directory_create(job->model_directory, err);
 }
 
 static bool prepare_tokenizer(run_state *state, tl_error *err)
@@ -71,7 +106,7 @@ static bool prepare_tokenizer(run_state *state, tl_error *err)
         if (!ok)
             return false;
     } else if (!state->job->resume) {
-        tl_caption_cursor cursor = {&state->set, 0, 0};
+        tl_caption_cursor cursor = {&state->set, state->job->progress, 0, 0};
         tl_text_source captions = tl_training_set_captions(&cursor);
         tl_tokenizer_training training = {(size_t)settings->vocabulary_size};
         size_t reached;
@@ -182,6 +217,7 @@ static bool run_steps(run_state *state, tl_train_report *report, tl_error *err)
     uint64_t batch = (uint64_t)state->settings.batch;
     double interval = job->checkpoint_seconds > 0 ? job->checkpoint_seconds : default_checkpoint_seconds;
     double saved_at = tl_clock_seconds();
+    tl_progress_begin(job->progress, "steps");
     uint64_t log_interval = steps <= DENSE_LOG_STEPS ? 1 : SPARSE_LOG_INTERVAL;
     for (uint64_t step = tl_trainer_steps_done(state->trainer); step < steps; step++) {
         tl_error stop = {TL_ERROR_NONE, ""};

@@ -76,7 +76,7 @@ static bool decode_and_add(tl_training_set *set, decode_group *group, tl_thread_
         if (!picture->decoded) {
             char origin[TL_ERROR_MESSAGE_SIZE + 256];
             snprintf(origin, sizeof origin, "%s: %s", group->origins[i], picture->error.message);
-            tl_reasons_add(&set->skipped, tl_picture_reason(&picture->error), origin);
+            tl_reasons_add(&set->skipped, picture->reason, origin);
             continue;
         }
         if (!add_pair(set, &group->pairs[i], group->frames + i * frame_size(group->recipe), err))
@@ -130,7 +130,7 @@ static bool load_dataset(tl_training_set *set, decode_group *group, const char *
             tl_reasons_add(&set->skipped, "no caption", sample.origin);
         else
             ok = keep_sample(set, group, &sample, err) && (group->count < DECODE_GROUP || decode_and_add(set, group, pool, err));
-        tl_progress_report(progress, set->count + group->count, 0, "reading");
+        tl_progress_report(progress, set->count + group->count, 0, NULL);
     }
     ok = ok && decode_and_add(set, group, pool, err);
     tl_source_close(source);
@@ -141,6 +141,7 @@ bool tl_training_set_load(const char *const *datasets, size_t dataset_count, con
                           const tl_progress *progress, tl_training_set *out, tl_error *err)
 {
     *out = (tl_training_set){.recipe = *recipe};
+    tl_progress_begin(progress, "pictures read");
     bool ok = false;
     decode_group *group = tl_memory_allocate(1, sizeof *group, err);
     if (group == NULL)
@@ -180,8 +181,9 @@ void tl_training_set_clear(tl_training_set *set)
 
 static bool next_caption(void *context, tl_slice *text, bool *done, tl_error *err)
 {
-    (void)err;
     tl_caption_cursor *cursor = context;
+    if (!tl_progress_continue(cursor->progress, err))
+        return false;
     while (cursor->pair < cursor->set->count && cursor->caption == cursor->set->pairs[cursor->pair].caption_count) {
         cursor->pair++;
         cursor->caption = 0;

@@ -41,9 +41,11 @@ typedef struct tl_training_set {
 bool tl_training_set_load(const char *const *datasets, size_t dataset_count, const tl_image_recipe *recipe, tl_thread_pool *pool,
                           const tl_progress *progress, tl_training_set *out, tl_error *err) TL_MUST_USE;
 void tl_training_set_clear(tl_training_set *set);
-/* All captions, one after the other, for training a tokenizer; the set must outlive it, *position starts at 0. */
+/* All captions, one after the other, for training a tokenizer; the set must outlive it, the cursor starts at pair 0, caption 0.
+ */
 typedef struct tl_caption_cursor {
     const tl_training_set *set;
+    const tl_progress *progress; /* asked whether to go on; may be NULL */
     size_t pair, caption;
 } tl_caption_cursor;
 tl_text_source tl_training_set_captions(tl_caption_cursor *cursor);

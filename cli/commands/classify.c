@@ -88,8 +88,7 @@ static bool print_json(const print_state *state, const char *path, tl_error *err
     tl_json *json = tl_json_object_create(err);
     tl_json *labels = json != NULL ? tl_json_array_create(err) : NULL;
     bool ok = labels != NULL;
-    if (ok && tl_text_is_utf8(tl_slice_of(path), NULL))
-        ok = tl_json_set_text(json, "path", path, err);
+    ok = ok && tl_json_set_path(json, "path", path, err);
     for (size_t i = 0; ok && i < state->shown; i++) {
         tl_json *label = tl_json_object_create(err);
         ok = label != NULL && tl_json_set_text(label, "label", state->ranked[i].name, err) &&

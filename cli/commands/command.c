@@ -33,6 +33,36 @@ bool tl_output_flush(tl_error *err)
     return true;
 }
 
+void tl_output_text(FILE *out, const char *text)
+{
+    for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++) {
+        bool is_c1 = at[0] == 0xC2 && at[1] >= 0x80 && at[1] <= 0x9F;
+        if (*at < 0x20 || *at == 0x7F || is_c1) {
+            fputc(' ', out);
+            at += is_c1;
+        } else {
+            fputc(*at, out);
+        }
+    }
+}
+
+bool tl_json_set_path(tl_json *object, const char *name, const char *text, tl_error *err)
+{
+    if (text == NULL)
+        return true;
+    tl_string clean;
+    tl_string_init(&clean, (size_t)1 << 24);
+    bool ok = true;
+    size_t bad;
+    while (ok && !tl_text_is_utf8(tl_slice_of(text), &bad)) {
+        ok = tl_string_append(&clean, text, bad, err) && tl_string_append_text(&clean, "\xEF\xBF\xBD", err);
+        text += bad + 1;
+    }
+    ok = ok && tl_string_append_text(&clean, text, err) && tl_json_set_text(object, name, clean.data, err);
+    tl_string_clear(&clean);
+    return ok;
+}
+
 bool tl_output_json(tl_json *json, tl_error *err)
 {
     tl_string line;
@@ -51,9 +81,13 @@ void tl_command_report_skipped(tl_command_call *call, const tl_reasons *skipped)
         return;
     for (size_t i = 0; i < skipped->count; i++) {
         const tl_reason_count *item = &skipped->items[i];
-        bool named = item->example[0] != '\0';
-        fprintf(stderr, "skipped %llu: %s%s%s%s\n", (unsigned long long)item->count, item->reason, named ? " (first: " : "",
-                item->example, named ? ")" : "");
+        fprintf(stderr, "skipped %llu: %s", (unsigned long long)item->count, item->reason);
+        if (item->example[0] != '\0') {
+            fprintf(stderr, " (first: ");
+            tl_output_text(stderr, item->example);
+            fprintf(stderr, ")");
+        }
+        fprintf(stderr, "\n");
     }
     call->exit = TL_EXIT_SKIPPED;
 }

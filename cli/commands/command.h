@@ -7,6 +7,8 @@
 #include "cli/app/runtime.h"
 #include "cli/options.h"
 
+#include <stdio.h>
+
 /* Exit codes of the program. */
 typedef enum tl_exit { TL_EXIT_DONE = 0, TL_EXIT_FAILED = 1, TL_EXIT_USAGE = 2, TL_EXIT_SKIPPED = 3 } tl_exit;
 
@@ -41,6 +43,10 @@ void tl_command_print_help(const tl_command *command);
 
 /* Tables and JSON go to stdout through these, so that a full disk or a closed pipe behind it is an error and not silence. */
 bool tl_output_flush(tl_error *err) TL_MUST_USE;
+/* Prints text that came from outside: control characters (ESC sequences, tabs, line breaks) become spaces. */
+void tl_output_text(FILE *out, const char *text);
+/* Sets a member to text that need not be UTF-8 (a path): bytes that are none become U+FFFD. NULL: no member. */
+bool tl_json_set_path(tl_json *object, const char *name, const char *text, tl_error *err) TL_MUST_USE;
 /* One JSON value as one line; takes it over, and fails when it is NULL (whoever failed to make it has written err). */
 bool tl_output_json(tl_json *json, tl_error *err) TL_MUST_USE;
 

@@ -3,6 +3,7 @@
 #include "cli/commands/command.h"
 #include "cli/progress.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,7 +34,7 @@ static bool print_vector(void *context, const char *name, const float *vector, t
 {
     const print_state *state = context;
     if (!state->json) {
-        fputs(name, stdout);
+        tl_output_text(stdout, name);
         for (size_t i = 0; i < state->dim; i++)
             printf("\t%.9g", (double)vector[i]);
         putchar('\n');
@@ -44,8 +45,7 @@ static bool print_vector(void *context, const char *name, const float *vector, t
     bool ok = numbers != NULL;
     for (size_t i = 0; ok && i < state->dim; i++)
         ok = tl_json_append_number(numbers, (double)vector[i], err);
-    if (ok && tl_text_is_utf8(tl_slice_of(name), NULL))
-        ok = tl_json_set_text(json, state->label, name, err);
+    ok = ok && tl_json_set_path(json, state->label, name, err);
     if (ok)
         ok = tl_json_set(json, "embedding", numbers, err);
     else
@@ -78,6 +78,8 @@ static bool embed_lines(tl_embedder *embedder, float *vector, print_state *state
         line[strcspn(line, "\r\n")] = '\0';
         ok = ok && embed_text(embedder, line, number, vector, state, err);
     }
+    if (ok && ferror(stdin))
+        ok = tl_fail_errno(err, errno, "cannot read standard input");
     tl_memory_free(line);
     return ok;
 }

@@ -74,7 +74,8 @@ static bool print_retrieval_json(const tl_retrieval_report *report, tl_error *er
     bool ok = json != NULL && tl_json_set_integer(json, "queries", (int64_t)report->text_to_image.query_count, err) &&
               tl_json_set_integer(json, "candidates", (int64_t)report->text_to_image.candidate_count, err) &&
               set_direction(json, "text_to_image", &report->text_to_image, err) &&
-              set_direction(json, "image_to_text", &report->image_to_text, err);
+              set_direction(json, "image_to_text", &report->image_to_text, err) &&
+              tl_json_set(json, "skipped", tl_reasons_to_json(&report->skipped, err), err);
     if (!ok) {
         tl_json_free(json);
         return false;
@@ -117,7 +118,8 @@ static bool print_zero_shot_json(const tl_zero_shot_report *report, bool per_cla
     tl_json *json = tl_json_object_create(err);
     bool ok = json != NULL && tl_json_set_integer(json, "items", (int64_t)report->result.item_count, err) &&
               tl_json_set_integer(json, "classes", (int64_t)report->result.class_count, err) &&
-              set_score(json, "top_1", &report->result.top_1, err) && set_score(json, "top_5", &report->result.top_5, err);
+              set_score(json, "top_1", &report->result.top_1, err) && set_score(json, "top_5", &report->result.top_5, err) &&
+              tl_json_set(json, "skipped", tl_reasons_to_json(&report->skipped, err), err);
     tl_json *classes = ok && per_class ? tl_json_object_create(err) : NULL;
     ok = ok && (!per_class || classes != NULL);
     for (size_t i = 0; ok && per_class && i < report->result.class_count; i++)

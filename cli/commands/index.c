@@ -8,6 +8,7 @@
 
 typedef struct index_options {
     const char *index, *model;
+    const char *forget;
     tl_text_list moved;
     bool names, check, stats, json;
 } index_options;
@@ -25,6 +26,11 @@ static const tl_option options[] = {
      .value = "OLD NEW",
      .help = "the library at OLD is now at NEW: keep its vectors",
      .offset = AT(moved)},
+    {.name = "forget",
+     .type = TL_OPTION_TEXT,
+     .value = "FOLDER",
+     .help = "drop all pictures of this folder from the index",
+     .offset = AT(forget)},
     {.name = "stats", .type = TL_OPTION_FLAG, .help = "print what the index holds", .offset = AT(stats)},
     {.name = "check", .type = TL_OPTION_FLAG, .help = "verify the whole file: structure, checksums, owners", .offset = AT(check)},
     {.name = "json", .type = TL_OPTION_FLAG, .help = "print the report as JSON", .offset = AT(json)},
@@ -128,11 +134,38 @@ static bool index_paths(tl_command_call *call, const char *index_path, tl_error 
     return true;
 }
 
+static bool forget(const char *index_path, const index_options *values, tl_error *err)
+{
+    uint64_t removed;
+    if (!tl_index_forget_root(index_path, values->forget, &removed, err))
+        return false;
+    tl_index_report report = {.removed = removed};
+    if (values->json)
+        return print_report_json(&report, err);
+    printf("%s: %llu removed\n", index_path, (unsigned long long)removed);
+    return true;
+}
+
+static bool check(const char *index_path, bool as_json, tl_error *err)
+{
+    if (!tl_index_verify(index_path, err))
+        return false;
+    if (!as_json) {
+        printf("%s: sound\n", index_path);
+        return true;
+    }
+    tl_json *json = tl_json_object_create(err);
+    if (json != NULL && tl_json_set_path(json, "index", index_path, err) && tl_json_set_bool(json, "sound", true, err))
+        return tl_output_json(json, err);
+    tl_json_free(json);
+    return false;
+}
+
 static bool run(tl_command_call *call, tl_error *err)
 {
     const index_options *values = call->options;
-    if (call->arguments->count == 0 && values->moved.count == 0 && !values->check && !values->stats)
-        return tl_command_misuse(call, err, "expected PATH..., --moved, --stats or --check, found nothing");
+    if (call->arguments->count == 0 && values->moved.count == 0 && values->forget == NULL && !values->check && !values->stats)
+        return tl_command_misuse(call, err, "expected PATH..., --moved, --forget, --stats or --check, found nothing");
     if (values->moved.count > 2)
         return tl_command_misuse(call, err, "--moved: expected one OLD and one NEW, found %zu texts", values->moved.count);
     char *index_path = tl_runtime_index_path(call->runtime, values->index, err);
@@ -141,11 +174,10 @@ static bool run(tl_command_call *call, tl_error *err)
         ok = tl_index_move_root(index_path, values->moved.items[0], values->moved.items[1], err);
     if (ok && call->arguments->count != 0)
         ok = index_paths(call, index_path, err);
-    if (ok && values->check) {
-        ok = tl_index_verify(index_path, err);
-        if (ok && !values->json)
-            printf("%s: sound\n", index_path);
-    }
+    if (ok && values->forget != NULL)
+        ok = forget(index_path, values, err);
+    if (ok && values->check)
+        ok = check(index_path, values->json, err);
     if (ok && values->stats) {
         tl_index_summary summary;
         ok = tl_index_summarize(index_path, &summary, err);

@@ -24,19 +24,50 @@ static void print_tensor(void *context, const char *name, uint32_t rank, const s
     printf("]\n");
 }
 
-static bool print_json(const tl_model_bundle *bundle, tl_error *err)
+typedef struct tensor_list {
+    tl_json *json; /* {"name": [shape], ...} */
+    bool ok;
+    tl_error *err;
+} tensor_list;
+
+static void add_tensor(void *context, const char *name, uint32_t rank, const size_t *shape)
+{
+    tensor_list *list = context;
+    tl_json *sizes = tl_json_array_create(list->err);
+    list->ok = list->ok && sizes != NULL;
+    for (uint32_t i = 0; list->ok && i < rank; i++)
+        list->ok = tl_json_append_integer(sizes, (int64_t)shape[i], list->err);
+    if (list->ok)
+        list->ok = tl_json_set(list->json, name, sizes, list->err);
+    else
+        tl_json_free(sizes);
+}
+
+static bool set_tensors(tl_json *json, const tl_model *model, tl_error *err)
+{
+    tensor_list list = {tl_json_object_create(err), true, err};
+    if (list.json == NULL)
+        return false;
+    tl_model_each_tensor(model, add_tensor, &list);
+    if (list.ok)
+        return tl_json_set(json, "tensors", list.json, err);
+    tl_json_free(list.json);
+    return false;
+}
+
+static bool print_json(const tl_model_bundle *bundle, bool with_tensors, tl_error *err)
 {
     const tl_model_info *info = bundle->info;
     tl_json *json = tl_json_object_create(err);
     tl_json *config = NULL;
     tl_json *recipe = NULL;
-    bool ok = json != NULL && tl_json_set_text(json, "name", bundle->name, err) &&
-              tl_json_set_text(json, "family", info->family, err) &&
-              tl_json_set_text(json, "fingerprint", bundle->fingerprint, err) &&
-              tl_json_set_integer(json, "parameters", (int64_t)info->parameter_count, err) &&
-              tl_json_set_number(json, "logit_scale", info->logit_scale, err) &&
-              tl_model_config_write(&info->config, &config, err) && tl_json_set(json, "config", config, err) &&
-              tl_image_recipe_write(&info->recipe, &recipe, err) && tl_json_set(json, "preprocess", recipe, err);
+    bool ok =
+        json != NULL && tl_json_set_text(json, "name", bundle->name, err) &&
+        tl_json_set_text(json, "family", info->family, err) && tl_json_set_text(json, "fingerprint", bundle->fingerprint, err) &&
+        tl_json_set_integer(json, "parameters", (int64_t)info->parameter_count, err) &&
+        tl_json_set_number(json, "logit_scale", info->logit_scale, err) && tl_model_config_write(&info->config, &config, err) &&
+        tl_json_set(json, "config", config, err) && tl_image_recipe_write(&info->recipe, &recipe, err) &&
+        tl_json_set(json, "preprocess", recipe, err) && (!with_tensors || set_tensors(json, bundle->model, err));
     if (!ok) {
         tl_json_free(json);
         return false;
@@ -65,7 +96,7 @@ static bool inspect(const model_options *values, const char *directory, tl_error
         return false;
     bool ok = true;
     if (values->json)
-        ok = print_json(&bundle, err);
+        ok = print_json(&bundle, values->tensors, err);
     else
         print_text(&bundle);
     if (values->tensors && !values->json)

@@ -46,21 +46,15 @@ typedef struct print_state {
     bool with_split; /* stays false until an item has a split: then every line has the column */
 } print_state;
 
-static bool set_optional(tl_json *json, const char *name, const char *text, tl_error *err)
-{
-    /* A path need not be UTF-8; JSON must be. */
-    return text == NULL || (tl_text_is_utf8(tl_slice_of(text), NULL) ? tl_json_set_text(json, name, text, err) : true);
-}
-
 static bool print_json(const print_state *state, const tl_search_result *result, tl_error *err)
 {
     const tl_item *item = result->item;
     tl_json *json = tl_json_object_create(err);
     bool ok = json != NULL && tl_json_set_integer(json, "rank", (int64_t)state->rank, err) &&
-              tl_json_set_number(json, "score", result->score, err) && set_optional(json, "path", item->path, err) &&
-              set_optional(json, "root", item->root, err) && set_optional(json, "caption", result->caption, err) &&
-              set_optional(json, "split", item->split, err) && set_optional(json, "url", item->url, err) &&
-              set_optional(json, "taken", item->taken, err) && set_optional(json, "camera", item->camera, err) &&
+              tl_json_set_number(json, "score", result->score, err) && tl_json_set_path(json, "path", item->path, err) &&
+              tl_json_set_path(json, "root", item->root, err) && tl_json_set_path(json, "caption", result->caption, err) &&
+              tl_json_set_path(json, "split", item->split, err) && tl_json_set_path(json, "url", item->url, err) &&
+              tl_json_set_path(json, "taken", item->taken, err) && tl_json_set_path(json, "camera", item->camera, err) &&
               tl_json_set_integer(json, "width", item->width, err) && tl_json_set_integer(json, "height", item->height, err);
     if (ok && item->has_place)
         ok = tl_json_set_number(json, "latitude", item->latitude, err) &&
@@ -79,12 +73,18 @@ static bool print_result(void *context, const tl_search_result *result, tl_error
     state->rank++;
     if (state->json)
         return print_json(state, result, err);
-    printf("%.4f\t%s/%s", (double)result->score, item->root, item->path);
+    printf("%.4f\t", (double)result->score);
+    tl_output_text(stdout, item->root);
+    putchar('/');
+    tl_output_text(stdout, item->path);
     if (item->split != NULL || state->with_split) {
         state->with_split = true;
-        printf("\t%s", item->split != NULL ? item->split : "");
+        putchar('\t');
+        tl_output_text(stdout, item->split != NULL ? item->split : "");
     }
-    printf("\t%s\n", result->caption != NULL ? result->caption : "");
+    putchar('\t');
+    tl_output_text(stdout, result->caption != NULL ? result->caption : "");
+    putchar('\n');
     return true;
 }
 

@@ -30,7 +30,7 @@ static bool print_json(const tl_tokenizer *tokenizer, const char *text, const in
     bool ok = pieces != NULL && tl_json_set_text(json, "text", text, err);
     for (size_t i = 0; ok && i < count; i++) {
         const char *piece = tl_tokenizer_piece(tokenizer, ids[i]);
-        ok = tl_json_append_number(numbers, ids[i], err) && tl_json_append_text(pieces, piece != NULL ? piece : "", err);
+        ok = tl_json_append_integer(numbers, ids[i], err) && tl_json_append_text(pieces, piece != NULL ? piece : "", err);
     }
     if (!ok) {
         tl_json_free(numbers);
@@ -64,7 +64,7 @@ static bool print_text(const tl_tokenizer *tokenizer, const char *text, bool jso
     return ok;
 }
 
-static bool print_decoded(tl_command_call *call, const tl_tokenizer *tokenizer, tl_error *err)
+static bool print_decoded(tl_command_call *call, const tl_tokenizer *tokenizer, bool json, tl_error *err)
 {
     const tl_text_list *arguments = call->arguments;
     tl_string text;
@@ -80,8 +80,16 @@ static bool print_decoded(tl_command_call *call, const tl_tokenizer *tokenizer, 
         ids[i] = (int32_t)id;
     }
     ok = ok && tl_tokenizer_decode(tokenizer, ids, arguments->count, &text, err);
-    if (ok)
+    if (ok && json) {
+        tl_json *line = tl_json_object_create(err);
+        ok = line != NULL && tl_json_set_text(line, "text", text.data, err);
+        if (ok)
+            ok = tl_output_json(line, err);
+        else
+            tl_json_free(line);
+    } else if (ok) {
         puts(text.data);
+    }
     tl_memory_free(ids);
     tl_string_clear(&text);
     return ok;
@@ -94,7 +102,7 @@ static bool run(tl_command_call *call, tl_error *err)
     char *model_path = tl_runtime_model_path(call->runtime, values->model, err);
     bool ok = model_path != NULL && tl_tokenize_open(model_path, &tokenizer, err);
     if (ok && values->decode)
-        ok = print_decoded(call, tokenizer, err);
+        ok = print_decoded(call, tokenizer, values->json, err);
     for (size_t i = 0; ok && !values->decode && i < call->arguments->count; i++)
         ok = print_text(tokenizer, call->arguments->items[i], values->json, err);
     tl_tokenizer_close(tokenizer);

@@ -2,6 +2,7 @@
 #include "cli/commands/command.h"
 #include "cli/progress.h"
 
+#include <math.h>
 #include <stdio.h>
 
 typedef struct train_options {
@@ -80,21 +81,21 @@ static const tl_option options[] = {
      .value = "N",
      .help = "length of the run (this, --steps or --minutes) [20]",
      .offset = AT(epochs),
-     .minimum = 0,
+     .minimum = 0.001,
      .maximum = 1e6},
     {.name = "steps",
      .type = TL_OPTION_INTEGER,
      .value = "N",
      .help = "length of the run",
      .offset = AT(steps),
-     .minimum = 0,
+     .minimum = 1,
      .maximum = 1e12},
     {.name = "minutes",
      .type = TL_OPTION_NUMBER,
      .value = "N",
      .help = "length of the run, as steps that fit this time here",
      .offset = AT(minutes),
-     .minimum = 0,
+     .minimum = 0.001,
      .maximum = 1e6},
     {.name = "learning-rate",
      .type = TL_OPTION_NUMBER,
@@ -146,6 +147,12 @@ static const tl_option options[] = {
     {.name = "json", .type = TL_OPTION_FLAG, .help = "print the report as JSON", .offset = AT(json)},
 };
 
+/* A run that was done already has no last step to speak of: null. */
+static double of_last_step(const tl_train_report *report, double value)
+{
+    return report->first_step < report->steps ? value : NAN;
+}
+
 static bool print_json(const tl_train_report *report, tl_error *err)
 {
     tl_json *json = tl_json_object_create(err);
@@ -156,10 +163,10 @@ static bool print_json(const tl_train_report *report, tl_error *err)
               tl_json_set_number(json, "seconds", report->seconds, err) &&
               tl_json_set_number(json, "pairs_per_second", report->pairs_per_second, err) &&
               tl_json_set_number(json, "gflops", report->gflops, err) &&
-              tl_json_set_number(json, "loss", report->last.loss, err) &&
-              tl_json_set_number(json, "accuracy", report->last.accuracy, err) &&
-              tl_json_set_number(json, "mutual_information_nats", report->last.mutual_information, err) &&
-              tl_json_set_number(json, "logit_scale", report->last.logit_scale, err) &&
+              tl_json_set_number(json, "loss", of_last_step(report, report->last.loss), err) &&
+              tl_json_set_number(json, "accuracy", of_last_step(report, report->last.accuracy), err) &&
+              tl_json_set_number(json, "mutual_information_nats", of_last_step(report, report->last.mutual_information), err) &&
+              tl_json_set_number(json, "logit_scale", of_last_step(report, report->last.logit_scale), err) &&
               tl_json_set(json, "skipped", tl_reasons_to_json(&report->skipped, err), err);
     if (!ok) {
         tl_json_free(json);

@@ -67,6 +67,21 @@ expect_error 2 'expected a text, found nothing' "$TWINLENS" classify p/red-disc.
 expect_error 1 '\{\}' "$TWINLENS" classify p/red-disc.ppm --labels a,b --template nothing
 expect_error 1 'held-back' "$TWINLENS" evaluate retrieval d --split held-back
 
+# Nothing is read or trained before a wrong size is told, and no model is written over.
+expect_error 1 'patch' "$TWINLENS" train d -o z --image-size 60 --patch-size 8
+[ ! -e z ] || fail "expected no folder after wrong settings"
+expect_error 1 'nowhere.*expected a tokenizer.model' "$TWINLENS" train d -o z --tokenizer nowhere
+mkdir bought && cp m/model.safetensors bought
+expect_error 1 'holds a model.safetensors already' "$TWINLENS" train d -o bought --steps 1
+cmp -s m/model.safetensors bought/model.safetensors || fail "expected the model untouched"
+expect_error 2 'steps: expected 1 to' "$TWINLENS" train d -o z --steps 0
+
+# Words from outside do not reach the terminal as commands.
+mkdir escape && cp p/red-disc.ppm escape/a.ppm && printf 'red \033]0;owned\007 disc\n' >escape/a.txt
+expect 0 "$TWINLENS" index escape
+expect 0 "$TWINLENS" search 'red' -k 100
+! grep -q "$(printf '\033')" out.txt || fail "expected no escape sequence in the output"
+
 # A place that cannot be written.
 expect_error 1 '/proc/nowhere' "$TWINLENS" import p -o /proc/nowhere
 expect_error 1 '/proc/nowhere' "$TWINLENS" train d -o /proc/nowhere --steps 1

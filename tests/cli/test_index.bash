@@ -74,6 +74,39 @@ expect 0 "$TWINLENS" index d/00000.tar --json
 expect_output '"unchanged":18,"removed":0,"embedded":0'
 rm moved/some.csv
 
+# An archive at the top of a library makes no dataset of it; a broken sidecar takes nothing from the index.
+mkdir lib && cp -r moved/sub lib/sub && tar cf lib/backup.tar -C moved red-square.ppm red-square.txt
+expect 0 "$TWINLENS" index lib
+expect_output '1 added, 0 updated, 0 moved, 0 unchanged, 0 removed'
+echo '{' >lib/sub/night.json
+expect 3 "$TWINLENS" index lib
+expect_output '0 added, 0 updated, 0 moved, 0 unchanged, 0 removed, 1 skipped'
+expect 0 "$TWINLENS" index --forget ./lib
+expect_output '1 removed'
+expect_error 1 "expected pictures of folder '.*/lib', found none" "$TWINLENS" index --forget lib
+
+# A '#' in a name is no shard.
+mkdir 'c#s' && cp moved/red-square.ppm 'c#s/b.ppm'
+expect 0 "$TWINLENS" index 'c#s'
+cp 'c#s/b.ppm' 'c#s/a.ppm'
+expect 0 "$TWINLENS" index 'c#s'
+expect_output '1 added, 0 updated, 0 moved, 1 unchanged'
+
+# Split and url follow the dataset while pictures stay.
+expect 0 "$TWINLENS" index d
+expect 3 "$TWINLENS" import moved -o split --hold-out 0.4
+cp split/*.tar d/
+expect 0 "$TWINLENS" index d
+expect 0 "$TWINLENS" search red -k 100 --in d
+expect_output 'held-out'
+
+# A damaged index whose vectors have another length than the model's is refused.
+if command -v sqlite3 >/dev/null; then
+    cp i.db hurt.db
+    sqlite3 hurt.db 'update vector_sets set dim = 1'
+    expect_error 1 'hurt.db.*expected' "$TWINLENS" search red --index hurt.db
+fi
+
 # Paths need not be UTF-8.
 cp moved/red-square.ppm "$(printf 'moved/\377odd.ppm')"
 expect 0 "$TWINLENS" index moved
