@@ -99,11 +99,14 @@ static bool check_dataset_folder(const char *dataset, tl_error *err)
     bool has_ledger = false;
     bool has_other = false;
     struct dirent *entry;
-    while ((entry = readdir(listing)) != NULL) {
+    while ((errno = 0, entry = readdir(listing)) != NULL) {
         has_ledger = has_ledger || strcmp(entry->d_name, "ledger.db") == 0;
         has_other = has_other || entry->d_name[0] != '.';
     }
+    int problem = errno;
     closedir(listing);
+    if (problem != 0)
+        return tl_fail_errno(err, problem, "cannot read folder '%s'", dataset);
     return has_ledger || !has_other ||
            tl_fail(err, TL_ERROR_INVALID, "'%s': expected a dataset or an empty folder, found files but no ledger.db", dataset);
 }

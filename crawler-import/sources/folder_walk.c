@@ -3,6 +3,9 @@
  * end, so that sorting names sorts whole paths ("a.png" before "a/b.png", since '.' < '/'), and the memory in use is that of the
  * open listings.
  *
+ * What the system will not tell of is not gone: a folder in which a name could not be looked at gets one more item with a
+ * problem, so that nobody takes its listing for whole.
+ *
  * Loops: a folder that is on the stack already (same device and inode) is not entered. A linked folder is entered once: without
  * that, n folders of links to each other would be n! paths.
  */
@@ -24,6 +27,7 @@ typedef struct listed {
     const char *name; /* set once the listing is complete; ends in '/' for a folder */
     tl_file_kind kind;
     bool is_link;
+    bool is_unreadable; /* its kind is not known: it may be a folder */
     uint64_t size;
     int64_t modified_ns;
 } listed;
@@ -39,7 +43,8 @@ typedef struct level {
     size_t count;
     size_t capacity;
     size_t next;
-    size_t path_size; /* of the walk's path up to and with the '/' of this folder */
+    bool told_unreadable; /* once: one more item for each name of a locked folder would say no more */
+    size_t path_size;     /* of the walk's path up to and with the '/' of this folder */
     place where;
 } level;
 
@@ -59,18 +64,39 @@ static int compare_listed(const void *a, const void *b)
     return strcmp(((const listed *)a)->name, ((const listed *)b)->name);
 }
 
+static const char unreadable_folder[] = "unreadable folder";
+
+/* Looks at a name, links followed. False: gone since it was listed. */
+static bool look_at(int directory, const char *name, listed *item, struct stat *status)
+{
+    struct stat target;
+    int problem = fstatat(directory, name, status, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;
+    if (problem == ENOENT)
+        return false;
+    item->is_link = problem == 0 && S_ISLNK(status->st_mode);
+    if (item->is_link) {
+        problem = fstatat(directory, name, &target, 0) == 0 ? 0 : errno;
+        if (problem == 0)
+            *status = target;
+        else
+            status->st_mode = 0;
+        if (problem == ENOENT || problem == ELOOP)
+            problem = 0; /* leads nowhere */
+    }
+    if (problem != 0)
+        *status = (struct stat){0};
+    item->is_unreadable = problem != 0;
+    return true;
+}
+
 static bool list_one(level *folder, int directory, const char *name, tl_error *err)
 {
     struct stat status;
-    struct stat target;
-    if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
-        return true; /* gone since it was listed */
-    listed item = {.name_offset = folder->names.size, .is_link = S_ISLNK(status.st_mode)};
-    if (item.is_link && fstatat(directory, name, &target, 0) == 0)
-        status = target;
-    else if (item.is_link)
-        status.st_mode = 0; /* leads nowhere */
-    item.kind = S_ISREG(status.st_mode)   ? TL_FILE_REGULAR
+    listed item = {.name_offset = folder->names.size};
+    if (!look_at(directory, name, &item, &status))
+        return true;
+    item.kind = item.is_unreadable        ? TL_FILE_DIRECTORY
+                : S_ISREG(status.st_mode) ? TL_FILE_REGULAR
                 : S_ISDIR(status.st_mode) ? TL_FILE_DIRECTORY
                 : status.st_mode == 0     ? TL_FILE_MISSING
                                           : TL_FILE_OTHER;
@@ -123,7 +149,7 @@ static bool read_folder(const char *full_path, level *folder, const char **probl
     bool ok = true;
     DIR *listing = opendir(full_path);
     if (listing == NULL || fstat(dirfd(listing), &status) != 0) {
-        *problem = "unreadable folder";
+        *problem = unreadable_folder;
         goto done;
     }
     folder->where = (place){status.st_dev, status.st_ino};
@@ -131,7 +157,7 @@ static bool read_folder(const char *full_path, level *folder, const char **probl
     while (ok && (errno = 0, entry = readdir(listing)) != NULL)
         ok = entry->d_name[0] == '.' || list_one(folder, dirfd(listing), entry->d_name, err);
     if (ok && errno != 0)
-        *problem = "unreadable folder";
+        *problem = unreadable_folder;
     for (size_t i = 0; ok && i < folder->count; i++)
         folder->items[i].name = folder->names.data + folder->items[i].name_offset;
     if (ok && folder->count != 0)
@@ -152,7 +178,7 @@ static bool enter_folder(tl_folder_walk *walk, bool is_link, const char **proble
     char *full_path = NULL;
     void *levels = walk->levels;
     if (walk->depth == MAX_DEPTH) {
-        *problem = "unreadable folder";
+        *problem = unreadable_folder;
         return true;
     }
     full_path = tl_path_join(walk->root, walk->path.data, err);
@@ -213,12 +239,15 @@ bool tl_folder_walk_next(tl_folder_walk *walk, tl_folder_item *out, bool *done, 
         const listed *item = &folder->items[folder->next++];
         *out = (tl_folder_item){.kind = item->kind, .size = item->size, .modified_ns = item->modified_ns};
         bool is_folder = item->kind == TL_FILE_DIRECTORY;
+        if (item->is_unreadable && folder->told_unreadable)
+            continue;
+        folder->told_unreadable = folder->told_unreadable || item->is_unreadable;
         if (strlen(item->name) >= walk->path.max_size - walk->path.size)
             continue; /* no system opens so long a path */
         if (!tl_string_append_text(&walk->path, item->name, err))
             return false;
-        out->problem = item->kind == TL_FILE_MISSING ? "missing file" : NULL;
-        if (is_folder && !enter_folder(walk, item->is_link, &out->problem, err))
+        out->problem = item->is_unreadable ? unreadable_folder : item->kind == TL_FILE_MISSING ? "missing file" : NULL;
+        if (is_folder && !item->is_unreadable && !enter_folder(walk, item->is_link, &out->problem, err))
             return false;
         out->path = walk->path.data;
         if (!is_folder || out->problem != NULL)

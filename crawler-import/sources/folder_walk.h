@@ -12,7 +12,8 @@ typedef struct tl_folder_walk tl_folder_walk;
 
 typedef struct tl_folder_item {
     const char *path;    /* relative to the root; borrowed until the next call */
-    const char *problem; /* NULL, or why it cannot be looked at: "missing file", "unreadable folder" */
+    const char *problem; /* NULL, or why it cannot be looked at: "missing file"; "unreadable folder": more may be there than is
+                            told of, and the path may be that of a file of which the system tells nothing */
     tl_file_kind kind;   /* links followed; a folder is only told of when it has a problem */
     uint64_t size;
     int64_t modified_ns;

@@ -69,7 +69,8 @@ static bool is_dataset(const char *folder)
         if (entry->d_name[0] == '.')
             continue;
         bool is_seen = fstatat(dirfd(listing), entry->d_name, &status, 0) == 0;
-        has_other = tl_image_name_is_picture(entry->d_name) || (is_seen && S_ISDIR(status.st_mode));
+        bool may_be_folder = is_seen ? S_ISDIR(status.st_mode) : errno != ENOENT;
+        has_other = may_be_folder || tl_image_name_is_picture(entry->d_name);
         has_shard = has_shard || (is_seen && S_ISREG(status.st_mode) && tl_source_name_is_shard(tl_slice_of(entry->d_name)));
     }
     bool is_whole = has_ledger || has_other || errno == 0;

@@ -2,6 +2,7 @@
 #include "made_files.h"
 
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void test_order_and_captions(void **state)
@@ -175,6 +176,60 @@ static void test_links(void **state)
     tl_string_clear(&found);
 }
 
+/* Only what is gone is passed over in silence; where the system tells nothing, more may be there than is seen. */
+static void test_unreadable_names(void **state)
+{
+    (void)state;
+    char target[400];
+    const tl_source_options options = {.caption_from = TL_CAPTION_NONE};
+    memset(target, 'x', sizeof target - 1);
+    target[sizeof target - 1] = '\0'; /* longer than a name may be, so that following the link fails, and not with ENOENT */
+    make_empty_folder("mounts");
+    make_picture("mounts/a.png", 1);
+    assert_int_equal(symlink(target, "mounts/far"), 0);
+    assert_int_equal(symlink(target, "mounts/far2"), 0);
+    assert_int_equal(symlink("nowhere", "mounts/gone"), 0);
+    assert_int_equal(symlink("round", "mounts/round"), 0);
+    make_picture("mounts/z.png", 2);
+    assert_source("mounts", &options, "a 70 -1 - ok\nfar/ 0 -1 - unreadable folder\nz 70 -1 - ok\n");
+}
+
+/* A folder that may be listed but not entered (mode r--): as root everything may be entered, so a child that is nobody looks. */
+static void test_locked_folder(void **state)
+{
+    (void)state;
+    make_empty_folder("locked");
+    make_picture("locked/a.png", 1);
+    make_picture("locked/shut/b.png", 2);
+    make_picture("locked/shut/c.png", 3);
+    assert_int_equal(chmod("locked", 0755), 0);
+    assert_int_equal(chmod("locked/shut", 0444), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        tl_source *source = NULL;
+        tl_sample sample;
+        bool done = false;
+        tl_error error;
+        if ((geteuid() == 0 && setuid(65534) != 0) || access("locked", R_OK | X_OK) != 0)
+            _exit(77);
+        const tl_source_options options = {.caption_from = TL_CAPTION_NONE};
+        bool ok = tl_source_open("locked", &options, &source, &error) && tl_source_next(source, &sample, &done, &error) &&
+                  sample.skip_reason == NULL && tl_source_next(source, &sample, &done, &error) && !done &&
+                  sample.skip_reason != NULL && strcmp(sample.skip_reason, "unreadable folder") == 0 &&
+                  tl_source_next(source, &sample, &done, &error) && done;
+        _exit(ok ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(chmod("locked/shut", 0755), 0);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+        print_message("skipped: nobody cannot get to this folder\n");
+        skip();
+    }
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 static void test_nothing(void **state)
 {
     (void)state;
@@ -247,6 +302,8 @@ int main(void)
                                        cmocka_unit_test(test_metadata),
                                        cmocka_unit_test(test_skipped),
                                        cmocka_unit_test(test_links),
+                                       cmocka_unit_test(test_unreadable_names),
+                                       cmocka_unit_test(test_locked_folder),
                                        cmocka_unit_test(test_nothing),
                                        cmocka_unit_test(test_asked_first),
                                        cmocka_unit_test(test_read_image)};

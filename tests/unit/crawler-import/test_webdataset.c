@@ -78,6 +78,14 @@ static void test_what_is_a_dataset(void **state)
     make_small_shard("library-linked/backup.tar");
     assert_int_equal(symlink("../library/holidays", "library-linked/holidays"), 0);
     assert_source("library-linked", &options, "holidays/sea 70 -1 - ok\n");
+    /* A folder that the system tells nothing of is one as well: here a link to too long a name. */
+    char target[400];
+    memset(target, 'x', sizeof target - 1);
+    target[sizeof target - 1] = '\0';
+    make_empty_folder("library-far");
+    make_small_shard("library-far/backup.tar");
+    assert_int_equal(symlink(target, "library-far/holidays"), 0);
+    assert_source("library-far", &options, "holidays/ 0 -1 - unreadable folder\n");
     make_empty_folder("library-flat");
     make_small_shard("library-flat/backup.tar");
     make_picture("library-flat/sky.bmp", 3);
