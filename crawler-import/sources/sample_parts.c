@@ -1,6 +1,7 @@
 /*
  * Owns the rules by which texts beside a picture become a sample:
  * the main caption is the first line of KEY.txt, else "captions"[0], else "caption" of KEY.json; further "captions" follow it;
+ * what is longer than TL_SOURCE_MAX_CAPTION_SIZE is no caption, and a sample left with none for that reason is skipped;
  * the label is KEY.cls, else "label" of the json when it is an integer; "split" and "url" come from the json.
  */
 #include "crawler-import/sources/sample_parts.h"
@@ -42,6 +43,7 @@ void tl_sample_parts_reset(tl_sample_parts *parts)
     parts->modified_ns = 0;
     parts->skip_reason = NULL;
     parts->caption_count = 0;
+    parts->has_long_caption = false;
     parts->label = -1;
 }
 
@@ -96,7 +98,13 @@ bool tl_sample_parts_add_caption(tl_sample_parts *parts, tl_slice text, tl_capti
     if (parts->caption_count == TL_SOURCE_MAX_CAPTIONS || text.size > parts->captions.max_size - parts->captions.size - 1)
         return true; /* no picture has more to be said about it */
     size_t start = parts->captions.size;
-    return tl_caption_append_clean(text, &parts->captions, err) && end_caption(parts, start, err);
+    if (!tl_caption_append_clean(text, &parts->captions, err))
+        return false;
+    if (parts->captions.size - start > TL_SOURCE_MAX_CAPTION_SIZE) {
+        parts->captions.size = start;
+        parts->has_long_caption = true;
+    }
+    return end_caption(parts, start, err);
 }
 
 static bool read_json(tl_sample_parts *parts, tl_error *err)
@@ -161,7 +169,8 @@ bool tl_sample_parts_read_texts(tl_sample_parts *parts, const char *name, tl_cap
     tl_slice line = tl_caption_first_line(tl_text_without_mark(tl_string_slice(&parts->caption_text)));
     if (!tl_sample_parts_add_caption(parts, line, caption_from, err) || !add_json_captions(parts, caption_from, err))
         return false;
-    if (caption_from != TL_CAPTION_FROM_NAME || parts->caption_count != 0 || parts->skip_reason != NULL)
+    if (caption_from != TL_CAPTION_FROM_NAME || parts->caption_count != 0 || parts->has_long_caption ||
+        parts->skip_reason != NULL)
         return true;
     size_t start = parts->captions.size;
     if (tl_text_is_utf8(tl_slice_of(name), NULL))
@@ -170,10 +179,16 @@ bool tl_sample_parts_read_texts(tl_sample_parts *parts, const char *name, tl_cap
     return true;
 }
 
+static const char *short_text(const tl_sample_parts *parts, const char *name)
+{
+    const char *text = tl_json_text(tl_json_member(parts->json, name));
+    return text != NULL && strlen(text) <= TL_SOURCE_MAX_CAPTION_SIZE ? text : NULL;
+}
+
 bool tl_sample_parts_hand_over(tl_sample_parts *parts, tl_caption_from caption_from, tl_sample *out, tl_error *err)
 {
     if (parts->caption_count == 0 && caption_from != TL_CAPTION_NONE)
-        tl_sample_parts_skip(parts, "no caption");
+        tl_sample_parts_skip(parts, parts->has_long_caption ? "caption too long" : "no caption");
     void *slices = parts->slices;
     if (!tl_memory_reserve(&slices, &parts->slice_capacity, parts->caption_count, sizeof *parts->slices, err))
         return false;
@@ -190,8 +205,8 @@ bool tl_sample_parts_hand_over(tl_sample_parts *parts, tl_caption_from caption_f
                        .image = is_good ? tl_string_slice(&parts->image) : (tl_slice){NULL, 0},
                        .captions = parts->slices,
                        .caption_count = parts->caption_count,
-                       .url = tl_json_text(tl_json_member(parts->json, "url")),
-                       .split = tl_json_text(tl_json_member(parts->json, "split")),
+                       .url = short_text(parts, "url"),
+                       .split = short_text(parts, "split"),
                        .json = parts->json,
                        .label = parts->label,
                        .skip_reason = parts->skip_reason};

@@ -11,6 +11,7 @@
 enum {
     TL_SOURCE_MAX_PICTURE_SIZE = 128 * 1024 * 1024, /* bytes of one picture file */
     TL_SOURCE_MAX_TEXT_SIZE = 4 * 1024 * 1024,      /* bytes of one sidecar */
+    TL_SOURCE_MAX_CAPTION_SIZE = 64 * 1024,         /* bytes of one caption, url or split; longer ones are left out */
     TL_SOURCE_MAX_CAPTIONS = 1000,
     TL_SOURCE_MAX_PATH_SIZE = 65536
 };
@@ -32,6 +33,7 @@ typedef struct tl_sample_parts {
     size_t *caption_ends;    /* where the NULs are */
     size_t caption_count;
     size_t caption_capacity;
+    bool has_long_caption; /* one was left out */
     tl_slice *slices;
     size_t slice_capacity;
     tl_json *json; /* owned */
@@ -44,8 +46,8 @@ void tl_sample_parts_clear(tl_sample_parts *parts);
 
 /* Remembers a reason to skip unless there is one already. */
 void tl_sample_parts_skip(tl_sample_parts *parts, const char *reason);
-/* Cleans and keeps one caption; an empty one is left out, one that is not UTF-8 is a reason to skip unless captions are not
- * needed. */
+/* Cleans and keeps one caption; an empty one and one that is too long are left out, one that is not UTF-8 is a reason to skip
+ * unless captions are not needed. */
 bool tl_sample_parts_add_caption(tl_sample_parts *parts, tl_slice text, tl_caption_from caption_from, tl_error *err) TL_MUST_USE;
 /* Reads captions, json and label out of the raw texts; name is the file name or key for captions from names. */
 bool tl_sample_parts_read_texts(tl_sample_parts *parts, const char *name, tl_caption_from caption_from,

@@ -99,6 +99,62 @@ static void test_metadata(void **state)
                   "f 70 -1 - ok [fine]\n");
 }
 
+static char *letters(size_t count)
+{
+    char *text = tl_memory_allocate(count + 1, 1, NULL);
+    assert_non_null(text);
+    memset(text, 'x', count);
+    return text;
+}
+
+/* Captions, urls and splits end at 64 KiB, counted after cleaning; nothing that was written may stop a later job. */
+static void test_long_texts(void **state)
+{
+    (void)state;
+    enum { MOST = 64 * 1024 };
+    char *huge = letters(1500000);
+    char *more = letters(MOST + 1);
+    tl_string text;
+    tl_string_init(&text, 1 << 23);
+    make_empty_folder("long");
+    make_picture("long/a.png", 1);
+    make_text("long/a.txt", huge);
+    make_picture("long/b.png", 2);
+    make_text("long/b.txt", more);
+    assert_ok(tl_string_append_format(&text, err, "{\"captions\": [\"%s\", \"short\"], \"url\": \"%s\", \"split\": \"%s\"}", huge,
+                                      more, more));
+    make_text("long/b.json", text.data);
+    tl_string_reset(&text);
+    make_picture("long/c.png", 3);
+    assert_ok(tl_string_append_format(&text, err, "  %s  ", more + 1));
+    make_text("long/c.txt", text.data);
+    tl_string_reset(&text);
+    assert_ok(tl_string_append_format(&text, err, "{\"url\": \"%s\", \"split\": \"%s\"}", more + 1, more + 1));
+    make_text("long/c.json", text.data);
+    for (int from_name = 0; from_name < 2; from_name++) {
+        tl_source *source = NULL;
+        tl_sample sample;
+        bool done;
+        const tl_source_options options = {.caption_from = from_name ? TL_CAPTION_FROM_NAME : TL_CAPTION_FROM_SIDECAR};
+        assert_ok(tl_source_open("long", &options, &source, err));
+        assert_ok(tl_source_next(source, &sample, &done, err));
+        assert_string_equal(sample.skip_reason, "caption too long");
+        assert_int_equal(sample.caption_count, 0);
+        assert_ok(tl_source_next(source, &sample, &done, err));
+        assert_null(sample.skip_reason);
+        assert_true(sample.caption_count == 1 && strcmp(sample.captions[0].data, "short") == 0);
+        assert_true(sample.url == NULL && sample.split == NULL);
+        assert_ok(tl_source_next(source, &sample, &done, err));
+        assert_null(sample.skip_reason);
+        assert_true(sample.caption_count == 1 && sample.captions[0].size == MOST);
+        assert_true(strlen(sample.url) == MOST && strlen(sample.split) == MOST);
+        tl_source_close(source);
+    }
+    tl_string_clear(&text);
+    tl_memory_free(huge);
+    tl_memory_free(more);
+}
+
 static void test_skipped(void **state)
 {
     (void)state;
@@ -297,15 +353,10 @@ static void test_read_image(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_order_and_captions),
-                                       cmocka_unit_test(test_caption_sources),
-                                       cmocka_unit_test(test_metadata),
-                                       cmocka_unit_test(test_skipped),
-                                       cmocka_unit_test(test_links),
-                                       cmocka_unit_test(test_unreadable_names),
-                                       cmocka_unit_test(test_locked_folder),
-                                       cmocka_unit_test(test_nothing),
-                                       cmocka_unit_test(test_asked_first),
-                                       cmocka_unit_test(test_read_image)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_order_and_captions), cmocka_unit_test(test_caption_sources), cmocka_unit_test(test_metadata),
+        cmocka_unit_test(test_long_texts),         cmocka_unit_test(test_skipped),         cmocka_unit_test(test_links),
+        cmocka_unit_test(test_unreadable_names),   cmocka_unit_test(test_locked_folder),   cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_asked_first),        cmocka_unit_test(test_read_image)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
