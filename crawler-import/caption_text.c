@@ -1,6 +1,7 @@
 /*
- * Owns the cleaning of captions. White space is what Unicode calls so (the set of Python's str.split), so that a caption cleaned
- * here is the caption that " ".join(text.split()) gives elsewhere.
+ * Owns the cleaning of captions. White space is what Unicode calls so (the set of Python's str.split), and every control
+ * character with it: a caption reaches terminals and lines of tables, where ESC, TAB and their like are commands. Without those,
+ * a caption cleaned here is the caption that " ".join(text.split()) gives elsewhere.
  */
 #include "crawler-import/caption_text.h"
 
@@ -11,15 +12,15 @@ static unsigned byte_at(tl_slice text, size_t at)
     return (unsigned char)text.data[at];
 }
 
-/* Bytes of the white-space character at text[at], 0 when there is none. */
+/* Bytes of the white-space or control (C0, DEL, C1) character at text[at], 0 when there is none. */
 static size_t white_space_size(tl_slice text, size_t at)
 {
     unsigned first = byte_at(text, at);
-    if (first == ' ' || (first >= 0x09 && first <= 0x0d) || (first >= 0x1c && first <= 0x1f))
+    if (first <= ' ' || first == 0x7f)
         return 1;
     size_t left = text.size - at;
     if (first == 0xc2 && left >= 2)
-        return byte_at(text, at + 1) == 0x85 || byte_at(text, at + 1) == 0xa0 ? 2 : 0;
+        return byte_at(text, at + 1) >= 0x80 && byte_at(text, at + 1) <= 0xa0 ? 2 : 0;
     if (first < 0xe1 || first > 0xe3 || left < 3)
         return 0;
     unsigned point = (first & 0x0f) << 12 | (byte_at(text, at + 1) & 0x3f) << 6 | (byte_at(text, at + 2) & 0x3f);
@@ -28,22 +29,36 @@ static size_t white_space_size(tl_slice text, size_t at)
     return is_space ? 3 : 0;
 }
 
+/* Bytes of an override of the writing direction (U+202A to U+202E, U+2066 to U+2069), which makes a text read as another. */
+static size_t override_size(tl_slice text, size_t at)
+{
+    if (text.size - at < 3 || byte_at(text, at) != 0xe2)
+        return 0;
+    unsigned middle = byte_at(text, at + 1);
+    unsigned last = byte_at(text, at + 2);
+    return (middle == 0x80 && last >= 0xaa && last <= 0xae) || (middle == 0x81 && last >= 0xa6 && last <= 0xa9) ? 3 : 0;
+}
+
 bool tl_caption_append_clean(tl_slice text, tl_string *out, tl_error *err)
 {
     bool is_first = true;
+    bool has_space = false;
     size_t at = 0;
     while (at < text.size) {
         size_t space = white_space_size(text, at);
-        if (space != 0) {
-            at += space;
+        size_t left_out = space != 0 ? space : override_size(text, at);
+        if (left_out != 0) {
+            has_space = has_space || space != 0;
+            at += left_out;
             continue;
         }
-        size_t end = at;
-        while (end < text.size && white_space_size(text, end) == 0)
+        size_t end = at + 1;
+        while (end < text.size && white_space_size(text, end) == 0 && override_size(text, end) == 0)
             end++;
-        if ((!is_first && !tl_string_append(out, " ", 1, err)) || !tl_string_append(out, text.data + at, end - at, err))
+        if ((!is_first && has_space && !tl_string_append(out, " ", 1, err)) ||
+            !tl_string_append(out, text.data + at, end - at, err))
             return false;
-        is_first = false;
+        is_first = has_space = false;
         at = end;
     }
     return true;
@@ -62,7 +77,7 @@ static bool is_translation(tl_slice line)
 static bool is_blank(tl_slice line)
 {
     for (size_t at = 0, space; at < line.size; at += space)
-        if ((space = white_space_size(line, at)) == 0)
+        if ((space = white_space_size(line, at)) == 0 && (space = override_size(line, at)) == 0)
             return false;
     return true;
 }

@@ -6,8 +6,8 @@
 #include "base/core/slice.h"
 #include "base/core/string.h"
 
-/* Appends text with every run of Unicode white space as one space and none at its ends. Nothing may be left. text must be valid
- * UTF-8. */
+/* Appends text with every run of Unicode white space and control characters as one space and none at its ends, and without
+ * overrides of the writing direction. Nothing may be left. text must be valid UTF-8. */
 bool tl_caption_append_clean(tl_slice text, tl_string *out, tl_error *err) TL_MUST_USE;
 /* The first line with something in it that is no translation in Tux Paint's manner ("de.utf8=Fuchs"); empty when there is none.
  */

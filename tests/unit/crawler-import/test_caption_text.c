@@ -29,6 +29,59 @@ static void test_clean(void **state)
     check_clean("\xe2\x80", "\xe2\x80");
 }
 
+/* What a terminal or a line of a table would obey, or what makes a text read as another, does not get through. */
+static void test_clean_controls(void **state)
+{
+    (void)state;
+    check_clean("\x1b[31mred\x1b[0m", "[31mred [0m");
+    check_clean("a\x01\x02 \x7f\tb\a", "a b");
+    check_clean("a\xc2\x9b"
+                "31m\xc2\x80",
+                "a 31m"); /* U+009B is ESC [ in one character */
+    check_clean("\xc2\xa1x\xc3\x80", "\xc2\xa1x\xc3\x80");
+    check_clean("fox\xe2\x80\xae"
+                "gnp.\xe2\x80\xac",
+                "foxgnp.");
+    check_clean("\xe2\x80\xaa a \xe2\x81\xa6 \xe2\x81\xa9 b\xe2\x80\xab", "a b");
+    check_clean("\xe2\x80\xad\xe2\x81\xa7\xe2\x81\xa8", "");
+    check_clean("\xe2\x80\x8f"
+                "x\xe2\x81\xaa",
+                "\xe2\x80\x8f"
+                "x\xe2\x81\xaa"); /* their neighbours stay */
+    check_clean("\xe2\x80\xaf"
+                "x\xe2\x81\xa5",
+                "x\xe2\x81\xa5");
+    tl_string out;
+    tl_string_init(&out, 4096);
+    assert_ok(tl_caption_append_clean((tl_slice){"a\0b\0", 4}, &out, err));
+    assert_string_equal(out.data, "a b");
+    for (unsigned point = 0; point < 0xa0; point++) {
+        unsigned char text[2] = {point < 0x80 ? (unsigned char)point : 0xc2, (unsigned char)point};
+        if (point >= 0x20 && point < 0x7f)
+            continue;
+        tl_string_reset(&out);
+        assert_ok(tl_caption_append_clean((tl_slice){(const char *)text, point < 0x80 ? 1 : 2}, &out, err));
+        assert_int_equal(out.size, 0);
+    }
+    tl_string_clear(&out);
+}
+
+/* Python keeps DEL, which is no white space to it: the one control character of the fixture in which we differ. */
+static void leave_out_delete(const char *text, char *out)
+{
+    char *start = out;
+    for (; *text != '\0'; text++) {
+        bool is_space = *text == ' ' || *text == '\x7f';
+        if (!is_space)
+            *out++ = *text;
+        else if (out != start && out[-1] != ' ')
+            *out++ = ' ';
+    }
+    if (out != start && out[-1] == ' ')
+        out--;
+    *out = '\0';
+}
+
 static void test_clean_is_python_split(void **state)
 {
     (void)state;
@@ -37,7 +90,10 @@ static void test_clean_is_python_split(void **state)
     assert_true(tl_json_array_size(cases) > 30);
     for (size_t i = 0; i < tl_json_array_size(cases); i++) {
         const tl_json *one = tl_json_array_item(cases, i);
-        check_clean(tl_json_text(tl_json_array_item(one, 0)), tl_json_text(tl_json_array_item(one, 1)));
+        char expected[4096];
+        assert_true(strlen(tl_json_text(tl_json_array_item(one, 1))) < sizeof expected);
+        leave_out_delete(tl_json_text(tl_json_array_item(one, 1)), expected);
+        check_clean(tl_json_text(tl_json_array_item(one, 0)), expected);
     }
     tl_json_free(cases);
 }
@@ -57,6 +113,7 @@ static void test_first_line(void **state)
     check_line("\r\n\r\nA fox.\r\nmore", "A fox.");
     check_line("de.utf8=Ein Fuchs.\npt_BR.utf8=x\nca@valencia.utf8=y\nA fox.", "A fox.");
     check_line("de.utf8=Ein Fuchs.", "");
+    check_line("\x1b\xe2\x80\xae\nA fox.", "A fox.");
     check_line(".utf8=not a language", ".utf8=not a language");
     check_line("d1.utf8=x", "d1.utf8=x");
     check_line("de.utf8", "de.utf8");
@@ -103,8 +160,8 @@ static void test_mark(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_clean), cmocka_unit_test(test_clean_is_python_split),
-                                       cmocka_unit_test(test_first_line), cmocka_unit_test(test_from_name),
-                                       cmocka_unit_test(test_mark)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_clean),      cmocka_unit_test(test_clean_controls), cmocka_unit_test(test_clean_is_python_split),
+        cmocka_unit_test(test_first_line), cmocka_unit_test(test_from_name),      cmocka_unit_test(test_mark)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
