@@ -4,7 +4,8 @@
  * Resume: the ledger knows how many items of each source its finished shards account for. A later run reads the source again,
  * passes over that many items without their pictures, and writes the unfinished shard from its first sample; since a source hands
  * out the same items in the same order, the shards are those of an unbroken run. A shard appears under its name first and in the
- * ledger second: killed between the two, it is written once more with the same bytes.
+ * ledger second: killed between the two, it is written once more with the same bytes. A folder may have changed in between, so
+ * the ledger keeps a running hash of the keys and sizes of the items accounted for: passed over again, they must give it again.
  *
  * Keys are unique in a dataset. A key that its own source gave before is skipped ("duplicate key"); one that another source gave
  * gets the number of its source in front ("2/fox").
@@ -267,25 +268,70 @@ static void report_progress(const import_job *job, const tl_source *source)
     tl_progress_report(job->options->progress, (uint64_t)(all * PROGRESS_UNITS), PROGRESS_UNITS, note);
 }
 
+/* The hash of the items up to and with this one, from that of those before it. */
+static uint64_t hash_item(uint64_t before, const tl_sample *sample)
+{
+    const uint64_t numbers[3] = {before, sample->size, tl_hash64(sample->key, strlen(sample->key))};
+    unsigned char bytes[sizeof numbers];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (unsigned char)(numbers[i / 8] >> (8 * (i % 8))); /* little-endian on every machine */
+    return tl_hash64(bytes, sizeof bytes);
+}
+
+/* A table says by its own size and time that it changed; its pictures may, since those that are stored were read. */
+static bool check_passed_over(const tl_ledger_source *source, const tl_source *opened, uint64_t items, uint64_t hash,
+                              tl_error *err)
+{
+    if (!source->is_folder || !source->has_items_hash || (items == source->position && hash == source->items_hash))
+        return true;
+    return tl_fail(err, TL_ERROR_INVALID,
+                   "'%s' changed since the import was stopped: expected the %" PRIu64
+                   " items it began with to be the same, found others; import into a new dataset",
+                   opened->path, source->position);
+}
+
+/* Passes over the items that finished shards account for, without their pictures. */
+static bool pass_over(import_job *job, tl_source *source, bool *done, tl_error *err)
+{
+    uint64_t hash = 0;
+    uint64_t item = 0;
+    *done = false;
+    source->reads_pictures = false;
+    for (; item < job->source.position && !*done; item++) {
+        tl_sample sample;
+        if (!tl_progress_continue(job->options->progress, err) || !tl_source_next(source, &sample, done, err))
+            return false;
+        if (*done)
+            break;
+        if (item % REPORT_EVERY == 0)
+            report_progress(job, source);
+        hash = hash_item(hash, &sample);
+    }
+    source->reads_pictures = true;
+    if (!check_passed_over(&job->source, source, item, hash, err))
+        return false;
+    job->source.items_hash = hash;
+    return true;
+}
+
 static bool read_source(import_job *job, tl_source *source, tl_error *err)
 {
     size_t limit = job->options->samples_per_shard != 0 ? job->options->samples_per_shard : DEFAULT_SAMPLES_PER_SHARD;
-    uint64_t passed_over = job->source.position;
-    for (uint64_t item = 0;; item++) {
+    bool done;
+    if (!pass_over(job, source, &done, err))
+        return false;
+    while (!done) {
         tl_sample sample;
-        bool done;
-        source->reads_pictures = item >= passed_over;
         if (!tl_progress_continue(job->options->progress, err) || !tl_source_next(source, &sample, &done, err))
             return false;
         if (done)
             break;
-        if (item % REPORT_EVERY == 0)
+        if (job->source.position % REPORT_EVERY == 0)
             report_progress(job, source);
-        if (item < passed_over)
-            continue;
         if (!take_sample(job, &sample, err))
             return tl_fail_within(err, "'%s'", sample.origin);
         job->source.position++;
+        job->source.items_hash = hash_item(job->source.items_hash, &sample);
         if (job->shard_samples == limit && !finish_shard(job, err))
             return false;
     }

@@ -15,6 +15,7 @@ static const tl_migration migrations[] = {
         " samples INTEGER NOT NULL, key_hashes BLOB NOT NULL, PRIMARY KEY(shard, source_id));"
         "CREATE TABLE skipped(id INTEGER PRIMARY KEY, source_id INTEGER NOT NULL REFERENCES sources(id), origin TEXT NOT NULL,"
         " reason TEXT NOT NULL);"},
+    {2, "ALTER TABLE sources ADD COLUMN items_hash INTEGER;"}, /* NULL: not known */
 };
 
 static const tl_database_schema schema = {.application_id = 0x544c696d, /* "TLim" */
@@ -22,11 +23,24 @@ static const tl_database_schema schema = {.application_id = 0x544c696d, /* "TLim
                                           .migrations = migrations,
                                           .migration_count = sizeof migrations / sizeof migrations[0]};
 
+/* What is only read is the same in both. */
+static const tl_database_schema first_schema = {
+    .application_id = 0x544c696d, .what = "import ledger", .migrations = migrations, .migration_count = 1};
+
 struct tl_ledger {
     sqlite3 *database;
     sqlite3_stmt *add_skipped;
     char *path;
 };
+
+static bool open_database(const char *path, bool create, sqlite3 **out, tl_error *err)
+{
+    tl_error reason;
+    if (tl_database_open(path, &schema, create ? TL_DATABASE_CREATE : TL_DATABASE_READ, out, &reason) ||
+        (!create && reason.kind == TL_ERROR_UNSUPPORTED && tl_database_open(path, &first_schema, TL_DATABASE_READ, out, NULL)))
+        return true;
+    return tl_fail(err, reason.kind, "%s", reason.message);
+}
 
 bool tl_ledger_open(const char *dataset, bool create, tl_ledger **out, tl_error *err)
 {
@@ -34,8 +48,7 @@ bool tl_ledger_open(const char *dataset, bool create, tl_ledger **out, tl_error 
     if (ledger == NULL)
         return false;
     ledger->path = tl_path_join(dataset, "ledger.db", err);
-    if (ledger->path == NULL ||
-        !tl_database_open(ledger->path, &schema, create ? TL_DATABASE_CREATE : TL_DATABASE_READ, &ledger->database, err) ||
+    if (ledger->path == NULL || !open_database(ledger->path, create, &ledger->database, err) ||
         !tl_database_prepare(ledger->database, "INSERT INTO skipped(source_id, origin, reason) VALUES(?1, ?2, ?3)",
                              &ledger->add_skipped, err)) {
         tl_ledger_close(ledger);
@@ -118,10 +131,10 @@ static bool add_source(tl_ledger *ledger, const char *path, const char *kind, co
                        tl_error *err)
 {
     sqlite3_stmt *statement = NULL;
-    if (!tl_database_prepare(
-            ledger->database,
-            "INSERT INTO sources(kind, path, state, position, size, modified_ns) VALUES(?1, ?2, 'reading', 0, ?3, ?4)",
-            &statement, err))
+    if (!tl_database_prepare(ledger->database,
+                             "INSERT INTO sources(kind, path, state, position, size, modified_ns, items_hash) VALUES(?1, ?2, "
+                             "'reading', 0, ?3, ?4, 0)",
+                             &statement, err))
         return false;
     sqlite3_bind_text(statement, 1, kind, -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 2, path, -1, SQLITE_STATIC);
@@ -129,7 +142,9 @@ static bool add_source(tl_ledger *ledger, const char *path, const char *kind, co
     sqlite3_bind_int64(statement, 4, status->modified_ns);
     if (!run_once(ledger, statement, err))
         return false;
-    *out = (tl_ledger_source){.id = sqlite3_last_insert_rowid(ledger->database)};
+    *out = (tl_ledger_source){.id = sqlite3_last_insert_rowid(ledger->database),
+                              .has_items_hash = true,
+                              .is_folder = status->kind == TL_FILE_DIRECTORY};
     return true;
 }
 
@@ -139,8 +154,9 @@ bool tl_ledger_put_source(tl_ledger *ledger, const char *path, const char *kind,
     tl_file_status status;
     bool row = false;
     if (!read_status(path, &status, err) ||
-        !tl_database_prepare(ledger->database, "SELECT id, position, state, size, modified_ns FROM sources WHERE path = ?1",
-                             &statement, err))
+        !tl_database_prepare(ledger->database,
+                             "SELECT id, position, state, size, modified_ns, items_hash FROM sources WHERE path = ?1", &statement,
+                             err))
         return false;
     sqlite3_bind_text(statement, 1, path, -1, SQLITE_STATIC);
     bool ok = tl_database_step(ledger->database, statement, &row, err);
@@ -148,7 +164,10 @@ bool tl_ledger_put_source(tl_ledger *ledger, const char *path, const char *kind,
     if (ok && row) {
         *out = (tl_ledger_source){.id = sqlite3_column_int64(statement, 0),
                                   .position = column_count(statement, 1),
-                                  .is_done = strcmp(column_text(statement, 2), "done") == 0};
+                                  .is_done = strcmp(column_text(statement, 2), "done") == 0,
+                                  .items_hash = (uint64_t)sqlite3_column_int64(statement, 5),
+                                  .has_items_hash = sqlite3_column_type(statement, 5) == SQLITE_INTEGER,
+                                  .is_folder = status.kind == TL_FILE_DIRECTORY};
         is_same = column_count(statement, 3) == status.size && sqlite3_column_int64(statement, 4) == status.modified_ns;
     }
     sqlite3_finalize(statement);
@@ -163,11 +182,13 @@ bool tl_ledger_put_source(tl_ledger *ledger, const char *path, const char *kind,
 bool tl_ledger_set_position(tl_ledger *ledger, const tl_ledger_source *source, tl_error *err)
 {
     sqlite3_stmt *statement = NULL;
-    if (!tl_database_prepare(ledger->database, "UPDATE sources SET position = ?1, state = ?2 WHERE id = ?3", &statement, err))
+    if (!tl_database_prepare(ledger->database, "UPDATE sources SET position = ?1, state = ?2, items_hash = ?4 WHERE id = ?3",
+                             &statement, err))
         return false;
     sqlite3_bind_int64(statement, 1, (int64_t)source->position);
     sqlite3_bind_text(statement, 2, source->is_done ? "done" : "reading", -1, SQLITE_STATIC);
     sqlite3_bind_int64(statement, 3, source->id);
+    sqlite3_bind_int64(statement, 4, (int64_t)source->items_hash);
     return run_once(ledger, statement, err);
 }
 

@@ -15,9 +15,12 @@ typedef struct tl_ledger_source {
     int64_t id;        /* 1 for the dataset's first source, then 2, 3, ... */
     uint64_t position; /* items of the source (skipped ones too) that finished shards account for */
     bool is_done;
+    uint64_t items_hash; /* of those items; whoever reads them defines it, 0 for none */
+    bool has_items_hash; /* false: a version 1 ledger left the source unfinished */
+    bool is_folder;      /* its items may change without its own status telling; not stored */
 } tl_ledger_source;
 
-/* dataset exists; create makes the ledger when it is missing. */
+/* dataset exists; create makes the ledger when it is missing. Without it, one of an older version is read as it is. */
 bool tl_ledger_open(const char *dataset, bool create, tl_ledger **out, tl_error *err) TL_MUST_USE;
 void tl_ledger_close(tl_ledger *ledger); /* rolls an open transaction back */
 

@@ -21,7 +21,7 @@ struct tl_source {
     const tl_source_kind *kind;
     tl_source_options options; /* its column names are owned copies */
     char *path;                /* absolute */
-    /* Off while a resumed import passes over samples it has: the same items come, without their pictures. */
+    /* Off while a resumed import passes over samples it has: the same items come, without reading picture files. */
     bool reads_pictures;
     tl_sample_parts parts;
     void *state;

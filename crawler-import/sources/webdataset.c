@@ -237,9 +237,11 @@ static bool open_shards(tl_source *source, tl_error *err)
     return state->has_member || state->is_damaged || tl_fail(err, TL_ERROR_INVALID, "'%s': no pictures found", source->path);
 }
 
-static bool wants_picture(tl_source *source)
+/* Whether samples are passed over or not: read and seeked past, a cut picture shows at different items, and the count of a
+ * resumed import would no longer be right. */
+static bool wants_picture(const tl_source *source)
 {
-    return source->reads_pictures && !source->options.without_image_bytes;
+    return !source->options.without_image_bytes;
 }
 
 /* Reads the member at hand to where it belongs in the sample. */

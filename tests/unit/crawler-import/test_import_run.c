@@ -1,6 +1,8 @@
 /* The import as a whole: what goes in comes out, reasons, splits, keys, adding, stopping, and places that cannot be written. */
 #include "made_files.h"
 
+#include "base/store/database.h"
+
 #include <locale.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -336,6 +338,112 @@ static void test_changed_while_unfinished(void **state)
                    "found it changed since");
 }
 
+/* Imports pictures 1 to 9 of a new folder up to some finished shards of two. */
+static void begin_import(const char *folder, const char *dataset)
+{
+    stopper stop = {6};
+    tl_progress progress = {.context = &stop, .cancelled = stop_after};
+    tl_import_report report;
+    tl_error error = {0};
+    make_pictures(folder, 1, 9);
+    assert_ok(tl_directory_remove(dataset, err));
+    assert_false(
+        tl_import_run(&folder, 1, dataset, &(tl_import_options){.samples_per_shard = 2, .progress = &progress}, &report, &error));
+    assert_int_equal(error.kind, TL_ERROR_CANCELLED);
+    char path[64];
+    snprintf(path, sizeof path, "%s/00001.tar", dataset);
+    assert_true(exists(path));
+}
+
+static void execute_on_ledger(const char *path, const char *sql)
+{
+    sqlite3 *database = NULL;
+    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(database, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(database);
+}
+
+/* A folder is passed over by count, so what is passed over must be what was imported. */
+static void test_folder_changed_while_unfinished(void **state)
+{
+    (void)state;
+    const tl_import_options options = {.samples_per_shard = 2};
+    static const char changed[] = "change-f' changed since the import was stopped: expected the";
+    const char *source = "change-f";
+    tl_import_report report;
+    begin_import(source, "change-f-set"); /* one more in front: the third picture would be stored twice */
+    make_picture("change-f/000.bmp", 77);
+    make_text("change-f/000.txt", "new");
+    assert_refused(source, "change-f-set", &options, TL_ERROR_INVALID, changed);
+    assert_int_equal(unlink("change-f/000.bmp"), 0); /* as it was: goes on */
+    run_import(&source, 1, "change-f-set", &options, &report);
+    assert_int_equal(report.imported, 9);
+    begin_import(source, "change-f-set"); /* one fewer: the fifth would be lost */
+    assert_int_equal(unlink("change-f/002.bmp"), 0);
+    assert_refused(source, "change-f-set", &options, TL_ERROR_INVALID, changed);
+    begin_import(source, "change-f-set"); /* another under the same name */
+    unsigned char picture[PICTURE_SIZE + 1] = {0};
+    draw_picture(2, picture);
+    make_file("change-f/002.bmp", picture, sizeof picture);
+    assert_refused(source, "change-f-set", &options, TL_ERROR_INVALID, changed);
+    begin_import(source, "change-f-set"); /* fewer than were imported */
+    for (int i = 2; i < 10; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "change-f/%03d.bmp", i);
+        assert_int_equal(unlink(path), 0);
+    }
+    assert_refused(source, "change-f-set", &options, TL_ERROR_INVALID, changed);
+    begin_import(source, "change-f-set"); /* behind what was imported, a change is none */
+    make_picture("change-f/010.bmp", 10);
+    make_text("change-f/010.txt", "ten");
+    assert_int_equal(unlink("change-f/009.bmp"), 0);
+    run_import(&source, 1, "change-f-set", &options, &report);
+    assert_int_equal(report.imported, 9);
+    begin_import(source, "change-f-set"); /* a ledger of version 1 knows no hash: by count, as it was begun */
+    execute_on_ledger("change-f-set/ledger.db", "UPDATE sources SET items_hash = NULL");
+    make_picture("change-f/000.bmp", 77);
+    run_import(&source, 1, "change-f-set", &options, &report);
+    assert_true(report.imported >= 9);
+}
+
+/* A cut shard gives the same items whether or not its pictures are read, so that a stopped import of it goes on. */
+static void test_damaged_shard_resumed(void **state)
+{
+    (void)state;
+    const char *source = "cut";
+    tl_import_report whole;
+    tl_import_report report;
+    tl_string tar;
+    char name[64];
+    for (size_t cut = 512; cut <= 4 * 1536 + 512; cut += 256) {
+        make_empty_folder("cut");
+        for (unsigned shard = 0; shard < 2; shard++) {
+            tl_string_init(&tar, 1 << 24);
+            for (unsigned i = 0; i < 5; i++) {
+                snprintf(name, sizeof name, "k%u-%u.txt", shard, i);
+                add_text_member(&tar, name, "x");
+                snprintf(name, sizeof name, "k%u-%u.bmp", shard, i);
+                add_picture_member(&tar, name, i);
+            }
+            end_tar(&tar);
+            snprintf(name, sizeof name, "cut/%u.tar", shard);
+            make_file(name, tar.data, shard == 0 ? cut : tar.size);
+            tl_string_clear(&tar);
+        }
+        assert_ok(tl_directory_remove("cut-whole", err));
+        run_import(&source, 1, "cut-whole", &(tl_import_options){.samples_per_shard = 3}, &whole);
+        for (int calls = 1; calls < 10; calls += 2) {
+            stopper stop = {calls};
+            tl_progress progress = {.context = &stop, .cancelled = stop_after};
+            assert_ok(tl_directory_remove("cut-set", err));
+            (void)!tl_import_run(&source, 1, "cut-set", &(tl_import_options){.samples_per_shard = 3, .progress = &progress},
+                                 &report, NULL);
+            run_import(&source, 1, "cut-set", &(tl_import_options){.samples_per_shard = 3}, &report);
+            assert_memory_equal(&report, &whole, sizeof report);
+        }
+    }
+}
+
 /* A child whose files may not pass a size: what is under a final name is whole, and once there is room the import goes on. */
 static void test_no_room(void **state)
 {
@@ -483,6 +591,8 @@ int main(void)
                                        cmocka_unit_test(test_refused),
                                        cmocka_unit_test(test_stopped_and_resumed),
                                        cmocka_unit_test(test_changed_while_unfinished),
+                                       cmocka_unit_test(test_folder_changed_while_unfinished),
+                                       cmocka_unit_test(test_damaged_shard_resumed),
                                        cmocka_unit_test(test_no_room),
                                        cmocka_unit_test(test_two_at_once),
                                        cmocka_unit_test(test_unwritable),

@@ -1,6 +1,7 @@
 /* The ledger and the report made from it: positions, transactions, reasons beyond the table's room, shards of several sources. */
 #include "made_files.h"
 
+#include "base/store/database.h"
 #include "crawler-import/ledger.h"
 #include "crawler-import/report.h"
 
@@ -48,6 +49,43 @@ static void test_sources_and_positions(void **state)
     tl_error error = {0};
     assert_false(tl_ledger_open("ledger-none", false, &ledger, &error));
     assert_int_equal(error.kind, TL_ERROR_NOT_FOUND);
+}
+
+/* What version 1 wrote is read as it is, and brought up to date when an import goes on. */
+static void test_version_1(void **state)
+{
+    (void)state;
+    static const tl_migration tables[] = {
+        {1,
+         "CREATE TABLE sources(id INTEGER PRIMARY KEY, kind TEXT NOT NULL, path TEXT NOT NULL UNIQUE, state TEXT NOT NULL,"
+         " position INTEGER NOT NULL, size INTEGER NOT NULL, modified_ns INTEGER NOT NULL);"
+         "CREATE TABLE shards(number INTEGER PRIMARY KEY, name TEXT NOT NULL, samples INTEGER NOT NULL, bytes INTEGER NOT NULL,"
+         " state TEXT NOT NULL);"
+         "CREATE TABLE parts(shard INTEGER NOT NULL REFERENCES shards(number), source_id INTEGER NOT NULL REFERENCES sources(id),"
+         " samples INTEGER NOT NULL, key_hashes BLOB NOT NULL, PRIMARY KEY(shard, source_id));"
+         "CREATE TABLE skipped(id INTEGER PRIMARY KEY, source_id INTEGER NOT NULL REFERENCES sources(id), origin TEXT NOT NULL,"
+         " reason TEXT NOT NULL);"
+         "INSERT INTO sources VALUES(1, 'folder', '/nowhere/a', 'reading', 5, 0, 0);"}};
+    static const tl_database_schema old = {
+        .application_id = 0x544c696d, .what = "old ledger", .migrations = tables, .migration_count = 1};
+    sqlite3 *database = NULL;
+    tl_ledger *ledger = NULL;
+    tl_ledger_source source;
+    uint64_t count;
+    make_empty_folder("ledger-old");
+    assert_ok(tl_database_open("ledger-old/ledger.db", &old, TL_DATABASE_CREATE, &database, err));
+    tl_database_close(database);
+    assert_ok(tl_ledger_open("ledger-old", false, &ledger, err));
+    assert_ok(tl_ledger_count_samples(ledger, 1, &count, err));
+    tl_ledger_close(ledger);
+    assert_ok(tl_ledger_open("ledger-old", true, &ledger, err));
+    assert_ok(tl_ledger_put_source(ledger, "/nowhere/a", "folder", &source, err));
+    assert_true(source.id == 1 && source.position == 5 && !source.has_items_hash);
+    source.items_hash = UINT64_MAX - 7;
+    assert_ok(tl_ledger_set_position(ledger, &source, err));
+    assert_ok(tl_ledger_put_source(ledger, "/nowhere/a", "folder", &source, err));
+    assert_true(source.has_items_hash && source.items_hash == UINT64_MAX - 7);
+    tl_ledger_close(ledger);
 }
 
 typedef struct seen_keys {
@@ -114,6 +152,7 @@ static void test_report(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sources_and_positions), cmocka_unit_test(test_report)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sources_and_positions), cmocka_unit_test(test_version_1),
+                                       cmocka_unit_test(test_report)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
