@@ -96,8 +96,8 @@ typedef struct tl_import_report {
 
 /*
  * Imports sources into dataset (made when missing). Stopped or killed, the same command goes on: finished shards stay, the
- * unfinished one is written anew; a finished import run again adds only sources that are new to the ledger. A dataset made by
- * other sources gets shards added.
+ * unfinished one is written anew; a finished import run again adds only sources that are new to the ledger (a finished folder is
+ * not looked at again, a finished file that changed is an error). A dataset made by other sources gets shards added.
  */
 bool tl_import_run(const char *const *sources, size_t source_count, const char *dataset, const tl_import_options *options,
                    tl_import_report *report, tl_error *err) TL_MUST_USE;

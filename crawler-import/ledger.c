@@ -173,7 +173,13 @@ bool tl_ledger_put_source(tl_ledger *ledger, const char *path, const char *kind,
     sqlite3_finalize(statement);
     if (!ok)
         return false;
-    if (row && !out->is_done && out->position != 0 && !is_same)
+    if (row && out->is_done && !is_same)
+        return tl_fail(
+            err, TL_ERROR_INVALID,
+            "'%s' changed since it was imported: expected the file that this dataset has, found another size or time; import "
+            "it into a new dataset",
+            path);
+    if (row && out->position != 0 && !is_same)
         return tl_fail(err, TL_ERROR_INVALID,
                        "'%s': expected the file whose import began, found it changed since; import it into a new dataset", path);
     return row || add_source(ledger, path, kind, &status, out, err);

@@ -28,7 +28,7 @@ void tl_ledger_close(tl_ledger *ledger); /* rolls an open transaction back */
 bool tl_ledger_begin(tl_ledger *ledger, uint64_t *shard_count, tl_error *err) TL_MUST_USE;
 bool tl_ledger_commit(tl_ledger *ledger, tl_error *err) TL_MUST_USE;
 
-/* Finds the source by its path or adds it. A file that changed since its unfinished import began is an error. */
+/* Finds the source by its path or adds it. A file that changed since its import began, finished or not, is an error. */
 bool tl_ledger_put_source(tl_ledger *ledger, const char *path, const char *kind, tl_ledger_source *out,
                           tl_error *err) TL_MUST_USE;
 bool tl_ledger_set_position(tl_ledger *ledger, const tl_ledger_source *source, tl_error *err) TL_MUST_USE;

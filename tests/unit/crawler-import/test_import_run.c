@@ -3,6 +3,7 @@
 
 #include "base/store/database.h"
 
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -338,6 +339,43 @@ static void test_changed_while_unfinished(void **state)
                    "found it changed since");
 }
 
+/* A table or shard that is in the dataset is not read again, so one that changed must not pass for imported. */
+static void test_changed_when_done(void **state)
+{
+    (void)state;
+    static const char changed[] = "changed since it was imported";
+    tl_import_report report;
+    tl_string tar;
+    make_pictures("changed", 0, 3);
+    make_text("changed/t.csv", "image,caption\n000.bmp,a\n");
+    const char *source = "changed/t.csv";
+    assert_ok(tl_directory_remove("changed-set", err));
+    run_import(&source, 1, "changed-set", NULL, &report);
+    run_import(&source, 1, "changed-set", NULL, &report);
+    assert_int_equal(report.imported, 1);
+    make_text("changed/t.csv", "image,caption\n000.bmp,a\n001.bmp,b\n");
+    assert_refused(source, "changed-set", NULL, TL_ERROR_INVALID, changed);
+    tl_string_init(&tar, 1 << 20);
+    add_text_member(&tar, "k.txt", "x");
+    add_picture_member(&tar, "k.bmp", 1);
+    end_tar(&tar);
+    make_file("changed.tar", tar.data, tar.size);
+    source = "changed.tar";
+    run_import(&source, 1, "changed-set", NULL, &report);
+    const struct timespec times[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+    assert_int_equal(utimensat(AT_FDCWD, "changed.tar", times, 0), 0); /* the size is the same */
+    assert_refused(source, "changed-set", NULL, TL_ERROR_INVALID, changed);
+    tl_string_clear(&tar);
+    /* A finished folder counts as imported, whatever came to lie in it since. */
+    source = "changed";
+    run_import(&source, 1, "changed-set", NULL, &report);
+    assert_int_equal(report.imported, 3);
+    make_picture("changed/003.bmp", 3);
+    make_text("changed/003.txt", "new");
+    run_import(&source, 1, "changed-set", NULL, &report);
+    assert_int_equal(report.imported, 3);
+}
+
 /* Imports pictures 1 to 9 of a new folder up to some finished shards of two. */
 static void begin_import(const char *folder, const char *dataset)
 {
@@ -593,6 +631,7 @@ int main(void)
                                        cmocka_unit_test(test_changed_while_unfinished),
                                        cmocka_unit_test(test_folder_changed_while_unfinished),
                                        cmocka_unit_test(test_damaged_shard_resumed),
+                                       cmocka_unit_test(test_changed_when_done),
                                        cmocka_unit_test(test_no_room),
                                        cmocka_unit_test(test_two_at_once),
                                        cmocka_unit_test(test_unwritable),
