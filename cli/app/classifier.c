@@ -80,6 +80,11 @@ void tl_labels_clear(tl_labels *labels)
     *labels = (tl_labels){0};
 }
 
+bool tl_template_is_valid(const char *text)
+{
+    return strstr(text, "{}") != NULL;
+}
+
 static bool fill_template(const char *template, const char *label, tl_string *prompt, tl_error *err)
 {
     const char *place = strstr(template, "{}");

@@ -20,6 +20,7 @@ bool tl_labels_split(const char *list, tl_labels *out, tl_error *err) TL_MUST_US
 bool tl_labels_read(const char *path, tl_labels *out, tl_error *err) TL_MUST_USE;
 void tl_labels_clear(tl_labels *labels);
 
+bool tl_template_is_valid(const char *text); /* holds {} */
 /* A template holds {} where the label goes; none given: "a photo of a {}" and "{}". classes [count, D] is owned by the caller. */
 bool tl_classifier_embed(tl_embedder *embedder, const tl_labels *labels, const char *const *templates, size_t template_count,
                          float **classes, tl_error *err) TL_MUST_USE;

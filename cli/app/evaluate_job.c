@@ -38,16 +38,20 @@ static bool number_captions(const tl_embedded_set *set, uint32_t *groups, tl_err
     return true;
 }
 
-static bool embed_captions(tl_embedder *embedder, const tl_embedded_set *set, float *rows, tl_error *err)
+static bool embed_captions(const tl_evaluate_job *job, tl_embedder *embedder, const tl_embedded_set *set, float *rows,
+                           tl_error *err)
 {
-    tl_slice *texts = tl_memory_allocate(set->count, sizeof *texts, err);
-    if (texts == NULL)
-        return false;
-    for (size_t i = 0; i < set->count; i++)
-        texts[i] = tl_slice_of(set->samples[i].caption);
-    bool ok = tl_embedder_texts(embedder, texts, set->count, rows, err);
-    tl_memory_free(texts);
-    return ok;
+    tl_slice texts[BATCH];
+    tl_progress_begin(job->progress, "captions");
+    for (size_t done = 0; done < set->count; done += BATCH) {
+        size_t part = set->count - done < BATCH ? set->count - done : BATCH;
+        for (size_t i = 0; i < part; i++)
+            texts[i] = tl_slice_of(set->samples[done + i].caption);
+        if (!tl_embedder_texts(embedder, texts, part, rows + done * set->dim, err) || !tl_progress_continue(job->progress, err))
+            return false;
+        tl_progress_report(job->progress, done + part, set->count, NULL);
+    }
+    return true;
 }
 
 /* Copies the rows and groups of the split's samples: the queries. */
@@ -72,7 +76,7 @@ static bool rank_both_ways(const tl_evaluate_job *job, tl_embedder *embedder, co
     uint32_t *groups = queries != NULL ? tl_memory_allocate(set->count, sizeof *groups, err) : NULL;
     uint32_t *query_groups = groups != NULL ? tl_memory_allocate(set->count, sizeof *query_groups, err) : NULL;
     bool ok = false;
-    if (query_groups == NULL || !embed_captions(embedder, set, captions, err) || !number_captions(set, groups, err))
+    if (query_groups == NULL || !embed_captions(job, embedder, set, captions, err) || !number_captions(set, groups, err))
         goto done;
     size_t count = pick_queries(set, captions, groups, queries, query_groups);
     if (count == 0) {

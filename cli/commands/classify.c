@@ -180,6 +180,8 @@ static bool run(tl_command_call *call, tl_error *err)
     if ((values->labels == NULL) == (values->labels_file == NULL))
         return tl_command_misuse(call, err, "expected --labels a,b,c or --labels-file FILE, found %s",
                                  values->labels != NULL ? "both" : "neither");
+    if (!tl_command_check_templates(call, &values->templates, err))
+        return false;
     tl_labels labels = {0};
     tl_model_bundle bundle = {0};
     char *model_path = NULL;

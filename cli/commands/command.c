@@ -1,6 +1,8 @@
 /* What every command shares: its help text, a misuse error, the check that output arrived. */
 #include "cli/commands/command.h"
 
+#include "cli/app/classifier.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,6 +16,14 @@ bool tl_command_misuse(tl_command_call *call, tl_error *err, const char *format,
     va_end(arguments);
     call->exit = TL_EXIT_USAGE;
     return tl_fail(err, TL_ERROR_INVALID, "%s", message);
+}
+
+bool tl_command_check_templates(tl_command_call *call, const tl_text_list *templates, tl_error *err)
+{
+    for (size_t i = 0; i < templates->count; i++)
+        if (!tl_template_is_valid(templates->items[i]))
+            return tl_command_misuse(call, err, "template '%s': expected {} where the label goes", templates->items[i]);
+    return true;
 }
 
 void tl_command_print_help(const tl_command *command)

@@ -39,6 +39,8 @@ extern const size_t tl_command_count;
 
 /* A failure whose cause is the call: exit code 2. Returns false. */
 bool tl_command_misuse(tl_command_call *call, tl_error *err, const char *format, ...) TL_PRINTF(3, 4);
+/* Misuse when one of the prompts has no place for the label. */
+bool tl_command_check_templates(tl_command_call *call, const tl_text_list *templates, tl_error *err) TL_MUST_USE;
 void tl_command_print_help(const tl_command *command);
 
 /* Tables and JSON go to stdout through these, so that a full disk or a closed pipe behind it is an error and not silence. */

@@ -135,7 +135,8 @@ const tl_command tl_command_import = {
     .usage = "SOURCE... -o DATASET",
     .details =
         "SOURCE is a folder of pictures, a captions table (CSV or TSV with a header), or WebDataset shards (.tar, .tar.gz).\n"
-        "DATASET becomes a folder of WebDataset shards and a ledger. Stopped or killed, the same command goes on where it was.",
+        "DATASET becomes a folder of WebDataset shards and a ledger. Stopped or killed, the same command\n"
+        "keeps the finished shards and goes on with the next.",
     .example = "  twinlens import ~/stamps -o stamps.dataset --hold-out 0.1\n  twinlens import captions.tsv --image-column file "
                "-o mine.dataset",
     .options = options,

@@ -64,7 +64,7 @@ expect_error 1 'valid utf-8' "$TWINLENS" search "$(printf 'fox \377')"
 expect_error 1 'valid utf-8' "$TWINLENS" embed "$(printf 'fox \377')"
 expect_error 2 'label .* is there twice' "$TWINLENS" classify p/red-disc.ppm --labels a,b,a
 expect_error 2 'expected a text, found nothing' "$TWINLENS" classify p/red-disc.ppm --labels a,,b
-expect_error 1 '\{\}' "$TWINLENS" classify p/red-disc.ppm --labels a,b --template nothing
+expect_error 2 '\{\}' "$TWINLENS" classify p/red-disc.ppm --labels a,b --template nothing
 expect_error 1 'held-back' "$TWINLENS" evaluate retrieval d --split held-back
 
 # Nothing is read or trained before a wrong size is told, and no model is written over.
