@@ -7,8 +7,9 @@
  * ledger second: killed between the two, it is written once more with the same bytes. A folder may have changed in between, so
  * the ledger keeps a running hash of the keys and sizes of the items accounted for: passed over again, they must give it again.
  *
- * Keys are unique in a dataset. A key that its own source gave before is skipped ("duplicate key"); one that another source gave
- * gets the number of its source in front ("2/fox").
+ * Keys are unique in a dataset. A key that another source gave gets the number of its source in front ("2/fox"). One that its own
+ * source gave before is skipped ("duplicate key"), save in a folder, where two paths are two pictures ("fox.x.png", "fox_x.png"):
+ * there it gets a number at its end ("fox_x_2"), in the order of the walk.
  */
 #include "base/core/hash.h"
 #include "base/core/memory.h"
@@ -26,7 +27,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { DEFAULT_SAMPLES_PER_SHARD = 10000, REPORT_EVERY = 32, PROGRESS_UNITS = 10000 };
+enum {
+    DEFAULT_SAMPLES_PER_SHARD = 10000,
+    REPORT_EVERY = 32,
+    PROGRESS_UNITS = 10000,
+    MAX_SAME_KEYS = 1000 /* files made to share a key are not to cost the square of their number */
+};
 
 typedef struct import_job {
     const tl_import_options *options;
@@ -50,6 +56,7 @@ typedef struct import_job {
     size_t parts_count;
     size_t parts_capacity;
     tl_ledger_source source; /* the current one */
+    bool numbers_keys;       /* it is a folder of pictures: every item is another picture */
     size_t source_index;
     uint64_t sample_count; /* written by this run */
     tl_string key;
@@ -205,23 +212,34 @@ static bool put_part_aside(import_job *job, tl_error *err)
     return true;
 }
 
+/* Makes job->key: the sample's key, with the number of its source in front (0: none) and its own at its end (below 2: none). */
+static bool make_key(import_job *job, const tl_sample *sample, int64_t source_id, int number, uint64_t *hash, tl_error *err)
+{
+    tl_string_reset(&job->key);
+    if ((source_id != 0 && !tl_string_append_format(&job->key, err, "%" PRId64 "/", source_id)) ||
+        !tl_string_append_text(&job->key, sample->key, err) ||
+        (number >= 2 && !tl_string_append_format(&job->key, err, "_%d", number)) || !tl_sample_key_fit(&job->key, err))
+        return false;
+    *hash = tl_hash64(job->key.data, job->key.size);
+    return true;
+}
+
 /* The sample's key in the dataset, in job->key. *is_new is false for a key that the same source gave before. */
 static bool choose_key(import_job *job, const tl_sample *sample, uint64_t *hash, bool *is_new, tl_error *err)
 {
     uint32_t owner;
-    tl_string_reset(&job->key);
-    if (!tl_string_append_text(&job->key, sample->key, err) || !tl_sample_key_fit(&job->key, err))
-        return false;
-    *hash = tl_hash64(job->key.data, job->key.size);
-    *is_new = !tl_key_set_find(&job->keys, *hash, &owner);
-    if (*is_new || owner == (uint32_t)job->source.id)
-        return true;
-    tl_string_reset(&job->key);
-    if (!tl_string_append_format(&job->key, err, "%" PRId64 "/%s", job->source.id, sample->key) ||
-        !tl_sample_key_fit(&job->key, err))
-        return false;
-    *hash = tl_hash64(job->key.data, job->key.size);
-    *is_new = !tl_key_set_find(&job->keys, *hash, &owner);
+    int64_t source_id = 0;
+    int numbers = job->numbers_keys ? MAX_SAME_KEYS : 1;
+    *is_new = false;
+    for (int number = 1; !*is_new && number <= numbers; number++) {
+        if (!make_key(job, sample, source_id, number, hash, err))
+            return false;
+        *is_new = !tl_key_set_find(&job->keys, *hash, &owner);
+        if (*is_new || owner == (uint32_t)job->source.id || source_id != 0)
+            continue;
+        source_id = job->source.id;
+        number = 0; /* once more from the plain key, now with the source in front */
+    }
     return true;
 }
 
@@ -347,6 +365,7 @@ static bool import_source(import_job *job, size_t index, tl_error *err)
     if (!tl_source_open(job->sources[index], &job->options->source, &source, err))
         return false;
     bool ok = false;
+    job->numbers_keys = source->kind == &tl_source_folder;
     if (strcmp(source->path, job->dataset) == 0)
         tl_fail(err, TL_ERROR_INVALID, "'%s': a dataset cannot be imported into itself", job->dataset);
     else
