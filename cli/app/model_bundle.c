@@ -67,6 +67,14 @@ bool tl_model_bundle_open(const char *directory, tl_model_bundle *out, tl_error 
     return false;
 }
 
+bool tl_model_bundle_open_chosen(const tl_runtime *runtime, const char *given, tl_model_bundle *out, tl_error *err)
+{
+    char *directory = tl_runtime_model_path(runtime, given, err);
+    bool ok = directory != NULL && tl_model_bundle_open(directory, out, err);
+    tl_memory_free(directory);
+    return ok;
+}
+
 void tl_model_bundle_close(tl_model_bundle *bundle)
 {
     tl_tokenizer_close(bundle->tokenizer);

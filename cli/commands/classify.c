@@ -184,15 +184,12 @@ static bool run(tl_command_call *call, tl_error *err)
         return false;
     tl_labels labels = {0};
     tl_model_bundle bundle = {0};
-    char *model_path = NULL;
     bool ok = values->labels != NULL ? tl_labels_split(values->labels, &labels, err)
                                      : tl_labels_read(values->labels_file, &labels, err);
     if (!ok && values->labels != NULL)
         call->exit = TL_EXIT_USAGE;
-    ok = ok && (model_path = tl_runtime_model_path(call->runtime, values->model, err)) != NULL &&
-         tl_model_bundle_open(model_path, &bundle, err) && classify(call, &bundle, &labels, err);
+    ok = ok && tl_model_bundle_open_chosen(call->runtime, values->model, &bundle, err) && classify(call, &bundle, &labels, err);
     tl_model_bundle_close(&bundle);
-    tl_memory_free(model_path);
     tl_labels_clear(&labels);
     return ok;
 }

@@ -118,10 +118,8 @@ static bool run(tl_command_call *call, tl_error *err)
     if (values->images && call->arguments->count == 0)
         return tl_command_misuse(call, err, "--images: expected PICTURE..., found nothing");
     tl_model_bundle bundle = {0};
-    char *model_path = tl_runtime_model_path(call->runtime, values->model, err);
-    bool ok = model_path != NULL && tl_model_bundle_open(model_path, &bundle, err) && embed(call, &bundle, err);
+    bool ok = tl_model_bundle_open_chosen(call->runtime, values->model, &bundle, err) && embed(call, &bundle, err);
     tl_model_bundle_close(&bundle);
-    tl_memory_free(model_path);
     return ok;
 }
 

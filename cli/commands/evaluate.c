@@ -1,4 +1,3 @@
-#include "base/core/memory.h"
 #include "cli/app/evaluate_job.h"
 #include "cli/commands/command.h"
 #include "cli/progress.h"
@@ -173,8 +172,7 @@ static bool run(tl_command_call *call, tl_error *err)
     tl_progress progress;
     tl_progress_line line;
     tl_thread_pool *pool = NULL;
-    char *model_path = tl_runtime_model_path(call->runtime, values->model, err);
-    bool ok = model_path != NULL && tl_model_bundle_open(model_path, &bundle, err) &&
+    bool ok = tl_model_bundle_open_chosen(call->runtime, values->model, &bundle, err) &&
               (pool = tl_runtime_pool(call->runtime, err)) != NULL;
     if (ok) {
         tl_progress_line_start(&line, "pictures", &progress);
@@ -189,7 +187,6 @@ static bool run(tl_command_call *call, tl_error *err)
         ok = retrieval ? evaluate_retrieval(call, &job, &line, err) : evaluate_zero_shot(call, &job, &line, err);
     }
     tl_model_bundle_close(&bundle);
-    tl_memory_free(model_path);
     return ok;
 }
 

@@ -108,8 +108,7 @@ static bool index_paths(tl_command_call *call, const char *index_path, tl_error 
     tl_progress progress;
     tl_progress_line line;
     tl_thread_pool *pool = NULL;
-    char *model_path = tl_runtime_model_path(call->runtime, values->model, err);
-    bool ok = model_path != NULL && tl_model_bundle_open(model_path, &bundle, err) &&
+    bool ok = tl_model_bundle_open_chosen(call->runtime, values->model, &bundle, err) &&
               (pool = tl_runtime_pool(call->runtime, err)) != NULL;
     for (size_t i = 0; ok && i < call->arguments->count; i++) {
         tl_progress_line_start(&line, "pictures", &progress);
@@ -122,7 +121,6 @@ static bool index_paths(tl_command_call *call, const char *index_path, tl_error 
         tl_progress_line_end(&line);
     }
     tl_model_bundle_close(&bundle);
-    tl_memory_free(model_path);
     if (!ok)
         return false;
     tl_command_report_skipped(call, &report.skipped);

@@ -106,10 +106,8 @@ static bool run(tl_command_call *call, tl_error *err)
     if (!check_call(call, &text, err))
         return false;
     tl_model_bundle bundle = {0};
-    char *model_path = NULL;
     char *index_path = tl_runtime_index_path(call->runtime, values->index, err);
-    bool ok = index_path != NULL && (model_path = tl_runtime_model_path(call->runtime, values->model, err)) != NULL &&
-              tl_model_bundle_open(model_path, &bundle, err);
+    bool ok = index_path != NULL && tl_model_bundle_open_chosen(call->runtime, values->model, &bundle, err);
     if (ok) {
         tl_search_job job = {.index_path = index_path,
                              .bundle = &bundle,
@@ -123,7 +121,6 @@ static bool run(tl_command_call *call, tl_error *err)
         ok = tl_search_job_run(&job, print_result, &state, err);
     }
     tl_model_bundle_close(&bundle);
-    tl_memory_free(model_path);
     tl_memory_free(index_path);
     return ok;
 }
