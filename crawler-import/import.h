@@ -104,7 +104,7 @@ bool tl_import_run(const char *const *sources, size_t source_count, const char *
 /* Visits every skipped item of a dataset's ledger in order. */
 bool tl_import_each_skipped(const char *dataset, bool (*visit)(void *context, const char *origin, const char *reason),
                             void *context, tl_error *err) TL_MUST_USE;
-/* True for the keys that hold_out holds out: hash of the key, the same on every machine. */
+/* True for the keys that hold_out holds out: hash of the key (without _mirror, _flip at its end), the same on every machine. */
 bool tl_import_key_is_held_out(const char *key, double hold_out);
 
 #ifdef __cplusplus

@@ -64,7 +64,8 @@ typedef struct import_job {
 
 bool tl_import_key_is_held_out(const char *key, double hold_out)
 {
-    return (double)(tl_hash64(key, strlen(key)) >> 11) * 0x1p-53 < hold_out;
+    /* A turned copy goes where its picture goes, or training would see what is held out. */
+    return (double)(tl_hash64(key, tl_sample_stem_without_turn(key, strlen(key))) >> 11) * 0x1p-53 < hold_out;
 }
 
 /* "00012.tar.4711-0.tmp": what a killed run was writing (tl_file_writer names it). */

@@ -90,3 +90,14 @@ bool tl_sample_key_fit(tl_string *key, tl_error *err)
     key->data[kept] = '\0';
     return tl_string_append_format(key, err, "_%016" PRIx64, hash);
 }
+
+size_t tl_sample_stem_without_turn(const char *path, size_t stem)
+{
+    static const char *const turns[] = {"_mirror_flip", "_mirror", "_flip"};
+    for (size_t i = 0; i < sizeof turns / sizeof turns[0]; i++) {
+        size_t size = strlen(turns[i]);
+        if (stem > size && path[stem - size - 1] != '/' && memcmp(path + stem - size, turns[i], size) == 0)
+            return stem - size;
+    }
+    return stem;
+}

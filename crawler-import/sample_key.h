@@ -15,6 +15,11 @@ bool tl_sample_key_append_path(const char *path, tl_string *key, tl_error *err) 
 /* Replaces a key that a ustar header cannot hold (100 bytes of name after 155 bytes of folder) by its start and the hash of all
  * of it. */
 bool tl_sample_key_fit(tl_string *key, tl_error *err) TL_MUST_USE;
+/*
+ * Tux Paint's convention: NAME_mirror.png and NAME_flip.png are NAME.png turned, and NAME.txt speaks for them. Of the first stem
+ * bytes of a path or key, how many are NAME.
+ */
+size_t tl_sample_stem_without_turn(const char *path, size_t stem);
 /* Appends bytes as a text for people: control characters and broken UTF-8 become '?'. */
 bool tl_text_append_readable(tl_slice bytes, tl_string *out, tl_error *err) TL_MUST_USE;
 

@@ -102,24 +102,12 @@ static bool read_sidecar(tl_source *source, size_t stem, const char *extension, 
     return true;
 }
 
-/* Tux Paint's convention: NAME_mirror.png and NAME_flip.png are NAME.png turned, and NAME.txt speaks for them. */
-static size_t stem_without_turn(const char *path, size_t stem)
-{
-    static const char *const turns[] = {"_mirror_flip", "_mirror", "_flip"};
-    for (size_t i = 0; i < sizeof turns / sizeof turns[0]; i++) {
-        size_t size = strlen(turns[i]);
-        if (stem > size && path[stem - size - 1] != '/' && memcmp(path + stem - size, turns[i], size) == 0)
-            return stem - size;
-    }
-    return stem;
-}
-
 static bool read_sidecars(tl_source *source, tl_error *err)
 {
     tl_sample_parts *parts = &source->parts;
     const char *path = parts->path.data;
     const size_t stem = stem_size(path);
-    const size_t unturned = stem_without_turn(path, stem);
+    const size_t unturned = tl_sample_stem_without_turn(path, stem);
     bool found;
     if (!read_sidecar(source, stem, "txt", &parts->caption_text, &found, err))
         return false;

@@ -300,6 +300,13 @@ static void test_hold_out(void **state)
         assert_true(!is_held || tl_import_key_is_held_out(key, 0.06));
     }
     assert_in_range(held, COUNT / 20 - 150, COUNT / 20 + 150); /* 5 standard deviations */
+    for (int i = 0; i < 200; i++) {
+        char key[24];
+        char turned[48];
+        snprintf(key, sizeof key, "a/%d", i);
+        snprintf(turned, sizeof turned, "%s%s", key, i % 2 == 0 ? "_mirror" : "_mirror_flip");
+        assert_int_equal(tl_import_key_is_held_out(key, 0.5), tl_import_key_is_held_out(turned, 0.5));
+    }
     assert_false(tl_import_key_is_held_out("x", 0));
     assert_true(tl_import_key_is_held_out("x", 1));
     /* The same on every machine: the shares at which these keys change sides, from XXH3 of the Python package xxhash 3. */
