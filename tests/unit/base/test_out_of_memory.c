@@ -19,7 +19,7 @@
 static bool use_arena(tl_error *err)
 {
     tl_arena *arena = NULL;
-    bool ok = tl_arena_create(100, &arena, err) && tl_arena_allocate(arena, 1000, 1, err) != NULL &&
+    bool ok = tl_arena_create(100, &arena, err) && tl_arena_allocate(arena, (size_t)4 << 20, 1, err) != NULL &&
               tl_arena_copy_text(arena, "fox", 3, err) != NULL;
     tl_arena_destroy(arena);
     return ok;
