@@ -1,5 +1,6 @@
 #include "cli/app/classifier.h"
 
+#include "base/compute/compute.h"
 #include "base/core/memory.h"
 #include "base/io/file.h"
 
@@ -95,16 +96,6 @@ static bool fill_template(const char *template, const char *label, tl_string *pr
            tl_string_append_text(prompt, place + 2, err);
 }
 
-static void normalize(float *row, size_t dim)
-{
-    double sum = 0;
-    for (size_t i = 0; i < dim; i++)
-        sum += (double)row[i] * row[i];
-    double scale = sum > 0 ? 1.0 / sqrt(sum) : 0;
-    for (size_t i = 0; i < dim; i++)
-        row[i] = (float)(row[i] * scale);
-}
-
 bool tl_classifier_embed(tl_embedder *embedder, const tl_labels *labels, const char *const *templates, size_t template_count,
                          float **classes, tl_error *err)
 {
@@ -126,8 +117,9 @@ bool tl_classifier_embed(tl_embedder *embedder, const tl_labels *labels, const c
             for (size_t d = 0; ok && d < dim; d++)
                 means[i * dim + d] += row[d];
         }
-        normalize(means + i * dim, dim);
     }
+    if (ok)
+        tl_normalize_rows(means, labels->count, dim, means, NULL);
     tl_memory_free(row);
     tl_string_clear(&prompt);
     if (ok)

@@ -3,8 +3,6 @@
 #include "base/core/memory.h"
 #include "crawler-import/import.h"
 
-#include <stdio.h>
-
 enum { FIRST_ARENA_SIZE = 1 << 18 };
 
 /* Samples read and waiting for their batch; the picture bytes live in the group's own arena. */
@@ -40,9 +38,7 @@ static bool embed_group(tl_embedded_set *set, sample_group *group, tl_error *err
     for (size_t i = 0; i < group->count; i++) {
         const tl_picture *picture = &group->pictures[i];
         if (!picture->decoded) {
-            char origin[TL_ERROR_MESSAGE_SIZE + 256];
-            snprintf(origin, sizeof origin, "%s: %s", group->samples[i].path, picture->error.message);
-            tl_reasons_add(&set->skipped, picture->reason, origin);
+            tl_picture_count_skipped(picture, group->samples[i].path, &set->skipped);
         } else if (!add_sample(set, &group->samples[i], group->rows + i * set->dim, err)) {
             return false;
         }

@@ -6,8 +6,9 @@
 
 #include "base/core/memory.h"
 #include "base/image/decode.h"
-#include "base/image/exif.h"
 #include "base/image/probe.h"
+
+#include <stdio.h>
 
 struct tl_embedder {
     const tl_model_bundle *bundle;
@@ -96,15 +97,21 @@ bool tl_picture_frame(const tl_image_recipe *recipe, tl_picture *picture, uint8_
     if (picture->decoded) {
         memcpy(pixels, framed.pixels, (size_t)3 * recipe->size * recipe->size);
         /* The size shown to people is the file's own, turned as the decoder turned it. */
-        tl_exif exif;
-        tl_exif_read(picture->bytes, &exif);
-        bool turned = exif.orientation >= 5;
+        tl_exif_read(picture->bytes, &picture->exif);
+        bool turned = picture->exif.orientation >= 5;
         picture->width = turned ? info.height : info.width;
         picture->height = turned ? info.width : info.height;
     }
     tl_image_clear(&framed);
     tl_image_clear(&decoded);
     return picture->decoded;
+}
+
+void tl_picture_count_skipped(const tl_picture *picture, const char *origin, tl_reasons *skipped)
+{
+    char example[TL_ERROR_MESSAGE_SIZE + 256];
+    snprintf(example, sizeof example, "%s: %s", origin, picture->error.message);
+    tl_reasons_add(skipped, picture->reason, example);
 }
 
 typedef struct decode_work {

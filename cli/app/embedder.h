@@ -2,8 +2,10 @@
 #ifndef TL_CLI_APP_EMBEDDER_H
 #define TL_CLI_APP_EMBEDDER_H
 
+#include "base/image/exif.h"
 #include "base/parallel/thread_pool.h"
 #include "cli/app/model_bundle.h"
+#include "cli/app/reasons.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -16,6 +18,7 @@ typedef struct tl_picture {
     tl_slice bytes;         /* in; borrowed */
     bool decoded;           /* out: false: error says why, its row is not written */
     uint32_t width, height; /* out, as shown */
+    tl_exif exif;           /* out */
     const char *reason;     /* out: short and countable where not decoded: "broken picture" */
     tl_error error;         /* out */
 } tl_picture;
@@ -33,6 +36,8 @@ bool tl_embedder_pictures(tl_embedder *embedder, tl_picture *pictures, size_t co
 /* Decodes one picture as every command does (large JPEGs at reduced size) into the recipe's RGB8 frame [S, S, 3]; pixels has room
  * for it. */
 bool tl_picture_frame(const tl_image_recipe *recipe, tl_picture *picture, uint8_t *pixels);
+/* Counts a picture that was not decoded, by its reason; origin says where it came from. */
+void tl_picture_count_skipped(const tl_picture *picture, const char *origin, tl_reasons *skipped);
 
 #ifdef __cplusplus
 }

@@ -12,7 +12,6 @@
 #include "base/core/clock.h"
 #include "base/core/hash.h"
 #include "base/core/memory.h"
-#include "base/image/exif.h"
 #include "base/io/file.h"
 #include "cli/app/embedder.h"
 #include "cli/app/known_items.h"
@@ -159,9 +158,7 @@ static bool drop_broken(job_state *state, const pending_item *pending, const tl_
 {
     if (picture->error.kind == TL_ERROR_NO_MEMORY)
         return tl_fail(err, picture->error.kind, "'%s': %s", pending->origin, picture->error.message);
-    char origin[TL_ERROR_MESSAGE_SIZE + 256];
-    snprintf(origin, sizeof origin, "%s: %s", pending->origin, picture->error.message);
-    tl_reasons_add(&state->report->skipped, picture->reason, origin);
+    tl_picture_count_skipped(picture, pending->origin, &state->report->skipped);
     if (pending->known != NULL)
         pending->known->seen = false;
     return true;
@@ -169,16 +166,15 @@ static bool drop_broken(job_state *state, const pending_item *pending, const tl_
 
 static bool store_item(job_state *state, pending_item *pending, const tl_picture *picture, int64_t *id, tl_error *err)
 {
-    tl_exif exif;
-    tl_exif_read(picture->bytes, &exif);
+    const tl_exif *exif = &picture->exif;
     tl_item *item = &pending->item;
     item->width = picture->width;
     item->height = picture->height;
-    item->taken = exif.taken[0] != '\0' ? exif.taken : NULL;
-    item->camera = exif.camera[0] != '\0' ? exif.camera : NULL;
-    item->has_place = exif.has_place;
-    item->latitude = exif.latitude;
-    item->longitude = exif.longitude;
+    item->taken = exif->taken[0] != '\0' ? exif->taken : NULL;
+    item->camera = exif->camera[0] != '\0' ? exif->camera : NULL;
+    item->has_place = exif->has_place;
+    item->latitude = exif->latitude;
+    item->longitude = exif->longitude;
     if (!tl_index_writer_put_item(state->writer, item, id, err) || !queue_captions(state, *id, item, err))
         return tl_fail_within(err, "'%s'", pending->origin);
     state->report->embedded++;

@@ -34,9 +34,7 @@ static bool embed_batch(stream_state *state, tl_error *err)
         if (!picture->decoded && state->alone[i])
             return tl_fail(err, picture->error.kind, "'%s': %s", state->paths[i], picture->error.message);
         if (!picture->decoded) {
-            char origin[TL_ERROR_MESSAGE_SIZE + 256];
-            snprintf(origin, sizeof origin, "%s: %s", state->paths[i], picture->error.message);
-            tl_reasons_add(state->skipped, picture->reason, origin);
+            tl_picture_count_skipped(picture, state->paths[i], state->skipped);
         } else if (!state->visit(state->context, state->paths[i], state->rows + i * tl_embedder_dim(embedder), err)) {
             return false;
         }

@@ -7,8 +7,6 @@
 #include "cli/app/embedder.h"
 #include "crawler-import/import.h"
 
-#include <stdio.h>
-
 enum { DECODE_GROUP = 256, FIRST_ARENA_SIZE = 1 << 20 };
 
 static size_t frame_size(const tl_image_recipe *recipe)
@@ -74,9 +72,7 @@ static bool decode_and_add(tl_training_set *set, decode_group *group, tl_thread_
     for (size_t i = 0; i < group->count; i++) {
         const tl_picture *picture = &group->pictures[i];
         if (!picture->decoded) {
-            char origin[TL_ERROR_MESSAGE_SIZE + 256];
-            snprintf(origin, sizeof origin, "%s: %s", group->origins[i], picture->error.message);
-            tl_reasons_add(&set->skipped, picture->reason, origin);
+            tl_picture_count_skipped(picture, group->origins[i], &set->skipped);
             continue;
         }
         if (!add_pair(set, &group->pairs[i], group->frames + i * frame_size(group->recipe), err))
