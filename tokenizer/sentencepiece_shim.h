@@ -9,6 +9,7 @@
 #include "base/core/error.h"
 #include "base/core/slice.h"
 #include "base/core/string.h"
+#include "tokenizer/vocabulary_internal.h"
 
 #include <stdint.h>
 
@@ -17,17 +18,6 @@ extern "C" {
 #endif
 
 typedef struct tl_sentencepiece tl_sentencepiece;
-
-/* Growable ids, owned by the caller: starts as {0}, freed with tl_memory_free(ids). */
-typedef struct tl_piece_ids {
-    int32_t *ids;
-    size_t count;
-    size_t capacity;
-} tl_piece_ids;
-
-typedef struct tl_special_ids {
-    int32_t pad, unknown, bos, eos; /* -1: the vocabulary has none */
-} tl_special_ids;
 
 /* Opens a serialized model that tl_model__check has accepted; the bytes are copied. */
 bool tl_sentencepiece__open(tl_slice model, tl_sentencepiece **out, tl_error *err) TL_MUST_USE;

@@ -1,6 +1,6 @@
 /*
  * Door of the tokenizer: text to ids and back. An opened tokenizer is immutable and may be shared by threads.
- * Today's only kind is SentencePiece (Kudo and Richardson 2018), through our C wrapper over its C++ API.
+ * Kinds: SentencePiece (Kudo and Richardson 2018), CLIP's byte-level BPE (Radford et al. 2021), WordPiece (Devlin et al. 2019).
  */
 #ifndef TL_TOKENIZER_TOKENIZER_H
 #define TL_TOKENIZER_TOKENIZER_H
@@ -30,7 +30,13 @@ typedef struct tl_tokenizer_info {
     char fingerprint[33];                       /* hash of the vocabulary's bytes */
 } tl_tokenizer_info;
 
-/* Opens a SentencePiece model file (tokenizer.model). */
+/*
+ * Opens the tokenizer of a model folder as the framework that wrote the folder would: the vocabulary files that are there
+ * (tokenizer.model, spiece.model, vocab.json with merges.txt, tokenizer.json, vocab.txt) and the dialect that its configurations
+ * name (clean-up, added ids, padding). context_length is the text tower's.
+ */
+bool tl_tokenizer_open_folder(const char *directory, size_t context_length, tl_tokenizer **out, tl_error *err) TL_MUST_USE;
+/* Opens one vocabulary file (tokenizer.model of a model trained here). */
 bool tl_tokenizer_open(const char *path, const tl_tokenizer_options *options, tl_tokenizer **out, tl_error *err) TL_MUST_USE;
 void tl_tokenizer_close(tl_tokenizer *tokenizer);
 void tl_tokenizer_info_read(const tl_tokenizer *tokenizer, tl_tokenizer_info *out);
