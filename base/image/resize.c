@@ -52,6 +52,39 @@ static double bilinear(double x)
     return x < 1.0 ? 1.0 - x : 0.0;
 }
 
+static double box_weight(double x)
+{
+    return x > -0.5 && x <= 0.5 ? 1.0 : 0.0;
+}
+
+static double sinc(double x)
+{
+    return x == 0.0 ? 1.0 : sin(x * M_PI) / (x * M_PI);
+}
+
+static double hamming(double x)
+{
+    x = fabs(x);
+    return x == 0.0 ? 1.0 : x >= 1.0 ? 0.0 : sinc(x) * (0.54 + 0.46 * cos(x * M_PI));
+}
+
+static double lanczos(double x)
+{
+    return x >= -3.0 && x < 3.0 ? sinc(x) * sinc(x / 3) : 0.0;
+}
+
+/* How far a filter reaches, and its weight at a distance, both in target pixels. */
+typedef struct filter_kind {
+    double support;
+    double (*weigh)(double x);
+} filter_kind;
+
+static const filter_kind filter_kinds[] = {[TL_RESIZE_BICUBIC] = {2.0, bicubic},
+                                           [TL_RESIZE_BILINEAR] = {1.0, bilinear},
+                                           [TL_RESIZE_BOX] = {0.5, box_weight},
+                                           [TL_RESIZE_HAMMING] = {1.0, hamming},
+                                           [TL_RESIZE_LANCZOS] = {3.0, lanczos}};
+
 static void clear_table(filter_table *table)
 {
     tl_memory_free(table->spans);
@@ -66,10 +99,10 @@ static void clear_table(filter_table *table)
 static bool make_table(filter_table *table, uint32_t source_size, float start, float end, uint32_t target_size, uint32_t first,
                        uint32_t count, tl_resize_filter filter, tl_error *err)
 {
-    double (*weigh)(double) = filter == TL_RESIZE_BICUBIC ? bicubic : bilinear;
+    const filter_kind *kind = &filter_kinds[filter];
     double scale = (double)(end - start) / target_size;
     double filter_scale = scale < 1.0 ? 1.0 : scale;
-    double support = (filter == TL_RESIZE_BICUBIC ? 2.0 : 1.0) * filter_scale;
+    double support = kind->support * filter_scale;
     double per_pixel = 1.0 / filter_scale;
     size_t weight_count;
     *table = (filter_table){.row_size = (size_t)ceil(support) * 2 + 1};
@@ -92,7 +125,7 @@ static bool make_table(filter_table *table, uint32_t source_size, float start, f
         uint32_t taps = to - from;
         double sum = 0.0;
         for (uint32_t x = 0; x < taps; x++) {
-            weights[x] = weigh(((double)x + from - center + 0.5) * per_pixel);
+            weights[x] = kind->weigh(((double)x + from - center + 0.5) * per_pixel);
             sum += weights[x];
         }
         for (uint32_t x = 0; x < taps; x++) {

@@ -8,7 +8,13 @@
 extern "C" {
 #endif
 
-typedef enum tl_resize_filter { TL_RESIZE_BICUBIC /* a = -0.5 */, TL_RESIZE_BILINEAR } tl_resize_filter;
+typedef enum tl_resize_filter {
+    TL_RESIZE_BICUBIC, /* a = -0.5 */
+    TL_RESIZE_BILINEAR,
+    TL_RESIZE_BOX,
+    TL_RESIZE_HAMMING,
+    TL_RESIZE_LANCZOS /* of 3 lobes */
+} tl_resize_filter;
 
 /* The part of the source to resample, in source pixels; borders may lie between pixels. All zero: the whole picture. */
 typedef struct tl_resize_box {

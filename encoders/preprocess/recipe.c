@@ -1,103 +1,142 @@
 /*
- * Owns a tower's picture recipe: its geometry (as open_clip's image_transform_v2 on Pillow), its numbers, its JSON form.
+ * Owns what a recipe does to a picture: its geometry (as open_clip's image_transform_v2 and transformers' image processors on
+ * Pillow) and its numbers.
  *
- * shortest: torchvision's Resize(S), whose long side is cut to an integer, then CenterCrop, whose offsets are rounded half to
- * even. longest: open_clip's ResizeKeepRatio and CenterCropOrPad. Only the part that is kept gets resampled.
+ * Every mode is "resize to these sides, then take the middle S x S, on fill where the picture does not reach"; only the part that
+ * is kept gets resampled.
  */
-#include "encoders/preprocess/recipe.h"
+#include "encoders/preprocess/recipe_internal.h"
 
+#include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
-enum { MAX_SIZE = 4096 };
-
-static const float clip_mean[3] = {0.48145466f, 0.4578275f, 0.40821073f};
-static const float clip_std[3] = {0.26862954f, 0.26130258f, 0.27577711f};
+const float tl_clip_mean[3] = {0.48145466f, 0.4578275f, 0.40821073f};
+const float tl_clip_std[3] = {0.26862954f, 0.26130258f, 0.27577711f};
 
 tl_image_recipe tl_image_recipe_default(uint32_t size)
 {
     tl_image_recipe recipe = {.size = size, .mode = TL_RESIZE_LONGEST, .filter = TL_RESIZE_BICUBIC, .fill = {255, 255, 255}};
-    memcpy(recipe.mean, clip_mean, sizeof recipe.mean);
-    memcpy(recipe.std, clip_std, sizeof recipe.std);
+    memcpy(recipe.mean, tl_clip_mean, sizeof recipe.mean);
+    memcpy(recipe.std, tl_clip_std, sizeof recipe.std);
     return recipe;
 }
 
-static bool is_size_sound(const tl_image_recipe *recipe, tl_error *err)
+bool tl_image_recipe__check(const tl_image_recipe *recipe, tl_error *err)
 {
-    if (recipe->size < 1 || recipe->size > MAX_SIZE)
-        return tl_fail(err, TL_ERROR_INVALID, "image recipe: expected a size of 1 to %d, found %u", (int)MAX_SIZE, recipe->size);
+    if (recipe->size < 1 || recipe->size > TL_RECIPE_MAX_SIZE)
+        return tl_fail(err, TL_ERROR_INVALID, "image recipe: expected a size of 1 to %d, found %" PRIu32, (int)TL_RECIPE_MAX_SIZE,
+                       recipe->size);
+    if (recipe->resize_size > TL_RECIPE_MAX_SIZE)
+        return tl_fail(err, TL_ERROR_INVALID, "image recipe: expected a resize size of at most %d, found %" PRIu32,
+                       (int)TL_RECIPE_MAX_SIZE, recipe->resize_size);
     return true;
 }
 
-static bool frame_shortest(const tl_image_recipe *recipe, const tl_image *image, tl_image *out, tl_error *err)
+/* Width and height after resizing. */
+typedef struct frame_sides {
+    uint32_t width, height;
+} frame_sides;
+
+/* torchvision's Resize(R) and transformers' get_resize_output_image_size: the long side is cut to an integer. */
+static bool sides_of_shortest(uint64_t target, const tl_image *image, frame_sides *out, tl_error *err)
 {
-    uint64_t size = recipe->size;
     bool is_tall = image->height >= image->width;
     uint64_t shorter = is_tall ? image->width : image->height, longer = is_tall ? image->height : image->width;
-    uint64_t long_side = size * longer / shorter;
+    uint64_t long_side = target * longer / shorter;
     if (long_side > INT32_MAX)
         return tl_fail(err, TL_ERROR_UNSUPPORTED, "expected a picture less narrow than %u x %u", image->width, image->height);
-    /* Half to even, as Python's round. */
-    uint32_t offset = (uint32_t)nearbyint((double)(long_side - size) / 2.0);
-    uint32_t width = is_tall ? recipe->size : (uint32_t)long_side, height = is_tall ? (uint32_t)long_side : recipe->size;
-    tl_resize_window window = {is_tall ? 0 : offset, is_tall ? offset : 0, recipe->size, recipe->size};
-    return tl_image_resize_window(image, NULL, width, height, &window, recipe->filter, out, err);
+    *out = is_tall ? (frame_sides){(uint32_t)target, (uint32_t)long_side} : (frame_sides){(uint32_t)long_side, (uint32_t)target};
+    return true;
 }
 
-/* A side of the picture after ResizeKeepRatio. */
-static uint32_t scaled_side(uint32_t side, double ratio, uint32_t size)
+/* A side of the picture after open_clip's ResizeKeepRatio. */
+static uint32_t scaled_side(uint32_t side, double ratio, uint32_t target)
 {
     double scaled = nearbyint(side / ratio);
-    return scaled < 1 ? 1 : scaled > size ? size : (uint32_t)scaled;
+    return scaled < 1 ? 1 : scaled > target ? target : (uint32_t)scaled;
 }
 
-static bool frame_longest(const tl_image_recipe *recipe, const tl_image *image, tl_image *out, tl_error *err)
+static frame_sides sides_of_longest(uint32_t target, const tl_image *image)
 {
-    uint32_t size = recipe->size;
-    double ratio = (double)(image->width > image->height ? image->width : image->height) / size;
-    tl_image inner = {0}, frame;
-    if (!tl_image_resize(image, NULL, scaled_side(image->width, ratio, size), scaled_side(image->height, ratio, size),
-                         recipe->filter, &inner, err))
+    double ratio = (double)(image->width > image->height ? image->width : image->height) / target;
+    return (frame_sides){scaled_side(image->width, ratio, target), scaled_side(image->height, ratio, target)};
+}
+
+/* One axis of the crop: `kept` pixels from `from` on of the resized picture lie from `to` on in the frame. */
+typedef struct crop_axis {
+    uint32_t from, to, kept;
+} crop_axis;
+
+static crop_axis crop_along(uint32_t side, uint32_t size, tl_crop_rounding rounding)
+{
+    uint32_t surplus = side > size ? side - size : 0, border = side < size ? size - side : 0;
+    bool is_down = rounding == TL_CROP_DOWN;
+    uint32_t from = is_down ? surplus / 2 : (uint32_t)nearbyint(surplus / 2.0);
+    return (crop_axis){from, is_down ? border - border / 2 : border / 2, size - border};
+}
+
+/* Puts the kept pixels on a frame of fill. */
+static bool lay_on_fill(const tl_image_recipe *recipe, const tl_image *kept, uint32_t left, uint32_t top, tl_image *out,
+                        tl_error *err)
+{
+    size_t size = recipe->size;
+    if (!tl_image_create(recipe->size, recipe->size, out, err))
         return false;
-    if (inner.width == size && inner.height == size) {
-        *out = inner;
-        return true;
-    }
-    if (!tl_image_create(size, size, &frame, err)) {
-        tl_image_clear(&inner);
-        return false;
-    }
-    for (size_t i = 0; i < (size_t)size * size; i++)
-        memcpy(frame.pixels + i * 3, recipe->fill, 3);
-    size_t left = (size - inner.width) / 2, top = (size - inner.height) / 2;
-    for (size_t y = 0; y < inner.height; y++)
-        memcpy(frame.pixels + ((top + y) * size + left) * 3, inner.pixels + y * inner.width * 3, (size_t)inner.width * 3);
-    tl_image_clear(&inner);
-    *out = frame;
+    for (size_t i = 0; i < size * size; i++)
+        memcpy(out->pixels + i * 3, recipe->fill, 3);
+    size_t row_size = (size_t)kept->width * 3;
+    for (size_t y = 0; y < kept->height; y++)
+        memcpy(out->pixels + ((top + y) * size + left) * 3, kept->pixels + y * row_size, row_size);
     return true;
 }
 
 bool tl_image_recipe_frame(const tl_image_recipe *recipe, const tl_image *image, tl_image *out, tl_error *err)
 {
-    if (!is_size_sound(recipe, err))
+    frame_sides sides = {image->width, image->height};
+    uint32_t target = recipe->resize_size != 0 ? recipe->resize_size : recipe->size;
+    if (!tl_image_recipe__check(recipe, err))
         return false;
     switch (recipe->mode) {
     case TL_RESIZE_SHORTEST:
-        return frame_shortest(recipe, image, out, err);
+        if (!sides_of_shortest(target, image, &sides, err))
+            return false;
+        break;
     case TL_RESIZE_LONGEST:
-        return frame_longest(recipe, image, out, err);
+        sides = sides_of_longest(target, image);
+        break;
     case TL_RESIZE_SQUASH:
-        return tl_image_resize(image, NULL, recipe->size, recipe->size, recipe->filter, out, err);
+        sides = (frame_sides){target, target};
+        break;
+    case TL_RESIZE_NONE:
+        break;
     }
-    return tl_fail(err, TL_ERROR_INVALID, "image recipe: unknown resize mode %d", (int)recipe->mode);
+    crop_axis across = crop_along(sides.width, recipe->size, recipe->crop);
+    crop_axis down = crop_along(sides.height, recipe->size, recipe->crop);
+    tl_resize_window window = {across.from, down.from, across.kept, down.kept};
+    tl_image kept = {0};
+    if (!tl_image_resize_window(image, NULL, sides.width, sides.height, &window, recipe->filter, &kept, err))
+        return false;
+    if (kept.width == recipe->size && kept.height == recipe->size) {
+        *out = kept;
+        return true;
+    }
+    bool ok = lay_on_fill(recipe, &kept, across.to, down.to, out, err);
+    tl_image_clear(&kept);
+    return ok;
+}
+
+/* Each in the reference's own order of roundings: torchvision divides by 255, transformers multiplies in double. */
+static float scaled_level(const tl_image_recipe *recipe, int level)
+{
+    return recipe->rescale_factor == 0 ? (float)level / 255.0f : (float)(level * recipe->rescale_factor);
 }
 
 void tl_image_recipe_values(const tl_image_recipe *recipe, float values[3][256])
 {
     for (int channel = 0; channel < 3; channel++)
         for (int level = 0; level < 256; level++)
-            values[channel][level] = ((float)level / 255.0f - recipe->mean[channel]) / recipe->std[channel];
+            values[channel][level] = (scaled_level(recipe, level) - recipe->mean[channel]) / recipe->std[channel];
 }
 
 void tl_image_recipe_normalize(const tl_image_recipe *recipe, const uint8_t *pixels, float *out)
@@ -120,154 +159,5 @@ bool tl_image_recipe_apply(const tl_image_recipe *recipe, const tl_image *image,
         return false;
     tl_image_recipe_normalize(recipe, frame.pixels, out);
     tl_image_clear(&frame);
-    return true;
-}
-
-static const char *const member_names[] = {"size", "mode", "mean", "std", "interpolation", "resize_mode", "fill_color"};
-static const char *const filter_names[] = {[TL_RESIZE_BICUBIC] = "bicubic", [TL_RESIZE_BILINEAR] = "bilinear"};
-static const char *const mode_names[] = {
-    [TL_RESIZE_SHORTEST] = "shortest", [TL_RESIZE_LONGEST] = "longest", [TL_RESIZE_SQUASH] = "squash"};
-
-typedef struct member_check {
-    tl_error *err;
-} member_check;
-
-static bool is_known_member(void *context, const char *name, const tl_json *value)
-{
-    const member_check *check = context;
-    (void)value;
-    for (size_t i = 0; i < sizeof member_names / sizeof member_names[0]; i++)
-        if (strcmp(name, member_names[i]) == 0)
-            return true;
-    return tl_fail(check->err, TL_ERROR_UNSUPPORTED,
-                   "expected size, mode, mean, std, interpolation, resize_mode or fill_color, found '%s'", name);
-}
-
-static bool read_word(const tl_json *json, const char *name, const char *const *words, size_t word_count, size_t fallback,
-                      size_t *out, tl_error *err)
-{
-    const tl_json *member = tl_json_member(json, name);
-    const char *word = tl_json_text(member);
-    if (member != NULL && word == NULL)
-        return tl_fail(err, TL_ERROR_CORRUPT, "%s: expected a text, found another value", name);
-    *out = fallback;
-    if (word == NULL)
-        return true;
-    for (size_t i = 0; i < word_count; i++)
-        if (strcmp(word, words[i]) == 0) {
-            *out = i;
-            return true;
-        }
-    return tl_fail(err, TL_ERROR_UNSUPPORTED, "%s: expected '%s' or '%s', found '%s'", name, words[0], words[word_count - 1],
-                   word);
-}
-
-/* A number, or a list of 1 or `count` numbers: spread over values[count]. Absent: values stay. */
-static bool read_numbers(const tl_json *json, const char *name, size_t count, double minimum, double maximum, double *values,
-                         tl_error *err)
-{
-    const tl_json *member = tl_json_member(json, name);
-    if (member == NULL)
-        return true;
-    double only;
-    size_t found = tl_json_array_size(member);
-    if (!tl_json_number(member, &only) && found != 1 && found != count)
-        return tl_fail(err, TL_ERROR_CORRUPT, "%s: expected a number or a list of %zu numbers", name, count);
-    for (size_t i = 0; i < count; i++) {
-        const tl_json *item = found == 0 ? member : tl_json_array_item(member, found == 1 ? 0 : i);
-        if (!tl_json_number(item, &values[i]))
-            return tl_fail(err, TL_ERROR_CORRUPT, "%s: expected numbers, found another value", name);
-        if (!(values[i] >= minimum && values[i] <= maximum))
-            return tl_fail(err, TL_ERROR_CORRUPT, "%s: expected %g to %g, found %g", name, minimum, maximum, values[i]);
-    }
-    return true;
-}
-
-static bool read_members(const tl_json *json, tl_image_recipe *recipe, tl_error *err)
-{
-    static const char *const color_names[] = {"RGB"};
-    double sides[2] = {0, 0}, fill[3] = {0, 0, 0}, mean[3] = {0, 0, 0}, std[3] = {0, 0, 0};
-    size_t color = 0, filter = 0, mode = 0;
-    for (int i = 0; i < 3; i++) {
-        mean[i] = (double)clip_mean[i];
-        std[i] = (double)clip_std[i];
-    }
-    member_check check = {err};
-    if (!tl_json_is_object(json))
-        return tl_fail(err, TL_ERROR_CORRUPT, "expected an object");
-    if (!tl_json_each_member(json, is_known_member, &check))
-        return false;
-    if (tl_json_member(json, "size") == NULL)
-        return tl_fail(err, TL_ERROR_CORRUPT, "expected a size, found none");
-    if (!read_numbers(json, "size", 2, 1, MAX_SIZE, sides, err) || !read_numbers(json, "mean", 3, -1000, 1000, mean, err) ||
-        !read_numbers(json, "std", 3, 1e-6, 1000, std, err) || !read_numbers(json, "fill_color", 3, 0, 255, fill, err))
-        return false;
-    if (sides[0] != sides[1] || sides[0] != floor(sides[0]))
-        return tl_fail(err, TL_ERROR_UNSUPPORTED, "size: expected a square of whole pixels, found %g x %g", sides[0], sides[1]);
-    if (!read_word(json, "mode", color_names, 1, 0, &color, err) ||
-        !read_word(json, "interpolation", filter_names, 2, TL_RESIZE_BICUBIC, &filter, err) ||
-        !read_word(json, "resize_mode", mode_names, 3, TL_RESIZE_SHORTEST, &mode, err))
-        return false;
-    recipe->size = (uint32_t)sides[0];
-    recipe->mode = (tl_resize_mode)mode;
-    recipe->filter = (tl_resize_filter)filter;
-    for (int i = 0; i < 3; i++) {
-        if (fill[i] != floor(fill[i]))
-            return tl_fail(err, TL_ERROR_CORRUPT, "fill_color: expected whole numbers, found %g", fill[i]);
-        recipe->mean[i] = (float)mean[i];
-        recipe->std[i] = (float)std[i];
-        recipe->fill[i] = (uint8_t)fill[i];
-    }
-    return true;
-}
-
-bool tl_image_recipe_read(const tl_json *json, tl_image_recipe *out, tl_error *err)
-{
-    tl_image_recipe recipe = {0};
-    if (!read_members(json, &recipe, err))
-        return tl_fail_within(err, "image recipe");
-    *out = recipe;
-    return true;
-}
-
-static bool set_numbers(tl_json *object, const char *name, const float values[3], tl_error *err)
-{
-    tl_json *list = tl_json_array_create(err);
-    if (list == NULL)
-        return false;
-    for (int i = 0; i < 3; i++)
-        if (!tl_json_append_number(list, (double)values[i], err)) {
-            tl_json_free(list);
-            return false;
-        }
-    return tl_json_set(object, name, list, err);
-}
-
-/* One integer for a grey, else a list of them. */
-static bool set_fill(tl_json *object, const uint8_t fill[3], tl_error *err)
-{
-    char text[24];
-    tl_json *list;
-    if (fill[0] == fill[1] && fill[1] == fill[2])
-        return tl_json_set_integer(object, "fill_color", fill[0], err);
-    snprintf(text, sizeof text, "[%u, %u, %u]", fill[0], fill[1], fill[2]);
-    return tl_json_parse(tl_slice_of(text), "fill_color", &list, err) && tl_json_set(object, "fill_color", list, err);
-}
-
-bool tl_image_recipe_write(const tl_image_recipe *recipe, tl_json **out, tl_error *err)
-{
-    if (!is_size_sound(recipe, err))
-        return false;
-    tl_json *json = tl_json_object_create(err);
-    if (json == NULL)
-        return false;
-    if (!tl_json_set_integer(json, "size", recipe->size, err) || !tl_json_set_text(json, "mode", "RGB", err) ||
-        !set_numbers(json, "mean", recipe->mean, err) || !set_numbers(json, "std", recipe->std, err) ||
-        !tl_json_set_text(json, "interpolation", filter_names[recipe->filter], err) ||
-        !tl_json_set_text(json, "resize_mode", mode_names[recipe->mode], err) || !set_fill(json, recipe->fill, err)) {
-        tl_json_free(json);
-        return false;
-    }
-    *out = json;
     return true;
 }

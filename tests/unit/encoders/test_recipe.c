@@ -143,7 +143,7 @@ static void unknown_words_are_errors(void **state)
     static const struct {
         const char *text, *part;
     } cases[] = {
-        {"{\"size\": 32, \"interpolation\": \"lanczos\"}", "lanczos"},
+        {"{\"size\": 32, \"interpolation\": \"nearest\"}", "nearest"},
         {"{\"size\": 32, \"resize_mode\": \"stretch\"}", "stretch"},
         {"{\"size\": 32, \"mode\": \"L\"}", "'L'"},
         {"{\"size\": 32, \"crop_pct\": 0.9}", "crop_pct"},
