@@ -9,6 +9,7 @@
 #include "base/parallel/thread_pool.h"
 #include "encoders/model_config.h"
 #include "encoders/preprocess/recipe.h"
+#include "encoders/stage_observer.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -38,6 +39,8 @@ void tl_model_each_tensor(const tl_model *model,
 bool tl_model_session_create(const tl_model *model, size_t max_batch, tl_thread_pool *pool, tl_model_session **out,
                              tl_error *err) TL_MUST_USE;
 void tl_model_session_destroy(tl_model_session *session);
+/* Shows every stage of what is encoded from now on, on one thread; borrowed. NULL: no longer. */
+void tl_model_session_observe(tl_model_session *session, const tl_stage_observer *observer);
 /* ids [B, T], lengths [B] (as tl_tokenizer_encode gives them) -> unit rows out [B, D]. Fails rather than return a non-finite
  * vector. B may pass max_batch. */
 bool tl_model_session_encode_tokens(tl_model_session *session, const int32_t *ids, const uint32_t *lengths, size_t batch,

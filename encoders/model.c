@@ -65,9 +65,10 @@ static bool point_values(tl_model *model, tl_error *err)
         return false;
     for (size_t row = 0; row < model->table.count; row++) {
         const tl_parameter *parameter = &model->table.items[row];
-        model->values[row] = tl_safetensors_expect(model->weights, parameter->name, parameter->rank, parameter->shape, err);
-        if (model->values[row] == NULL)
+        const float *values = tl_safetensors_expect(model->weights, parameter->name, parameter->rank, parameter->shape, err);
+        if (values == NULL)
             return false;
+        model->values[row] = tl_weight_of_floats(values);
         model->info.parameter_count += parameter->count;
     }
     return tl_safetensors_count(model->weights) == model->table.count || refuse_surplus(model, err);
@@ -75,7 +76,7 @@ static bool point_values(tl_model *model, tl_error *err)
 
 static bool read_logit_scale(tl_model *model, size_t row, tl_error *err)
 {
-    float logarithm = model->values[row][0];
+    float logarithm = *tl_weight_floats(&model->values[row]);
     if (!isfinite(logarithm))
         return tl_fail(err, TL_ERROR_CORRUPT, "tensor 'logit_scale': expected a finite value, found %g", (double)logarithm);
     float factor = logarithm > 0.0F ? expf(fminf(logarithm, 5.0F)) : 1.0F; /* e^5 > 100 */

@@ -20,22 +20,30 @@ enum {
     MAX_CONTEXT = 8192,
     MAX_VOCABULARY = 1 << 22,
     DEFAULT_HEAD_WIDTH = 64,
-    DEFAULT_EOS_ID = 2 /* open_clip's */
+    DEFAULT_EOS_ID = 2,   /* open_clip's */
+    RESNET_EXPANSION = 32 /* width of the last stage by the stem's */
 };
 
 static const double default_mlp_ratio = 4.0;
-static const double default_epsilon = 1e-5;
+static const float default_epsilon = 1e-5F;
 
 static const char *const activation_names[] = {[TL_GELU] = "gelu", [TL_QUICK_GELU] = "quick_gelu", [TL_GELU_TANH] = "gelu_tanh"};
-static const char *const vision_pooling_names[] = {[TL_POOL_CLASS_TOKEN] = "tok", [TL_POOL_AVERAGE] = "avg"};
+static const char *const vision_pooling_names[] = {
+    [TL_POOL_CLASS_TOKEN] = "tok", [TL_POOL_AVERAGE] = "avg", [TL_POOL_ATTENTION] = "map"};
+static const char *const projection_names[] = {
+    [TL_PROJECTION_MATRIX] = "matrix", [TL_PROJECTION_LINEAR] = "linear", [TL_PROJECTION_NONE] = "none"};
+static const char *const trunk_names[] = {[TL_TRUNK_TRANSFORMER] = "transformer", [TL_TRUNK_RESNET] = "resnet"};
 static const char *const text_pooling_names[] = {[TL_POOL_EOS] = "eos", [TL_POOL_ARGMAX] = "argmax", [TL_POOL_LAST] = "last"};
 
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 
-static const char *const vision_members[] = {"image_size", "patch_size", "width",     "layers",
-                                             "head_width", "mlp_ratio",  "mlp_width", "pool_type"};
-static const char *const text_members[] = {"context_length", "vocab_size", "width",     "heads",          "layers", "mlp_ratio",
-                                           "mlp_width",      "eos_id",     "pool_type", "no_causal_mask", "pad_id"};
+static const char *const vision_members[] = {
+    "image_size", "patch_size",         "width",      "layers",      "head_width",          "mlp_ratio",      "mlp_width",
+    "pool_type",  "activation",         "projection", "no_ln_pre",   "final_ln_after_pool", "no_class_token", "patch_bias",
+    "pool_heads", "layer_norm_epsilon", "trunk",      "stage_layers"};
+static const char *const text_members[] = {
+    "context_length", "vocab_size", "width",          "heads",  "layers",     "mlp_ratio",  "mlp_width",
+    "eos_id",         "pool_type",  "no_causal_mask", "pad_id", "activation", "projection", "layer_norm_epsilon"};
 
 static bool within(const char *name, uint64_t value, uint64_t minimum, uint64_t maximum, tl_error *err)
 {
@@ -53,24 +61,80 @@ static bool divides(const char *part_name, uint32_t part, const char *whole_name
                    part, whole);
 }
 
-static bool check_vision(const tl_vision_config *vision, tl_error *err)
+static bool is_epsilon_sound(float epsilon, tl_error *err)
+{
+    if (epsilon >= 1e-12F && epsilon <= 0.1F)
+        return true;
+    return tl_fail(err, TL_ERROR_INVALID, "'layer_norm_epsilon': expected 1e-12 to 0.1, found %g", (double)epsilon);
+}
+
+/* A pooled row of `width` becomes the embedding. */
+static bool check_projection(tl_projection projection, uint32_t width, uint32_t embedding_dim, tl_error *err)
+{
+    if (!within("projection", (uint64_t)projection, 0, COUNT_OF(projection_names) - 1, err))
+        return false;
+    if (projection == TL_PROJECTION_NONE && width != embedding_dim)
+        return tl_fail(err, TL_ERROR_INVALID,
+                       "'projection': expected one, or the width %" PRIu32 " of the embedding, found none and %" PRIu32,
+                       embedding_dim, width);
+    return true;
+}
+
+/* The stages double the width three times and end with four times that; each but the first halves the side. */
+static bool check_resnet(const tl_vision_config *vision, uint32_t embedding_dim, tl_error *err)
+{
+    (void)embedding_dim;
+    uint64_t layers = 0;
+    for (size_t i = 0; i < COUNT_OF(vision->stage_layers); i++) {
+        if (!within("stage_layers", vision->stage_layers[i], 1, MAX_LAYERS, err))
+            return false;
+        layers += vision->stage_layers[i];
+    }
+    return within("width", vision->width, 2, MAX_WIDTH / RESNET_EXPANSION, err) && divides("2", 2, "width", vision->width, err) &&
+           within("patch_size", vision->patch_size, 32, 32, err) && within("layers", vision->layers, layers, layers, err) &&
+           within("heads", vision->heads, 1, (uint64_t)vision->width * RESNET_EXPANSION, err) &&
+           divides("heads", vision->heads, "width x 32", vision->width * RESNET_EXPANSION, err);
+}
+
+static bool check_transformer(const tl_vision_config *vision, uint32_t embedding_dim, tl_error *err)
+{
+    if (!within("width", vision->width, 1, MAX_WIDTH, err) || !within("layers", vision->layers, 1, MAX_LAYERS, err) ||
+        !within("heads", vision->heads, 1, vision->width, err) || !divides("heads", vision->heads, "width", vision->width, err) ||
+        !within("mlp_width", vision->mlp_width, 1, MAX_MLP_WIDTH, err) ||
+        !check_projection(vision->projection, vision->width, embedding_dim, err))
+        return false;
+    if (vision->pooling == TL_POOL_ATTENTION && (!within("pool_heads", vision->pool_heads, 1, vision->width, err) ||
+                                                 !divides("pool_heads", vision->pool_heads, "width", vision->width, err)))
+        return false;
+    if (vision->pooling == TL_POOL_CLASS_TOKEN && vision->without_class_token)
+        return tl_fail(err, TL_ERROR_INVALID, "'pool_type': expected avg or map without a class token, found tok");
+    if (vision->norm_after_pooling && vision->pooling != TL_POOL_AVERAGE)
+        return tl_fail(err, TL_ERROR_INVALID, "'final_ln_after_pool': expected with pool_type avg only");
+    return true;
+}
+
+static bool check_vision(const tl_vision_config *vision, uint32_t embedding_dim, tl_error *err)
 {
     if (!within("image_size", vision->image_size, 1, MAX_IMAGE_SIZE, err) ||
         !within("patch_size", vision->patch_size, 1, MAX_PATCH_SIZE, err) ||
-        !divides("patch_size", vision->patch_size, "image_size", vision->image_size, err) ||
-        !within("width", vision->width, 1, MAX_WIDTH, err) || !within("layers", vision->layers, 1, MAX_LAYERS, err) ||
-        !within("heads", vision->heads, 1, vision->width, err) || !divides("heads", vision->heads, "width", vision->width, err) ||
-        !within("mlp_width", vision->mlp_width, 1, MAX_MLP_WIDTH, err))
+        !within("activation", (uint64_t)vision->activation, 0, COUNT_OF(activation_names) - 1, err) ||
+        !within("trunk", (uint64_t)vision->trunk, 0, COUNT_OF(trunk_names) - 1, err) ||
+        !within("pool_type", (uint64_t)vision->pooling, 0, COUNT_OF(vision_pooling_names) - 1, err) ||
+        !is_epsilon_sound(vision->layer_norm_epsilon, err))
         return false;
     uint64_t patches_a_side = vision->image_size / vision->patch_size;
     if (!within("patches", patches_a_side * patches_a_side, 1, MAX_PATCHES, err))
         return false;
-    return within("pool_type", (uint64_t)vision->pooling, 0, COUNT_OF(vision_pooling_names) - 1, err);
+    return vision->trunk == TL_TRUNK_RESNET ? check_resnet(vision, embedding_dim, err)
+                                            : check_transformer(vision, embedding_dim, err);
 }
 
-static bool check_text(const tl_text_config *text, tl_error *err)
+static bool check_text(const tl_text_config *text, uint32_t embedding_dim, tl_error *err)
 {
-    if (!within("context_length", text->context_length, 1, MAX_CONTEXT, err) ||
+    if (!within("activation", (uint64_t)text->activation, 0, COUNT_OF(activation_names) - 1, err) ||
+        !is_epsilon_sound(text->layer_norm_epsilon, err) ||
+        !check_projection(text->projection, text->width, embedding_dim, err) ||
+        !within("context_length", text->context_length, 1, MAX_CONTEXT, err) ||
         !within("vocab_size", text->vocabulary_size, 1, MAX_VOCABULARY, err) ||
         !within("width", text->width, 1, MAX_WIDTH, err) || !within("layers", text->layers, 1, MAX_LAYERS, err) ||
         !within("heads", text->heads, 1, text->width, err) || !divides("heads", text->heads, "width", text->width, err) ||
@@ -88,19 +152,29 @@ static bool check_text(const tl_text_config *text, tl_error *err)
 
 bool tl_model_config_check(const tl_model_config *config, tl_error *err)
 {
-    if (!within("embed_dim", config->embedding_dim, 1, MAX_WIDTH, err) ||
-        !within("activation", (uint64_t)config->activation, 0, COUNT_OF(activation_names) - 1, err))
+    if (!within("embed_dim", config->embedding_dim, 1, MAX_WIDTH, err))
         return tl_fail_within(err, "model config");
-    if (!(config->layer_norm_epsilon >= 1e-12F && config->layer_norm_epsilon <= 0.1F)) {
-        tl_fail(err, TL_ERROR_INVALID, "'layer_norm_epsilon': expected 1e-12 to 0.1, found %g",
-                (double)config->layer_norm_epsilon);
-        return tl_fail_within(err, "model config");
-    }
-    if (!check_vision(&config->vision, err))
+    if (!check_vision(&config->vision, config->embedding_dim, err))
         return tl_fail_within(err, "model config: vision_cfg");
-    if (!check_text(&config->text, err))
+    if (!check_text(&config->text, config->embedding_dim, err))
         return tl_fail_within(err, "model config: text_cfg");
     return true;
+}
+
+bool tl_model_config_check_trainable(const tl_model_config *config, tl_error *err)
+{
+    const tl_vision_config *vision = &config->vision;
+    const char *what = vision->trunk != TL_TRUNK_TRANSFORMER             ? "a ResNet"
+                       : vision->pooling == TL_POOL_ATTENTION            ? "attention pooling"
+                       : vision->without_class_token                     ? "an image tower without class token"
+                       : vision->without_pre_norm                        ? "an image tower without a norm before its blocks"
+                       : vision->with_patch_bias                         ? "a bias of the patch embedding"
+                       : vision->norm_after_pooling                      ? "a norm after pooling"
+                       : vision->projection != TL_PROJECTION_MATRIX      ? "this projection of the image tower"
+                       : config->text.projection != TL_PROJECTION_MATRIX ? "this projection of the text tower"
+                       : config->has_logit_bias                          ? "a logit bias"
+                                                                         : NULL;
+    return what == NULL || tl_fail(err, TL_ERROR_UNSUPPORTED, "model config: %s can be used here but not trained", what);
 }
 
 typedef struct known_members {
@@ -148,6 +222,39 @@ static bool read_choice(const tl_json *object, const char *name, const char *con
                    third != NULL ? " or '" : "", third != NULL ? third : "", third != NULL ? "'" : "", text);
 }
 
+/* true and false as fallbacks agree only when the member is there and is a boolean. */
+static bool read_flag(const tl_json *object, const char *name, bool *out, tl_error *err)
+{
+    *out = tl_json_bool_or(object, name, false);
+    if (tl_json_member(object, name) == NULL || *out == tl_json_bool_or(object, name, true))
+        return true;
+    return tl_fail(err, TL_ERROR_CORRUPT, "'%s': expected true or false", name);
+}
+
+/* What both towers have, by themselves or from the level above. */
+typedef struct tower_numbers {
+    tl_activation activation;
+    float layer_norm_epsilon;
+    tl_projection projection;
+} tower_numbers;
+
+static bool read_numbers(const tl_json *object, const tower_numbers *fallback, tower_numbers *out, tl_error *err)
+{
+    double epsilon = (double)fallback->layer_norm_epsilon;
+    size_t activation, projection;
+    if (!read_choice(object, "activation", activation_names, COUNT_OF(activation_names), fallback->activation, &activation,
+                     err) ||
+        !read_choice(object, "projection", projection_names, COUNT_OF(projection_names), fallback->projection, &projection,
+                     err) ||
+        (tl_json_member(object, "layer_norm_epsilon") != NULL &&
+         !tl_json_get_number(object, "layer_norm_epsilon", &epsilon, err)))
+        return false;
+    out->activation = (tl_activation)activation;
+    out->projection = (tl_projection)projection;
+    out->layer_norm_epsilon = fabs(epsilon) <= 1.0 ? (float)epsilon : 1.0F; /* refused by the check */
+    return true;
+}
+
 /* mlp_width in so many words, or open_clip's mlp_ratio: int(width * ratio). */
 static bool read_mlp_width(const tl_json *object, uint32_t width, uint32_t *out, tl_error *err)
 {
@@ -167,28 +274,63 @@ static bool read_mlp_width(const tl_json *object, uint32_t width, uint32_t *out,
     return true;
 }
 
-static bool read_vision(const tl_json *json, tl_vision_config *out, tl_error *err)
+static bool read_stage_layers(const tl_json *json, tl_vision_config *out, tl_error *err)
+{
+    const tl_json *list = tl_json_member(json, "stage_layers");
+    int64_t number;
+    if (tl_json_array_size(list) != COUNT_OF(out->stage_layers))
+        return tl_fail(err, TL_ERROR_CORRUPT, "'stage_layers': expected a list of %zu numbers", COUNT_OF(out->stage_layers));
+    for (size_t i = 0; i < COUNT_OF(out->stage_layers); i++) {
+        if (!tl_json_integer(tl_json_array_item(list, i), &number) || number < 1 || number > MAX_LAYERS)
+            return tl_fail(err, TL_ERROR_CORRUPT, "'stage_layers': expected numbers of 1 to %d", MAX_LAYERS);
+        out->stage_layers[i] = (uint32_t)number;
+    }
+    return true;
+}
+
+static bool read_vision_flags(const tl_json *json, tl_vision_config *out, tl_error *err)
+{
+    return read_flag(json, "no_class_token", &out->without_class_token, err) &&
+           read_flag(json, "no_ln_pre", &out->without_pre_norm, err) &&
+           read_flag(json, "patch_bias", &out->with_patch_bias, err) &&
+           read_flag(json, "final_ln_after_pool", &out->norm_after_pooling, err);
+}
+
+static bool read_vision(const tl_json *json, const tower_numbers *fallback, tl_vision_config *out, tl_error *err)
 {
     known_members known = {vision_members, COUNT_OF(vision_members), err};
     if (!tl_json_is_object(json))
         return tl_fail(err, TL_ERROR_CORRUPT, "expected an object");
     uint32_t head_width = DEFAULT_HEAD_WIDTH;
-    size_t pooling;
+    size_t pooling, trunk;
+    tower_numbers numbers;
     if (!tl_json_each_member(json, is_known_member, &known) ||
         !read_size(json, "image_size", MAX_IMAGE_SIZE, &out->image_size, err) ||
         !read_size(json, "patch_size", MAX_PATCH_SIZE, &out->patch_size, err) ||
         !read_size(json, "width", MAX_WIDTH, &out->width, err) || !read_size(json, "layers", MAX_LAYERS, &out->layers, err) ||
         !read_mlp_width(json, out->width, &out->mlp_width, err) ||
-        !read_choice(json, "pool_type", vision_pooling_names, COUNT_OF(vision_pooling_names), TL_POOL_CLASS_TOKEN, &pooling, err))
+        !read_choice(json, "pool_type", vision_pooling_names, COUNT_OF(vision_pooling_names), TL_POOL_CLASS_TOKEN, &pooling,
+                     err) ||
+        !read_choice(json, "trunk", trunk_names, COUNT_OF(trunk_names), TL_TRUNK_TRANSFORMER, &trunk, err) ||
+        !read_vision_flags(json, out, err) || !read_numbers(json, fallback, &numbers, err))
         return false;
+    out->pooling = (tl_vision_pooling)pooling;
+    out->trunk = (tl_vision_trunk)trunk;
+    out->activation = numbers.activation;
+    out->layer_norm_epsilon = numbers.layer_norm_epsilon;
+    out->projection = numbers.projection;
     if (tl_json_member(json, "head_width") != NULL && !read_size(json, "head_width", MAX_WIDTH, &head_width, err))
         return false;
-    if (out->width % head_width != 0)
+    uint32_t width = out->trunk == TL_TRUNK_RESNET ? out->width * RESNET_EXPANSION : out->width;
+    if (width % head_width != 0)
         return tl_fail(err, TL_ERROR_CORRUPT, "'width': expected a multiple of head_width %" PRIu32 ", found %" PRIu32,
-                       head_width, out->width);
-    out->heads = out->width / head_width;
-    out->pooling = (tl_vision_pooling)pooling;
-    return true;
+                       head_width, width);
+    out->heads = width / head_width;
+    if (tl_json_member(json, "pool_heads") != NULL ? !read_size(json, "pool_heads", MAX_WIDTH, &out->pool_heads, err) : false)
+        return false;
+    if (out->pooling == TL_POOL_ATTENTION && out->pool_heads == 0)
+        out->pool_heads = out->heads;
+    return out->trunk != TL_TRUNK_RESNET || read_stage_layers(json, out, err);
 }
 
 static bool read_optional_id(const tl_json *json, const char *name, int32_t fallback, int32_t *out, tl_error *err)
@@ -200,8 +342,9 @@ static bool read_optional_id(const tl_json *json, const char *name, int32_t fall
     return true;
 }
 
-static bool read_text(const tl_json *json, tl_text_config *out, tl_error *err)
+static bool read_text(const tl_json *json, const tower_numbers *fallback, tl_text_config *out, tl_error *err)
 {
+    tower_numbers numbers;
     known_members known = {text_members, COUNT_OF(text_members), err};
     if (!tl_json_is_object(json))
         return tl_fail(err, TL_ERROR_CORRUPT, "expected an object");
@@ -213,13 +356,12 @@ static bool read_text(const tl_json *json, tl_text_config *out, tl_error *err)
         !read_size(json, "layers", MAX_LAYERS, &out->layers, err) || !read_mlp_width(json, out->width, &out->mlp_width, err) ||
         !read_optional_id(json, "eos_id", DEFAULT_EOS_ID, &out->eos_id, err) ||
         !read_optional_id(json, "pad_id", 0, &out->pad_id, err) ||
-        !read_choice(json, "pool_type", text_pooling_names, COUNT_OF(text_pooling_names), TL_POOL_ARGMAX, &pooling, err))
+        !read_choice(json, "pool_type", text_pooling_names, COUNT_OF(text_pooling_names), TL_POOL_ARGMAX, &pooling, err) ||
+        !read_flag(json, "no_causal_mask", &out->without_causal_mask, err) || !read_numbers(json, fallback, &numbers, err))
         return false;
-    /* true and false as fallbacks agree only when the member is there and is a boolean. */
-    bool has_mask_member = tl_json_member(json, "no_causal_mask") != NULL;
-    if (has_mask_member && tl_json_bool_or(json, "no_causal_mask", true) != tl_json_bool_or(json, "no_causal_mask", false))
-        return tl_fail(err, TL_ERROR_CORRUPT, "'no_causal_mask': expected true or false");
-    out->without_causal_mask = tl_json_bool_or(json, "no_causal_mask", false);
+    out->activation = numbers.activation;
+    out->layer_norm_epsilon = numbers.layer_norm_epsilon;
+    out->projection = numbers.projection;
     out->pooling = (tl_text_pooling)pooling;
     return true;
 }
@@ -234,17 +376,14 @@ bool tl_model_config_read(const tl_json *json, tl_model_config *out, tl_error *e
         return tl_fail_within(err, "model config");
     if (strcmp(type, "twinlens") != 0)
         return tl_fail(err, TL_ERROR_UNSUPPORTED, "model config: 'model_type': expected 'twinlens', found '%.40s'", type);
-    double epsilon = default_epsilon;
-    size_t activation;
-    if (!read_size(json, "embed_dim", MAX_WIDTH, &out->embedding_dim, err) ||
-        !read_choice(json, "activation", activation_names, COUNT_OF(activation_names), TL_GELU, &activation, err) ||
-        (tl_json_member(json, "layer_norm_epsilon") != NULL && !tl_json_get_number(json, "layer_norm_epsilon", &epsilon, err)))
+    const tower_numbers defaults = {TL_GELU, default_epsilon, TL_PROJECTION_MATRIX};
+    tower_numbers shared;
+    if (!read_size(json, "embed_dim", MAX_WIDTH, &out->embedding_dim, err) || !read_numbers(json, &defaults, &shared, err) ||
+        !read_flag(json, "logit_bias", &out->has_logit_bias, err))
         return tl_fail_within(err, "model config");
-    out->activation = (tl_activation)activation;
-    out->layer_norm_epsilon = fabs(epsilon) <= 1.0 ? (float)epsilon : 1.0F; /* refused by the check below */
-    if (!read_vision(tl_json_member(json, "vision_cfg"), &out->vision, err))
+    if (!read_vision(tl_json_member(json, "vision_cfg"), &shared, &out->vision, err))
         return tl_fail_within(err, "model config: vision_cfg");
-    if (!read_text(tl_json_member(json, "text_cfg"), &out->text, err))
+    if (!read_text(tl_json_member(json, "text_cfg"), &shared, &out->text, err))
         return tl_fail_within(err, "model config: text_cfg");
     tl_error reason;
     if (!tl_model_config_check(out, &reason))
@@ -260,15 +399,51 @@ static bool write_mlp_width(tl_json *json, uint32_t width, uint32_t mlp_width, t
     return tl_json_set_integer(json, "mlp_width", mlp_width, err);
 }
 
+static bool write_numbers(tl_json *json, const tower_numbers *numbers, tl_error *err)
+{
+    return tl_json_set_text(json, "activation", activation_names[numbers->activation], err) &&
+           tl_json_set_number(json, "layer_norm_epsilon", (double)numbers->layer_norm_epsilon, err) &&
+           (numbers->projection == TL_PROJECTION_MATRIX ||
+            tl_json_set_text(json, "projection", projection_names[numbers->projection], err));
+}
+
+static bool write_true(tl_json *json, const char *name, bool value, tl_error *err)
+{
+    return !value || tl_json_set_bool(json, name, true, err);
+}
+
+static bool write_resnet(tl_json *json, const tl_vision_config *vision, tl_error *err)
+{
+    if (vision->trunk != TL_TRUNK_RESNET)
+        return true;
+    tl_json *list = tl_json_array_create(err);
+    bool ok = list != NULL;
+    for (size_t i = 0; ok && i < COUNT_OF(vision->stage_layers); i++)
+        ok = tl_json_append_integer(list, vision->stage_layers[i], err);
+    if (!ok) {
+        tl_json_free(list);
+        return false;
+    }
+    return tl_json_set(json, "stage_layers", list, err) && tl_json_set_text(json, "trunk", trunk_names[vision->trunk], err);
+}
+
 static tl_json *write_vision(const tl_vision_config *vision, tl_error *err)
 {
     tl_json *json = tl_json_object_create(err);
+    const tower_numbers numbers = {vision->activation, vision->layer_norm_epsilon, vision->projection};
+    const uint32_t width = vision->trunk == TL_TRUNK_RESNET ? vision->width * RESNET_EXPANSION : vision->width;
     if (json != NULL && tl_json_set_integer(json, "image_size", vision->image_size, err) &&
         tl_json_set_integer(json, "patch_size", vision->patch_size, err) &&
         tl_json_set_integer(json, "width", vision->width, err) && tl_json_set_integer(json, "layers", vision->layers, err) &&
-        tl_json_set_integer(json, "head_width", vision->width / vision->heads, err) &&
-        write_mlp_width(json, vision->width, vision->mlp_width, err) &&
-        tl_json_set_text(json, "pool_type", vision_pooling_names[vision->pooling], err))
+        tl_json_set_integer(json, "head_width", width / vision->heads, err) &&
+        (vision->trunk == TL_TRUNK_RESNET || write_mlp_width(json, vision->width, vision->mlp_width, err)) &&
+        tl_json_set_text(json, "pool_type", vision_pooling_names[vision->pooling], err) && write_numbers(json, &numbers, err) &&
+        write_true(json, "no_class_token", vision->without_class_token, err) &&
+        write_true(json, "no_ln_pre", vision->without_pre_norm, err) &&
+        write_true(json, "patch_bias", vision->with_patch_bias, err) &&
+        write_true(json, "final_ln_after_pool", vision->norm_after_pooling, err) &&
+        (vision->pooling != TL_POOL_ATTENTION || tl_json_set_integer(json, "pool_heads", vision->pool_heads, err)) &&
+        write_resnet(json, vision, err))
         return json;
     tl_json_free(json);
     return NULL;
@@ -277,6 +452,7 @@ static tl_json *write_vision(const tl_vision_config *vision, tl_error *err)
 static tl_json *write_text(const tl_text_config *text, tl_error *err)
 {
     tl_json *json = tl_json_object_create(err);
+    const tower_numbers numbers = {text->activation, text->layer_norm_epsilon, text->projection};
     if (json != NULL && tl_json_set_integer(json, "context_length", text->context_length, err) &&
         tl_json_set_integer(json, "vocab_size", text->vocabulary_size, err) &&
         tl_json_set_integer(json, "width", text->width, err) && tl_json_set_integer(json, "heads", text->heads, err) &&
@@ -284,7 +460,7 @@ static tl_json *write_text(const tl_text_config *text, tl_error *err)
         tl_json_set_bool(json, "no_causal_mask", text->without_causal_mask, err) &&
         tl_json_set_text(json, "pool_type", text_pooling_names[text->pooling], err) &&
         tl_json_set_integer(json, "eos_id", text->eos_id >= 0 ? text->eos_id : 0, err) &&
-        tl_json_set_integer(json, "pad_id", text->pad_id, err))
+        tl_json_set_integer(json, "pad_id", text->pad_id, err) && write_numbers(json, &numbers, err))
         return json;
     tl_json_free(json);
     return NULL;
@@ -297,10 +473,9 @@ bool tl_model_config_write(const tl_model_config *config, tl_json **out, tl_erro
     tl_json *json = tl_json_object_create(err);
     if (json != NULL && tl_json_set_text(json, "model_type", "twinlens", err) &&
         tl_json_set_integer(json, "embed_dim", config->embedding_dim, err) &&
-        tl_json_set_text(json, "activation", activation_names[config->activation], err) &&
-        tl_json_set_number(json, "layer_norm_epsilon", (double)config->layer_norm_epsilon, err) &&
         tl_json_set(json, "vision_cfg", write_vision(&config->vision, err), err) &&
-        tl_json_set(json, "text_cfg", write_text(&config->text, err), err)) {
+        tl_json_set(json, "text_cfg", write_text(&config->text, err), err) &&
+        write_true(json, "logit_bias", config->has_logit_bias, err)) {
         *out = json;
         return true;
     }

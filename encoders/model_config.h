@@ -17,8 +17,19 @@ extern "C" {
 typedef enum tl_activation { TL_GELU /* exact, by erf */, TL_QUICK_GELU /* x * sigmoid(1.702 x) */, TL_GELU_TANH } tl_activation;
 typedef enum tl_vision_pooling {
     TL_POOL_CLASS_TOKEN /* "tok" */,
-    TL_POOL_AVERAGE /* "avg": mean of patch tokens, class token left out */
+    TL_POOL_AVERAGE /* "avg": mean of patch tokens, class token left out */,
+    TL_POOL_ATTENTION /* "map": one learned query attends to all tokens (Zhai et al. 2022) */
 } tl_vision_pooling;
+/* How a pooled row [W] becomes an embedding [D]. */
+typedef enum tl_projection {
+    TL_PROJECTION_MATRIX /* "matrix": x P, as CLIP */,
+    TL_PROJECTION_LINEAR /* "linear": with a bias */,
+    TL_PROJECTION_NONE /* "none": W is D */
+} tl_projection;
+typedef enum tl_vision_trunk {
+    TL_TRUNK_TRANSFORMER /* "transformer" (Dosovitskiy et al. 2021) */,
+    TL_TRUNK_RESNET /* "resnet": CLIP's modified one, attention pooling at its end */
+} tl_vision_trunk;
 typedef enum tl_text_pooling {
     TL_POOL_EOS /* "eos": first eos_id */,
     TL_POOL_ARGMAX /* largest id */,
@@ -26,13 +37,24 @@ typedef enum tl_text_pooling {
 } tl_text_pooling;
 
 typedef struct tl_vision_config {
-    uint32_t image_size; /* S, a multiple of patch_size */
+    uint32_t image_size; /* S; what it leaves over patch_size is not looked at */
     uint32_t patch_size;
     uint32_t width;
     uint32_t layers;
     uint32_t heads; /* width is a multiple of it; config files say head_width */
     uint32_t mlp_width;
     tl_vision_pooling pooling;
+    tl_activation activation;
+    float layer_norm_epsilon;
+    tl_projection projection;
+    bool without_class_token;
+    bool without_pre_norm;   /* no layer norm between the embedding and the first block */
+    bool with_patch_bias;    /* the patch embedding has a bias */
+    bool norm_after_pooling; /* the final norm is of the pooled row, not of all rows ("avg" only) */
+    uint32_t pool_heads;     /* of "map"; its MLP is mlp_width wide */
+    tl_vision_trunk trunk;
+    uint32_t stage_layers[4]; /* "resnet": bottlenecks of each stage; layers is their sum, width the stem's, heads the pooling's,
+                                 patch_size 32 (the whole reduction), mlp_width unused */
 } tl_vision_config;
 
 typedef struct tl_text_config {
@@ -46,20 +68,24 @@ typedef struct tl_text_config {
     tl_text_pooling pooling;
     int32_t eos_id;
     int32_t pad_id;
+    tl_activation activation;
+    float layer_norm_epsilon;
+    tl_projection projection;
 } tl_text_config;
 
 typedef struct tl_model_config {
     uint32_t embedding_dim; /* D */
-    tl_activation activation;
-    float layer_norm_epsilon; /* 1e-5 */
     tl_vision_config vision;
     tl_text_config text;
+    bool has_logit_bias; /* sigmoid similarity: probability = sigmoid(scale x . y + bias) */
 } tl_model_config;
 
 /* Reads and checks config.json: every size within bounds, every product far from overflow; errors name the member. */
 bool tl_model_config_read(const tl_json *json, tl_model_config *out, tl_error *err) TL_MUST_USE;
 bool tl_model_config_write(const tl_model_config *config, tl_json **out, tl_error *err) TL_MUST_USE;
 bool tl_model_config_check(const tl_model_config *config, tl_error *err) TL_MUST_USE;
+/* False, naming it, when the model has a piece whose backward pass is not written. */
+bool tl_model_config_check_trainable(const tl_model_config *config, tl_error *err) TL_MUST_USE;
 
 #ifdef __cplusplus
 }

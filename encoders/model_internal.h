@@ -13,7 +13,7 @@ struct tl_model {
     tl_parameter_table table; /* vision rows, text rows, logit_scale */
     tl_vision_tower *vision;
     tl_text_tower *text;
-    const float **values; /* one a row, into the mapped file */
+    tl_weight *values; /* one a row, into the mapped file */
 };
 
 #endif

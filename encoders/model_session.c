@@ -12,6 +12,7 @@ struct tl_model_session {
     tl_thread_pool *pool;
     tl_arena *arena;
     size_t max_batch;
+    const tl_stage_observer *observer;
 };
 
 bool tl_model_session_create(const tl_model *model, size_t max_batch, tl_thread_pool *pool, tl_model_session **out, tl_error *err)
@@ -41,6 +42,11 @@ void tl_model_session_destroy(tl_model_session *session)
         return;
     tl_arena_destroy(session->arena);
     tl_memory_free(session);
+}
+
+void tl_model_session_observe(tl_model_session *session, const tl_stage_observer *observer)
+{
+    session->observer = observer;
 }
 
 /* rows [B, D] in place; first is the number of row 0 in the caller's batch. */
@@ -75,7 +81,7 @@ bool tl_model_session_encode_tokens(tl_model_session *session, const int32_t *id
         size_t count = batch - at < session->max_batch ? batch - at : session->max_batch;
         tl_arena_reset(session->arena);
         if (!tl_text_tower_forward(model->text, model->values, ids + at * context_length, lengths + at, count, session->pool,
-                                   session->arena, out + at * dim, NULL, err) ||
+                                   session->arena, session->observer, out + at * dim, NULL, err) ||
             !normalize_rows(out + at * dim, count, dim, at, err))
             return tl_fail_within(err, "encoding texts");
     }
@@ -91,7 +97,7 @@ bool tl_model_session_encode_pixels(tl_model_session *session, const float *pixe
         size_t count = batch - at < session->max_batch ? batch - at : session->max_batch;
         tl_arena_reset(session->arena);
         if (!tl_vision_tower_forward(model->vision, model->values, pixels + at * 3 * side * side, count, session->pool,
-                                     session->arena, out + at * dim, NULL, err) ||
+                                     session->arena, session->observer, out + at * dim, NULL, err) ||
             !normalize_rows(out + at * dim, count, dim, at, err))
             return tl_fail_within(err, "encoding pictures");
     }

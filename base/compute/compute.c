@@ -8,28 +8,6 @@
 /* A square root may not be of 0 in a backward pass: PyTorch's normalize has the same floor. */
 static const float smallest_norm = 1e-12f;
 
-void tl_linear(tl_thread_pool *pool, const float *x, size_t rows, size_t in, const float *weight, const float *bias,
-               const float *residual, size_t out, float *y)
-{
-    /* What is added to the product goes into y first: BLAS would otherwise spend the same pass on zeros. */
-    bool is_filled = bias != NULL || residual != NULL;
-    if (is_filled)
-        tl_kernels_active()->fill_rows(bias, residual, rows, out, y);
-    tl_matmul_call call = {.transpose_b = true,
-                           .m = rows,
-                           .n = out,
-                           .k = in,
-                           .alpha = 1.0f,
-                           .beta = is_filled ? 1.0f : 0.0f,
-                           .a = x,
-                           .a_row = in,
-                           .b = weight,
-                           .b_row = in,
-                           .c = y,
-                           .c_row = out};
-    tl_matmul(pool, &call);
-}
-
 void tl_linear_backward_input(tl_thread_pool *pool, const float *dy, size_t rows, size_t out, const float *weight, size_t in,
                               float *dx)
 {
@@ -69,7 +47,8 @@ void tl_dot_rows(const float *rows, size_t count, size_t dim, const float *query
 void tl_dot_matrix(tl_thread_pool *pool, const float *rows, size_t count, size_t dim, const float *queries, size_t query_count,
                    float *scores)
 {
-    tl_linear(pool, queries, query_count, dim, rows, NULL, NULL, count, scores);
+    tl_weight weight = tl_weight_of_floats(rows);
+    tl_linear(pool, queries, query_count, dim, &weight, NULL, NULL, count, scores);
 }
 
 void tl_gelu(tl_gelu_kind kind, const float *x, float *y, size_t count)

@@ -9,6 +9,7 @@
 #ifndef TL_BASE_COMPUTE_COMPUTE_H
 #define TL_BASE_COMPUTE_COMPUTE_H
 
+#include "base/compute/weight.h"
 #include "base/core/error.h"
 #include "base/parallel/thread_pool.h"
 
@@ -42,7 +43,7 @@ void tl_matmul(tl_thread_pool *pool, const tl_matmul_call *call);
 
 /* y [rows, out] = x [rows, in] weight [out, in]^T + bias [out] (NULL: 0) + residual [rows, out] (NULL: 0). y must not overlap x.
  */
-void tl_linear(tl_thread_pool *pool, const float *x, size_t rows, size_t in, const float *weight, const float *bias,
+void tl_linear(tl_thread_pool *pool, const float *x, size_t rows, size_t in, const tl_weight *weight, const float *bias,
                const float *residual, size_t out, float *y);
 /* dx [rows, in] = dy [rows, out] weight [out, in] */
 void tl_linear_backward_input(tl_thread_pool *pool, const float *dy, size_t rows, size_t out, const float *weight, size_t in,

@@ -37,6 +37,9 @@ typedef struct tl_kernels {
     float (*dot)(const float *a, const float *b, size_t count);
     double (*sum_squares)(const float *x, size_t count);
     void (*dot_rows)(const float *rows, size_t count, size_t dim, const float *query, float *scores);
+    /* out = the same values in f32 */
+    void (*widen_f16)(const uint16_t *values, float *out, size_t count);
+    void (*widen_bf16)(const uint16_t *values, float *out, size_t count);
     /* y = x * factor */
     void (*scale)(const float *x, float factor, float *y, size_t count);
     void (*adamw)(const tl_adamw_step *step, const float *gradient, size_t count, float *value, float *first, float *second);

@@ -351,4 +351,30 @@ static void adamw(const tl_adamw_step *step, const float *restrict gradient, siz
     }
 }
 
+static void widen_bf16(const uint16_t *values, float *out, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits = (uint32_t)values[i] << 16;
+        memcpy(&out[i], &bits, sizeof bits);
+    }
+}
+
+/* By integer arithmetic, without branches, and without denormal floats on the way, which some processors take slowly. */
+static void widen_f16(const uint16_t *values, float *out, size_t count)
+{
+    const uint32_t exponent_mask = 0x7c00u << 13, rebias = (127u - 15u) << 23;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t half = values[i], bits = (half & 0x7fffu) << 13, exponent = bits & exponent_mask;
+        uint32_t normal = bits + rebias + (exponent == exponent_mask ? (128u - 16u) << 23 : 0u);
+        uint32_t shifted = bits + rebias + (1u << 23), offset = 113u << 23;
+        float small, unit;
+        memcpy(&small, &shifted, sizeof small);
+        memcpy(&unit, &offset, sizeof unit);
+        small -= unit; /* a denormal half: the hidden bit that it does not have, taken off again */
+        memcpy(&shifted, &small, sizeof small);
+        uint32_t result = (exponent == 0 ? shifted : normal) | (half & 0x8000u) << 16;
+        memcpy(&out[i], &result, sizeof result);
+    }
+}
+
 #endif

@@ -88,22 +88,26 @@ static void gather_rows(const tl_chunk *chunk, size_t width, const float *from, 
         memcpy(to + i * width, from + chunk->pooled_rows[i] * width, width * sizeof *to);
 }
 
-void tl_block_forward(const tl_block_shape *shape, const tl_block_parameters *parameters, const float *const *values,
+void tl_block_forward(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_weight *values,
                       const tl_chunk *chunk, tl_thread_pool *pool, const tl_block_state *state, float *scratch)
 {
     const size_t width = shape->width, mlp = shape->mlp_width;
     const bool is_pooled = chunk->pooled_rows != NULL;
     const size_t rows = is_pooled ? chunk->item_count : chunk->row_count;
-    const float *in_weight = values[parameters->in_proj_weight], *in_bias = values[parameters->in_proj_bias];
+    const tl_weight *in_weight = &values[parameters->in_proj_weight];
+    const float *in_bias = tl_weight_floats(&values[parameters->in_proj_bias]);
 
-    tl_layer_norm(state->input, values[parameters->ln_1_weight], values[parameters->ln_1_bias], chunk->row_count, width,
-                  shape->epsilon, state->normal_1, state->mean_1, state->inverse_1);
+    tl_layer_norm(state->input, tl_weight_floats(&values[parameters->ln_1_weight]),
+                  tl_weight_floats(&values[parameters->ln_1_bias]), chunk->row_count, width, shape->epsilon, state->normal_1,
+                  state->mean_1, state->inverse_1);
     const float *residual = state->input;
     if (is_pooled) {
         gather_rows(chunk, width, state->input, state->query_input);
         gather_rows(chunk, width, state->normal_1, state->query_normal);
-        tl_linear(pool, state->query_normal, rows, width, in_weight, in_bias, NULL, width, state->query);
-        tl_linear(pool, state->normal_1, chunk->row_count, width, in_weight + width * width, in_bias + width, NULL, 2 * width,
+        tl_weight query_weight = tl_weight_rows(in_weight, 0, width, width);
+        tl_weight key_value_weight = tl_weight_rows(in_weight, width, 2 * width, width);
+        tl_linear(pool, state->query_normal, rows, width, &query_weight, in_bias, NULL, width, state->query);
+        tl_linear(pool, state->normal_1, chunk->row_count, width, &key_value_weight, in_bias + width, NULL, 2 * width,
                   state->qkv);
         residual = state->query_input;
     } else {
@@ -111,16 +115,17 @@ void tl_block_forward(const tl_block_shape *shape, const tl_block_parameters *pa
     }
     tl_attention_call call = attention_call(shape, chunk, state);
     tl_attention(&call, state->probabilities, scratch, state->attended);
-    tl_linear(pool, state->attended, rows, width, values[parameters->out_proj_weight], values[parameters->out_proj_bias],
-              residual, width, state->middle);
+    tl_linear(pool, state->attended, rows, width, &values[parameters->out_proj_weight],
+              tl_weight_floats(&values[parameters->out_proj_bias]), residual, width, state->middle);
 
-    tl_layer_norm(state->middle, values[parameters->ln_2_weight], values[parameters->ln_2_bias], rows, width, shape->epsilon,
-                  state->normal_2, state->mean_2, state->inverse_2);
-    tl_linear(pool, state->normal_2, rows, width, values[parameters->c_fc_weight], values[parameters->c_fc_bias], NULL, mlp,
-              state->before);
+    tl_layer_norm(state->middle, tl_weight_floats(&values[parameters->ln_2_weight]),
+                  tl_weight_floats(&values[parameters->ln_2_bias]), rows, width, shape->epsilon, state->normal_2, state->mean_2,
+                  state->inverse_2);
+    tl_linear(pool, state->normal_2, rows, width, &values[parameters->c_fc_weight],
+              tl_weight_floats(&values[parameters->c_fc_bias]), NULL, mlp, state->before);
     tl_gelu(shape->activation, state->before, state->after, rows * mlp);
-    tl_linear(pool, state->after, rows, mlp, values[parameters->c_proj_weight], values[parameters->c_proj_bias], state->middle,
-              width, state->output);
+    tl_linear(pool, state->after, rows, mlp, &values[parameters->c_proj_weight],
+              tl_weight_floats(&values[parameters->c_proj_bias]), state->middle, width, state->output);
 }
 
 /* ---- backward ---- */
@@ -167,19 +172,20 @@ void tl_block_add_vectors(const tl_block_shape *shape, const tl_block_parameters
 }
 
 /* From the gradient by `middle` (in its place) to the gradient by `input` (in its place). d_normal: [N, W] of scratch. */
-static void attention_half_backward(const tl_block_shape *shape, const tl_block_parameters *parameters,
-                                    const float *const *values, const tl_chunk *chunk, const tl_block_state *state,
-                                    float *vectors, float *d_normal, float *attention_scratch)
+static void attention_half_backward(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_weight *values,
+                                    const tl_chunk *chunk, const tl_block_state *state, float *vectors, float *d_normal,
+                                    float *attention_scratch)
 {
     const size_t width = shape->width;
     const bool is_pooled = chunk->pooled_rows != NULL;
     const size_t rows = is_pooled ? chunk->item_count : chunk->row_count;
     const vector_layout layout = lay_out_vectors(shape);
-    const float *in_weight = values[parameters->in_proj_weight];
+    const float *in_weight = tl_weight_floats(&values[parameters->in_proj_weight]);
     float *in_bias = vectors + layout.in_proj_bias;
 
     tl_column_sums(state->middle, rows, width, vectors + layout.out_proj_bias);
-    tl_linear_backward_input(NULL, state->middle, rows, width, values[parameters->out_proj_weight], width, d_normal);
+    tl_linear_backward_input(NULL, state->middle, rows, width, tl_weight_floats(&values[parameters->out_proj_weight]), width,
+                             d_normal);
     tl_attention_call call = attention_call(shape, chunk, state);
     if (is_pooled) {
         tl_attention_backward(&call, state->probabilities, d_normal, attention_scratch, state->query, state->qkv,
@@ -197,15 +203,15 @@ static void attention_half_backward(const tl_block_shape *shape, const tl_block_
         tl_column_sums(state->qkv, rows, 3 * width, in_bias);
         tl_linear_backward_input(NULL, state->qkv, rows, 3 * width, in_weight, width, d_normal);
     }
-    tl_layer_norm_backward(d_normal, state->input, values[parameters->ln_1_weight], state->mean_1, state->inverse_1,
-                           is_pooled ? NULL : state->middle, chunk->row_count, width, state->input, vectors + layout.ln_1_weight,
-                           vectors + layout.ln_1_bias);
+    tl_layer_norm_backward(d_normal, state->input, tl_weight_floats(&values[parameters->ln_1_weight]), state->mean_1,
+                           state->inverse_1, is_pooled ? NULL : state->middle, chunk->row_count, width, state->input,
+                           vectors + layout.ln_1_weight, vectors + layout.ln_1_bias);
     if (is_pooled)
         for (size_t i = 0; i < chunk->item_count; i++)
             tl_axpy(1.0f, state->middle + i * width, state->input + chunk->pooled_rows[i] * width, width);
 }
 
-void tl_block_backward(const tl_block_shape *shape, const tl_block_parameters *parameters, const float *const *values,
+void tl_block_backward(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_weight *values,
                        const tl_chunk *chunk, const tl_block_state *state, float *vectors, float *scratch)
 {
     const size_t width = shape->width, mlp = shape->mlp_width;
@@ -217,12 +223,14 @@ void tl_block_backward(const tl_block_shape *shape, const tl_block_parameters *p
     memset(vectors, 0, layout.total * sizeof *vectors);
 
     tl_column_sums(state->output, rows, width, vectors + layout.c_proj_bias);
-    tl_linear_backward_input(NULL, state->output, rows, width, values[parameters->c_proj_weight], mlp, d_after);
+    tl_linear_backward_input(NULL, state->output, rows, width, tl_weight_floats(&values[parameters->c_proj_weight]), mlp,
+                             d_after);
     tl_gelu_backward(shape->activation, state->before, d_after, state->before, rows * mlp);
     tl_column_sums(state->before, rows, mlp, vectors + layout.c_fc_bias);
-    tl_linear_backward_input(NULL, state->before, rows, mlp, values[parameters->c_fc_weight], width, d_normal);
-    tl_layer_norm_backward(d_normal, state->middle, values[parameters->ln_2_weight], state->mean_2, state->inverse_2,
-                           state->output, rows, width, state->middle, vectors + layout.ln_2_weight, vectors + layout.ln_2_bias);
+    tl_linear_backward_input(NULL, state->before, rows, mlp, tl_weight_floats(&values[parameters->c_fc_weight]), width, d_normal);
+    tl_layer_norm_backward(d_normal, state->middle, tl_weight_floats(&values[parameters->ln_2_weight]), state->mean_2,
+                           state->inverse_2, state->output, rows, width, state->middle, vectors + layout.ln_2_weight,
+                           vectors + layout.ln_2_bias);
     attention_half_backward(shape, parameters, values, chunk, state, vectors, d_normal, attention_scratch);
 }
 

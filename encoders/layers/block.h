@@ -72,14 +72,14 @@ size_t tl_block_scratch_count(const tl_block_shape *shape, size_t max_rows, size
 
 /* state's pointers are those of the chunk. pool: for the only chunk of a batch, else NULL. In inference input, middle and output
  * may be one block, as may normal_1, attended and normal_2. */
-void tl_block_forward(const tl_block_shape *shape, const tl_block_parameters *parameters, const float *const *values,
+void tl_block_forward(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_weight *values,
                       const tl_chunk *chunk, tl_thread_pool *pool, const tl_block_state *state, float *scratch);
 
 /* Floats of a chunk's own share of the gradients of biases and norms: summed over chunks in order, then added by
  * tl_block_add_vectors. */
 size_t tl_block_vector_count(const tl_block_shape *shape);
 /* state->output holds the gradient by the output. vectors [tl_block_vector_count] is overwritten. */
-void tl_block_backward(const tl_block_shape *shape, const tl_block_parameters *parameters, const float *const *values,
+void tl_block_backward(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_weight *values,
                        const tl_chunk *chunk, const tl_block_state *state, float *vectors, float *scratch);
 void tl_block_add_vectors(const tl_block_shape *shape, const tl_block_parameters *parameters, const float *vectors,
                           float *const *gradients);

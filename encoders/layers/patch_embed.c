@@ -1,4 +1,4 @@
-/* Rows start as position (and class) embeddings; the product is added to them. */
+/* Rows start as position (and class) embeddings and biases; the product is added to them. */
 #include "encoders/layers/patch_embed.h"
 
 #include "base/compute/compute.h"
@@ -7,27 +7,28 @@
 
 void tl_patches_lay_out(const float *pixels, size_t image_size, size_t patch_size, float *patches)
 {
-    const size_t side = image_size / patch_size, patch_floats = 3 * patch_size * patch_size;
-    memset(patches, 0, patch_floats * sizeof *patches);
+    const size_t side = image_size / patch_size;
     for (size_t y = 0; y < side; y++)
-        for (size_t x = 0; x < side; x++) {
-            float *to = patches + (1 + y * side + x) * patch_floats;
+        for (size_t x = 0; x < side; x++)
             for (size_t channel = 0; channel < 3; channel++)
-                for (size_t line = 0; line < patch_size; line++, to += patch_size)
-                    memcpy(to, pixels + (channel * image_size + y * patch_size + line) * image_size + x * patch_size,
-                           patch_size * sizeof *to);
-        }
+                for (size_t line = 0; line < patch_size; line++, patches += patch_size)
+                    memcpy(patches, pixels + (channel * image_size + y * patch_size + line) * image_size + x * patch_size,
+                           patch_size * sizeof *patches);
 }
 
-void tl_patch_embed(const float *patches, size_t items, size_t tokens, size_t patch_floats, const float *weight,
-                    const float *class_embedding, const float *positions, size_t width, float *rows)
+void tl_patch_embed(const float *patches, size_t items, size_t tokens, size_t patch_floats, const tl_patch_weights *weights,
+                    size_t width, float *rows)
 {
+    const bool has_class = weights->class_embedding != NULL;
     for (size_t i = 0; i < items; i++) {
         float *item = rows + i * tokens * width;
-        memcpy(item, positions, tokens * width * sizeof *item);
-        tl_axpy(1.0f, class_embedding, item, width);
+        memcpy(item, weights->positions, tokens * width * sizeof *item);
+        if (has_class)
+            tl_axpy(1.0f, weights->class_embedding, item, width);
+        for (size_t t = has_class; weights->bias != NULL && t < tokens; t++)
+            tl_axpy(1.0f, weights->bias, item + t * width, width);
     }
-    tl_linear(NULL, patches, items * tokens, patch_floats, weight, NULL, rows, width, rows);
+    tl_linear(NULL, patches, items * tokens, patch_floats, weights->kernel, NULL, rows, width, rows);
 }
 
 void tl_patch_embed_backward_positions(const float *rows_gradient, size_t items, size_t tokens, size_t width, size_t first,

@@ -3,14 +3,13 @@
 
 #include "base/compute/compute.h"
 
-void tl_token_embed(const int32_t *ids, const int32_t *row_positions, size_t count, const float *tokens, const float *positions,
-                    size_t width, float *rows)
+void tl_token_embed(const int32_t *ids, const int32_t *row_positions, size_t count, const tl_weight *tokens,
+                    const float *positions, size_t width, float *rows)
 {
     for (size_t r = 0; r < count; r++) {
-        const float *token = tokens + (size_t)ids[r] * width, *position = positions + (size_t)row_positions[r] * width;
         float *row = rows + r * width;
-        for (size_t i = 0; i < width; i++)
-            row[i] = token[i] + position[i];
+        tl_weight_widen_row(tokens, (size_t)ids[r], width, row);
+        tl_axpy(1.0f, positions + (size_t)row_positions[r] * width, row, width);
     }
 }
 

@@ -32,8 +32,8 @@ static bool add_parameters(tl_text_tower *tower, tl_parameter_table *table, cons
                                                     .fully_connected = 1.0f / sqrtf(2.0f * (float)width)};
     return tl_parameter_table_add(table, "positional_embedding", 2, positions, true, TL_INITIALIZE_NORMAL, 0.01f,
                                   &tower->positional_embedding, err) &&
-           tl_parameter_table_add(table, "text_projection", 2, projection, true, TL_INITIALIZE_NORMAL, by_width,
-                                  &tower->transformer.projection, err) &&
+           tl_transformer_create_projection("text_projection", "text_projection_bias", projection, by_width, table,
+                                            &tower->transformer, err) &&
            tl_parameter_table_add(table, "token_embedding.weight", 2, tokens, true, TL_INITIALIZE_NORMAL, 0.02f,
                                   &tower->token_embedding, err) &&
            tl_transformer_create(shape, layers, "", &initialization, table, &tower->transformer, err) &&
@@ -53,12 +53,16 @@ bool tl_text_tower_create(const tl_model_config *config, tl_parameter_table *tab
     tower->vocabulary_size = text->vocabulary_size;
     tower->pooling = text->pooling;
     tower->eos_id = text->eos_id;
+    tower->transformer.pooling = TL_POOLING_ROW;
+    tower->transformer.has_projection = text->projection != TL_PROJECTION_NONE;
+    tower->transformer.has_projection_bias = text->projection == TL_PROJECTION_LINEAR;
     tower->transformer.output_dim = config->embedding_dim;
+    tower->transformer.stages = (tl_stage_names){"text.embedding", "text.block", "text.pooled", "text.projected"};
     tl_block_shape shape = {.width = text->width,
                             .heads = text->heads,
                             .mlp_width = text->mlp_width,
-                            .activation = tl_gelu_kind_of(config->activation),
-                            .epsilon = config->layer_norm_epsilon,
+                            .activation = tl_gelu_kind_of(text->activation),
+                            .epsilon = text->layer_norm_epsilon,
                             .is_causal = !text->without_causal_mask};
     if (!add_parameters(tower, table, &shape, text->layers, err)) {
         tl_text_tower_destroy(tower);
@@ -152,7 +156,7 @@ static bool plan_batch(const tl_text_tower *tower, const int32_t *ids, size_t ba
 
 typedef struct embed_context {
     const tl_text_tower *tower;
-    const float *const *values;
+    const tl_weight *values;
 } embed_context;
 
 static void embed(const void *context, const tl_chunk *chunk, const tl_tower_state *state, float *scratch, float *rows)
@@ -160,12 +164,14 @@ static void embed(const void *context, const tl_chunk *chunk, const tl_tower_sta
     (void)scratch;
     const embed_context *work = context;
     tl_token_embed(state->row_ids + chunk->first_row, state->row_positions + chunk->first_row, chunk->row_count,
-                   work->values[work->tower->token_embedding], work->values[work->tower->positional_embedding],
-                   work->tower->transformer.shape.width, rows);
+                   &work->values[work->tower->token_embedding],
+                   tl_weight_floats(&work->values[work->tower->positional_embedding]), work->tower->transformer.shape.width,
+                   rows);
 }
 
-bool tl_text_tower_forward(const tl_text_tower *tower, const float *const *values, const int32_t *ids, const uint32_t *lengths,
-                           size_t batch, tl_thread_pool *pool, tl_arena *arena, float *out, tl_tower_state **state, tl_error *err)
+bool tl_text_tower_forward(const tl_text_tower *tower, const tl_weight *values, const int32_t *ids, const uint32_t *lengths,
+                           size_t batch, tl_thread_pool *pool, tl_arena *arena, const tl_stage_observer *observer, float *out,
+                           tl_tower_state **state, tl_error *err)
 {
     tl_tower_state *planned;
     if (!check_ids(tower, ids, lengths, batch, err) || !plan_batch(tower, ids, batch, arena, &planned, err))
@@ -174,7 +180,7 @@ bool tl_text_tower_forward(const tl_text_tower *tower, const float *const *value
         return false;
     embed_context context = {tower, values};
     tl_embedding embedding = {&context, embed, 0};
-    if (!tl_transformer_forward(&tower->transformer, values, planned, &embedding, pool, arena, out, err))
+    if (!tl_transformer_forward(&tower->transformer, values, planned, &embedding, pool, arena, observer, out, err))
         return false;
     if (state != NULL)
         *state = planned;
@@ -201,9 +207,8 @@ static void run_task(const void *context, size_t index)
                             work->gradients[work->tower->token_embedding], work->gradients[work->tower->positional_embedding]);
 }
 
-bool tl_text_tower_backward(const tl_text_tower *tower, const float *const *values, float *const *gradients,
-                            tl_tower_state *state, const float *out_gradient, tl_thread_pool *pool, tl_arena *arena,
-                            tl_error *err)
+bool tl_text_tower_backward(const tl_text_tower *tower, const tl_weight *values, float *const *gradients, tl_tower_state *state,
+                            const float *out_gradient, tl_thread_pool *pool, tl_arena *arena, tl_error *err)
 {
     gradient_context context = {tower, gradients, state};
     tl_embedding_gradient embedding = {.context = &context,

@@ -16,6 +16,7 @@
 #include "base/core/arena.h"
 #include "base/parallel/thread_pool.h"
 #include "encoders/model_config.h"
+#include "encoders/stage_observer.h"
 #include "encoders/weights/parameters.h"
 
 typedef struct tl_vision_tower tl_vision_tower;
@@ -34,22 +35,21 @@ void tl_text_tower_destroy(tl_text_tower *tower);
 size_t tl_vision_tower_scratch_size(const tl_vision_tower *tower, size_t batch, bool training);
 size_t tl_text_tower_scratch_size(const tl_text_tower *tower, size_t batch, bool training);
 
-/* pixels [B, 3, S, S] -> out [B, D], not normalised. state NULL: inference (the last block computes only what pooling reads). */
-bool tl_vision_tower_forward(const tl_vision_tower *tower, const float *const *values, const float *pixels, size_t batch,
-                             tl_thread_pool *pool, tl_arena *arena, float *out, tl_tower_state **state,
-                             tl_error *err) TL_MUST_USE;
+/* pixels [B, 3, S, S] -> out [B, D], not normalised. state NULL: inference. observer: NULL, or shown every stage. */
+bool tl_vision_tower_forward(const tl_vision_tower *tower, const tl_weight *values, const float *pixels, size_t batch,
+                             tl_thread_pool *pool, tl_arena *arena, const tl_stage_observer *observer, float *out,
+                             tl_tower_state **state, tl_error *err) TL_MUST_USE;
 /* ids [B, T] and lengths [B] as tl_tokenizer_encode gives them -> out [B, D], not normalised. Every id must be in the vocabulary
  * (checked). */
-bool tl_text_tower_forward(const tl_text_tower *tower, const float *const *values, const int32_t *ids, const uint32_t *lengths,
-                           size_t batch, tl_thread_pool *pool, tl_arena *arena, float *out, tl_tower_state **state,
-                           tl_error *err) TL_MUST_USE;
+bool tl_text_tower_forward(const tl_text_tower *tower, const tl_weight *values, const int32_t *ids, const uint32_t *lengths,
+                           size_t batch, tl_thread_pool *pool, tl_arena *arena, const tl_stage_observer *observer, float *out,
+                           tl_tower_state **state, tl_error *err) TL_MUST_USE;
 
 /* out_gradient [B, D] -> adds to gradients (same order as values). Consumes the state. */
-bool tl_vision_tower_backward(const tl_vision_tower *tower, const float *const *values, float *const *gradients,
+bool tl_vision_tower_backward(const tl_vision_tower *tower, const tl_weight *values, float *const *gradients,
                               tl_tower_state *state, const float *out_gradient, tl_thread_pool *pool, tl_arena *arena,
                               tl_error *err) TL_MUST_USE;
-bool tl_text_tower_backward(const tl_text_tower *tower, const float *const *values, float *const *gradients,
-                            tl_tower_state *state, const float *out_gradient, tl_thread_pool *pool, tl_arena *arena,
-                            tl_error *err) TL_MUST_USE;
+bool tl_text_tower_backward(const tl_text_tower *tower, const tl_weight *values, float *const *gradients, tl_tower_state *state,
+                            const float *out_gradient, tl_thread_pool *pool, tl_arena *arena, tl_error *err) TL_MUST_USE;
 
 #endif

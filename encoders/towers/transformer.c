@@ -207,9 +207,15 @@ static worker_layout lay_out_worker(const tl_transformer *transformer, size_t ma
         layout.query = at;
         at += tl_whole_lines(max_items * width);
     }
-    size_t block = tl_block_scratch_count(&transformer->shape, 0, max_tokens), embedding = max_rows * embedding_scratch_per_row;
+    size_t scratch = tl_block_scratch_count(&transformer->shape, 0, max_tokens), embedding = max_rows * embedding_scratch_per_row;
+    if (scratch < embedding)
+        scratch = embedding;
+    if (transformer->pooling == TL_POOLING_ATTENTION) {
+        size_t pooling = tl_attention_scratch_count(1, max_tokens, width / transformer->attention_pool_heads);
+        scratch = scratch < pooling ? pooling : scratch;
+    }
     layout.scratch = at;
-    layout.total = at + tl_whole_lines(block > embedding ? block : embedding);
+    layout.total = at + tl_whole_lines(scratch);
     return layout;
 }
 
@@ -236,51 +242,98 @@ static tl_block_state view_scratch(const worker_layout *layout, float *scratch, 
 
 typedef struct forward_job {
     const tl_transformer *transformer;
-    const float *const *values;
+    const tl_weight *values;
     tl_tower_state *state;
     const tl_embedding *embedding;
     tl_thread_pool *inner_pool; /* for the products of an only chunk */
+    const tl_stage_observer *observer;
     worker_layout layout;
     tl_chunk_scratch scratch;
     float *out;
 } forward_job;
 
-/* Final norm, pooling, projection. rows: [R, W]; normal: [R, W] of scratch. */
-static void run_head(const forward_job *job, const tl_chunk *chunk, const float *rows, float *normal)
+static void show(const forward_job *job, const char *stage, size_t index, const float *rows, size_t row_count, size_t width)
+{
+    if (job->observer != NULL)
+        job->observer->visit(job->observer->context, stage, index, rows, row_count, width);
+}
+
+static void run_norm(const forward_job *job, const float *rows, size_t first, size_t count, float *target)
 {
     const tl_transformer *transformer = job->transformer;
     const tl_tower_state *state = job->state;
-    const size_t width = transformer->shape.width;
     const bool is_kept = state->blocks != NULL;
-    const size_t count = transformer->is_averaged ? chunk->row_count : chunk->item_count;
-    const size_t first = transformer->is_averaged ? chunk->first_row : chunk->first_item;
-    float *pooled = is_kept ? state->pooled + chunk->first_item * width : normal;
-    float *target = transformer->is_averaged ? normal : pooled;
-    tl_layer_norm(rows, job->values[transformer->norm_weight], job->values[transformer->norm_bias], count, width,
+    tl_layer_norm(rows, tl_weight_floats(&job->values[transformer->norm_weight]),
+                  tl_weight_floats(&job->values[transformer->norm_bias]), count, transformer->shape.width,
                   transformer->shape.epsilon, target, is_kept ? state->mean + first : NULL,
                   is_kept ? state->inverse + first : NULL);
-    if (transformer->is_averaged)
-        for (size_t i = 0; i < chunk->item_count; i++) {
-            /* The item's first row makes room for the sum: it is not averaged, and in inference pooled lies in the same memory.
-             */
-            size_t start = chunk->offsets[i], length = chunk->offsets[i + 1] - start;
-            float *sum = normal + start * width;
-            memset(sum, 0, width * sizeof *sum);
-            tl_column_sums(sum + width, length - 1, width, sum);
-            tl_scale(sum, 1.0f / (float)(length - 1), sum, width);
-            memmove(pooled + i * width, sum, width * sizeof *sum);
+}
+
+/* rows [N, W] -> means [items, W], which may lie at the start of rows: an item's mean comes no later than its rows. */
+static void average(const tl_transformer *transformer, const tl_chunk *chunk, float *rows, float *means)
+{
+    const size_t width = transformer->shape.width, skipped = transformer->unpooled_rows;
+    for (size_t i = 0; i < chunk->item_count; i++) {
+        size_t first = chunk->offsets[i] + skipped, count = chunk->offsets[i + 1] - first;
+        float *sum = rows + first * width; /* its first row takes the sum */
+        tl_column_sums(sum + width, count - 1, width, sum);
+        tl_scale(sum, 1.0f / (float)count, sum, width);
+        memmove(means + i * width, sum, width * sizeof *sum);
+    }
+}
+
+/* Final norm and pooling. rows: [R, W] of the last block; scratch: the worker's; returns [items, W]. */
+static float *pool_rows(const forward_job *job, const tl_chunk *chunk, float *rows, float *scratch)
+{
+    const tl_transformer *transformer = job->transformer;
+    const tl_tower_state *state = job->state;
+    float *normal = scratch + job->layout.normal;
+    float *pooled = state->blocks != NULL ? state->pooled + chunk->first_item * transformer->shape.width : normal;
+    switch (transformer->pooling) {
+    case TL_POOLING_ROW:
+        run_norm(job, rows, chunk->first_item, chunk->item_count, pooled);
+        break;
+    case TL_POOLING_MEAN:
+        if (transformer->norms_after_pooling) {
+            average(transformer, chunk, rows, rows);
+            run_norm(job, rows, chunk->first_item, chunk->item_count, pooled);
+        } else {
+            run_norm(job, rows, chunk->first_row, chunk->row_count, normal);
+            average(transformer, chunk, normal, pooled);
         }
-    tl_matmul_call call = {.m = chunk->item_count,
-                           .n = transformer->output_dim,
-                           .k = width,
-                           .alpha = 1.0f,
-                           .a = pooled,
-                           .a_row = width,
-                           .b = job->values[transformer->projection],
-                           .b_row = transformer->output_dim,
-                           .c = job->out + chunk->first_item * transformer->output_dim,
-                           .c_row = transformer->output_dim};
-    tl_matmul(NULL, &call);
+        break;
+    case TL_POOLING_ATTENTION: {
+        tl_block_shape shape = transformer->shape;
+        float *wide = scratch + job->layout.wide;
+        shape.heads = transformer->attention_pool_heads;
+        pooled = scratch + job->layout.query_normal;
+        run_norm(job, rows, chunk->first_row, chunk->row_count, normal);
+        tl_attention_pool_forward(&shape, &transformer->attention_pool, job->values, chunk, job->inner_pool, normal, wide,
+                                  scratch + job->layout.query, scratch + job->layout.query_input, wide,
+                                  scratch + job->layout.scratch, pooled);
+        break;
+    }
+    }
+    return pooled;
+}
+
+static void run_head(const forward_job *job, const tl_chunk *chunk, float *rows, float *scratch)
+{
+    const tl_transformer *transformer = job->transformer;
+    const size_t width = transformer->shape.width, dim = transformer->output_dim;
+    const float *pooled = pool_rows(job, chunk, rows, scratch);
+    float *out = job->out + chunk->first_item * dim;
+    show(job, transformer->stages.pooled, 0, pooled, chunk->item_count, width);
+    if (transformer->has_projection) {
+        tl_weight weight = job->values[transformer->projection]; /* of shape [W, D], where a product takes [D, W] */
+        weight.is_transposed = !weight.is_transposed;
+        tl_linear(NULL, pooled, chunk->item_count, width, &weight,
+                  transformer->has_projection_bias ? tl_weight_floats(&job->values[transformer->projection_bias]) : NULL, NULL,
+                  dim, out);
+    } else {
+        memcpy(out, pooled, chunk->item_count * dim * sizeof *out);
+    }
+    show(job, transformer->stages.projected, 0, out, chunk->item_count, dim);
 }
 
 static void run_chunk(void *context, size_t index, size_t worker)
@@ -295,19 +348,27 @@ static void run_chunk(void *context, size_t index, size_t worker)
         tl_chunk chunk = tl_transformer_view_chunk(transformer, job->state, layer, index);
         view = is_kept ? tl_transformer_view_block(transformer, job->state, layer, index)
                        : view_scratch(&job->layout, scratch, chunk.pooled_rows != NULL);
-        if (layer == 0)
+        if (layer == 0) {
             job->embedding->embed(job->embedding->context, &chunk, job->state, block_scratch, view.input);
+            show(job, transformer->stages.embedding, 0, view.input, chunk.row_count, transformer->shape.width);
+        }
         tl_block_forward(&transformer->shape, &transformer->blocks[layer], job->values, &chunk, job->inner_pool, &view,
                          block_scratch);
+        show(job, transformer->stages.block, layer, view.output, chunk.pooled_rows != NULL ? chunk.item_count : chunk.row_count,
+             transformer->shape.width);
     }
-    run_head(job, &job->state->chunks[index], view.output, scratch + job->layout.normal);
+    run_head(job, &job->state->chunks[index], view.output, scratch);
 }
 
-bool tl_transformer_forward(const tl_transformer *transformer, const float *const *values, tl_tower_state *state,
-                            const tl_embedding *embedding, tl_thread_pool *pool, tl_arena *arena, float *out, tl_error *err)
+bool tl_transformer_forward(const tl_transformer *transformer, const tl_weight *values, tl_tower_state *state,
+                            const tl_embedding *embedding, tl_thread_pool *pool, tl_arena *arena,
+                            const tl_stage_observer *observer, float *out, tl_error *err)
 {
     const bool is_kept = state->blocks != NULL;
     forward_job job = {.transformer = transformer, .values = values, .state = state, .embedding = embedding, .out = out};
+    if (observer != NULL)
+        pool = NULL;
+    job.observer = observer;
     job.inner_pool = state->chunk_count == 1 ? pool : NULL;
     job.layout =
         lay_out_worker(transformer, state->max_rows, state->max_items, state->max_tokens, embedding->scratch_per_row, is_kept);

@@ -10,17 +10,37 @@
 #define TL_ENCODERS_TOWERS_TRANSFORMER_H
 
 #include "base/core/arena.h"
+#include "encoders/layers/attention_pool.h"
 #include "encoders/layers/block.h"
 #include "encoders/layers/weight_products.h"
+#include "encoders/stage_observer.h"
+
+typedef enum tl_pooling {
+    TL_POOLING_ROW,      /* the answer is read from one row of an item; the last block computes no other */
+    TL_POOLING_MEAN,     /* from the mean of its rows, the first `unpooled_rows` of them left out */
+    TL_POOLING_ATTENTION /* by attention pooling */
+} tl_pooling;
+
+/* Names of the stages for an observer. */
+typedef struct tl_stage_names {
+    const char *embedding, *block, *pooled, *projected;
+} tl_stage_names;
 
 typedef struct tl_transformer {
     tl_block_shape shape;
     size_t layers;
     tl_block_parameters *blocks; /* owned, [layers] */
-    bool is_averaged;            /* the answer is the mean of an item's rows without its first; else it is read from one row */
+    tl_pooling pooling;
+    size_t unpooled_rows;
+    bool norms_after_pooling; /* of means */
     size_t norm_weight, norm_bias;
+    tl_attention_pool_parameters attention_pool;
+    size_t attention_pool_heads;
+    bool has_projection, has_projection_bias;
     size_t projection; /* [W, D] */
+    size_t projection_bias;
     size_t output_dim; /* D */
+    tl_stage_names stages;
 } tl_transformer;
 
 /* Activations of one forward pass for training. Pointers are of the whole batch and live in the arena. */
@@ -73,11 +93,11 @@ bool tl_transformer_plan(const tl_transformer *transformer, const tl_batch_shape
                          tl_error *err) TL_MUST_USE;
 /* Allocates what backward needs of the blocks and the head. */
 bool tl_transformer_keep(const tl_transformer *transformer, tl_tower_state *state, tl_arena *arena, tl_error *err) TL_MUST_USE;
-/* state: planned, and kept when training. out [B, D]. */
-bool tl_transformer_forward(const tl_transformer *transformer, const float *const *values, tl_tower_state *state,
-                            const tl_embedding *embedding, tl_thread_pool *pool, tl_arena *arena, float *out,
-                            tl_error *err) TL_MUST_USE;
-bool tl_transformer_backward(const tl_transformer *transformer, const float *const *values, float *const *gradients,
+/* state: planned, and kept when training. out [B, D]. observer: NULL, or shown every stage, chunk after chunk, on one thread. */
+bool tl_transformer_forward(const tl_transformer *transformer, const tl_weight *values, tl_tower_state *state,
+                            const tl_embedding *embedding, tl_thread_pool *pool, tl_arena *arena,
+                            const tl_stage_observer *observer, float *out, tl_error *err) TL_MUST_USE;
+bool tl_transformer_backward(const tl_transformer *transformer, const tl_weight *values, float *const *gradients,
                              tl_tower_state *state, const tl_embedding_gradient *embedding, const float *out_gradient,
                              tl_thread_pool *pool, tl_arena *arena, tl_error *err) TL_MUST_USE;
 /* Arena bytes of all four for a batch of items of max_tokens rows each, embedding scratch included. */

@@ -12,7 +12,7 @@ enum { MOST_PRODUCTS = TL_BLOCK_PRODUCTS + 2 };
 
 typedef struct backward_job {
     const tl_transformer *transformer;
-    const float *const *values;
+    const tl_weight *values;
     float *const *gradients;
     tl_tower_state *state;
     const tl_embedding_gradient *embedding;
@@ -48,7 +48,7 @@ static void run_head_backward(const backward_job *job, size_t index, float *scra
                            .alpha = 1.0f,
                            .a = job->out_gradient + chunk->first_item * dim,
                            .a_row = dim,
-                           .b = job->values[transformer->projection],
+                           .b = tl_weight_floats(&job->values[transformer->projection]),
                            .b_row = dim,
                            .c = d_pooled,
                            .c_row = width};
@@ -56,7 +56,7 @@ static void run_head_backward(const backward_job *job, size_t index, float *scra
 
     const float *d_normal = d_pooled;
     size_t count = chunk->item_count, first = chunk->first_item;
-    if (transformer->is_averaged) {
+    if (transformer->pooling == TL_POOLING_MEAN) {
         float *spread = d_pooled + tl_whole_lines(chunk->item_count * width); /* [N, W] */
         for (size_t i = 0; i < chunk->item_count; i++) {
             size_t start = chunk->offsets[i], length = chunk->offsets[i + 1] - start;
@@ -71,8 +71,8 @@ static void run_head_backward(const backward_job *job, size_t index, float *scra
     float *output = state->blocks[transformer->layers - 1].output + first * width;
     float *vectors = job->head_vectors + index * 2 * width;
     memset(vectors, 0, 2 * width * sizeof *vectors);
-    tl_layer_norm_backward(d_normal, output, job->values[transformer->norm_weight], state->mean + first, state->inverse + first,
-                           NULL, count, width, output, vectors, vectors + width);
+    tl_layer_norm_backward(d_normal, output, tl_weight_floats(&job->values[transformer->norm_weight]), state->mean + first,
+                           state->inverse + first, NULL, count, width, output, vectors, vectors + width);
 }
 
 static void run_chunk_backward(const backward_job *job, size_t index, size_t worker)
@@ -159,7 +159,7 @@ static void run_round(backward_job *job, tl_thread_pool *pool)
                        job);
 }
 
-bool tl_transformer_backward(const tl_transformer *transformer, const float *const *values, float *const *gradients,
+bool tl_transformer_backward(const tl_transformer *transformer, const tl_weight *values, float *const *gradients,
                              tl_tower_state *state, const tl_embedding_gradient *embedding, const float *out_gradient,
                              tl_thread_pool *pool, tl_arena *arena, tl_error *err)
 {

@@ -38,6 +38,16 @@ bool tl_transformer_create(const tl_block_shape *shape, size_t layers, const cha
     return true;
 }
 
+bool tl_transformer_create_projection(const char *name, const char *bias_name, const size_t shape[2], float deviation,
+                                      tl_parameter_table *table, tl_transformer *out, tl_error *err)
+{
+    if (out->has_projection &&
+        !tl_parameter_table_add(table, name, 2, shape, true, TL_INITIALIZE_NORMAL, deviation, &out->projection, err))
+        return false;
+    return !out->has_projection_bias || tl_parameter_table_add(table, bias_name, 1, shape + 1, false, TL_INITIALIZE_CONSTANT,
+                                                               0.0f, &out->projection_bias, err);
+}
+
 void tl_transformer_clear(tl_transformer *transformer)
 {
     tl_memory_free(transformer->blocks);

@@ -20,7 +20,7 @@ static inline float *tl_chunk_scratch_of(const tl_chunk_scratch *scratch, size_t
 
 static inline bool tl_transformer_is_pooled_layer(const tl_transformer *transformer, size_t layer)
 {
-    return !transformer->is_averaged && layer + 1 == transformer->layers;
+    return transformer->pooling == TL_POOLING_ROW && layer + 1 == transformer->layers;
 }
 
 /* The chunk's part of layer `layer` of a kept state. */

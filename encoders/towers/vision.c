@@ -14,7 +14,8 @@
 struct tl_vision_tower {
     tl_transformer transformer;
     size_t image_size, patch_size, tokens, patch_floats; /* patch_floats: 3 P P */
-    size_t class_embedding, positional_embedding, conv1_weight, ln_pre_weight, ln_pre_bias;
+    bool has_class_token, has_pre_norm, has_patch_bias;
+    size_t class_embedding, positional_embedding, conv1_weight, conv1_bias, ln_pre_weight, ln_pre_bias;
 };
 
 static bool add_parameters(tl_vision_tower *tower, tl_parameter_table *table, const tl_block_shape *shape, size_t layers,
@@ -25,23 +26,45 @@ static bool add_parameters(tl_vision_tower *tower, tl_parameter_table *table, co
                  projection[2] = {width, tower->transformer.output_dim}, kernel[4] = {width, 3, side, side};
     const float scale = 1.0f / sqrtf((float)width), by_fan_in = 1.0f / sqrtf((float)tower->patch_floats);
     const tl_block_initialization initialization = {.is_normal = false};
-    return tl_parameter_table_add(table, "visual.class_embedding", 1, vector, false, TL_INITIALIZE_NORMAL, scale,
-                                  &tower->class_embedding, err) &&
-           tl_parameter_table_add(table, "visual.positional_embedding", 2, positions, true, TL_INITIALIZE_NORMAL, scale,
-                                  &tower->positional_embedding, err) &&
-           tl_parameter_table_add(table, "visual.proj", 2, projection, true, TL_INITIALIZE_NORMAL, scale,
-                                  &tower->transformer.projection, err) &&
-           tl_parameter_table_add(table, "visual.conv1.weight", 4, kernel, true, TL_INITIALIZE_UNIFORM, by_fan_in,
-                                  &tower->conv1_weight, err) &&
-           tl_parameter_table_add(table, "visual.ln_pre.weight", 1, vector, false, TL_INITIALIZE_CONSTANT, 1.0f,
-                                  &tower->ln_pre_weight, err) &&
-           tl_parameter_table_add(table, "visual.ln_pre.bias", 1, vector, false, TL_INITIALIZE_CONSTANT, 0.0f,
-                                  &tower->ln_pre_bias, err) &&
-           tl_transformer_create(shape, layers, "visual.", &initialization, table, &tower->transformer, err) &&
-           tl_parameter_table_add(table, "visual.ln_post.weight", 1, vector, false, TL_INITIALIZE_CONSTANT, 1.0f,
-                                  &tower->transformer.norm_weight, err) &&
-           tl_parameter_table_add(table, "visual.ln_post.bias", 1, vector, false, TL_INITIALIZE_CONSTANT, 0.0f,
-                                  &tower->transformer.norm_bias, err);
+    tl_transformer *transformer = &tower->transformer;
+    if (tower->has_class_token && !tl_parameter_table_add(table, "visual.class_embedding", 1, vector, false, TL_INITIALIZE_NORMAL,
+                                                          scale, &tower->class_embedding, err))
+        return false;
+    if (!tl_parameter_table_add(table, "visual.positional_embedding", 2, positions, true, TL_INITIALIZE_NORMAL, scale,
+                                &tower->positional_embedding, err) ||
+        !tl_transformer_create_projection("visual.proj", "visual.proj_bias", projection, scale, table, transformer, err) ||
+        !tl_parameter_table_add(table, "visual.conv1.weight", 4, kernel, true, TL_INITIALIZE_UNIFORM, by_fan_in,
+                                &tower->conv1_weight, err))
+        return false;
+    if (tower->has_patch_bias && !tl_parameter_table_add(table, "visual.conv1.bias", 1, vector, false, TL_INITIALIZE_UNIFORM,
+                                                         by_fan_in, &tower->conv1_bias, err))
+        return false;
+    if (tower->has_pre_norm && (!tl_parameter_table_add(table, "visual.ln_pre.weight", 1, vector, false, TL_INITIALIZE_CONSTANT,
+                                                        1.0f, &tower->ln_pre_weight, err) ||
+                                !tl_parameter_table_add(table, "visual.ln_pre.bias", 1, vector, false, TL_INITIALIZE_CONSTANT,
+                                                        0.0f, &tower->ln_pre_bias, err)))
+        return false;
+    if (!tl_transformer_create(shape, layers, "visual.", &initialization, table, transformer, err) ||
+        !tl_parameter_table_add(table, "visual.ln_post.weight", 1, vector, false, TL_INITIALIZE_CONSTANT, 1.0f,
+                                &transformer->norm_weight, err) ||
+        !tl_parameter_table_add(table, "visual.ln_post.bias", 1, vector, false, TL_INITIALIZE_CONSTANT, 0.0f,
+                                &transformer->norm_bias, err))
+        return false;
+    return transformer->pooling != TL_POOLING_ATTENTION ||
+           tl_attention_pool_create(shape, "visual.attn_pool.", table, &transformer->attention_pool, err);
+}
+
+static tl_pooling pooling_of(tl_vision_pooling pooling)
+{
+    switch (pooling) {
+    case TL_POOL_AVERAGE:
+        return TL_POOLING_MEAN;
+    case TL_POOL_ATTENTION:
+        return TL_POOLING_ATTENTION;
+    case TL_POOL_CLASS_TOKEN:
+        break;
+    }
+    return TL_POOLING_ROW;
 }
 
 bool tl_vision_tower_create(const tl_model_config *config, tl_parameter_table *table, tl_vision_tower **out, tl_error *err)
@@ -53,15 +76,25 @@ bool tl_vision_tower_create(const tl_model_config *config, tl_parameter_table *t
     size_t side = vision->image_size / vision->patch_size;
     tower->image_size = vision->image_size;
     tower->patch_size = vision->patch_size;
-    tower->tokens = side * side + 1;
+    tower->has_class_token = !vision->without_class_token;
+    tower->has_pre_norm = !vision->without_pre_norm;
+    tower->has_patch_bias = vision->with_patch_bias;
+    tower->tokens = side * side + tower->has_class_token;
     tower->patch_floats = (size_t)3 * vision->patch_size * vision->patch_size;
-    tower->transformer.is_averaged = vision->pooling == TL_POOL_AVERAGE;
-    tower->transformer.output_dim = config->embedding_dim;
+    tl_transformer *transformer = &tower->transformer;
+    transformer->pooling = pooling_of(vision->pooling);
+    transformer->unpooled_rows = tower->has_class_token;
+    transformer->norms_after_pooling = vision->norm_after_pooling;
+    transformer->attention_pool_heads = vision->pool_heads;
+    transformer->has_projection = vision->projection != TL_PROJECTION_NONE;
+    transformer->has_projection_bias = vision->projection == TL_PROJECTION_LINEAR;
+    transformer->output_dim = config->embedding_dim;
+    transformer->stages = (tl_stage_names){"visual.embedding", "visual.block", "visual.pooled", "visual.projected"};
     tl_block_shape shape = {.width = vision->width,
                             .heads = vision->heads,
                             .mlp_width = vision->mlp_width,
-                            .activation = tl_gelu_kind_of(config->activation),
-                            .epsilon = config->layer_norm_epsilon,
+                            .activation = tl_gelu_kind_of(vision->activation),
+                            .epsilon = vision->layer_norm_epsilon,
                             .is_causal = false};
     if (!add_parameters(tower, table, &shape, vision->layers, err)) {
         tl_vision_tower_destroy(tower);
@@ -102,13 +135,13 @@ static bool plan_batch(const tl_vision_tower *tower, size_t batch, tl_arena *are
         lengths[i] = tower->tokens;
         first_rows[i] = 0;
     }
-    tl_batch_shape shape = {batch, lengths, tower->transformer.is_averaged ? NULL : first_rows};
+    tl_batch_shape shape = {batch, lengths, tower->transformer.pooling == TL_POOLING_ROW ? first_rows : NULL};
     return tl_transformer_plan(&tower->transformer, &shape, arena, state, err);
 }
 
 typedef struct embed_context {
     const tl_vision_tower *tower;
-    const float *const *values;
+    const tl_weight *values;
     const float *pixels;
 } embed_context;
 
@@ -120,18 +153,33 @@ static void embed(const void *context, const tl_chunk *chunk, const tl_tower_sta
     const bool is_kept = state->blocks != NULL;
     float *patches = is_kept ? state->patches + chunk->first_row * tower->patch_floats : scratch;
     float *embedded = is_kept ? state->embedded + chunk->first_row * width : scratch + chunk->row_count * tower->patch_floats;
-    for (size_t i = 0; i < chunk->item_count; i++)
-        tl_patches_lay_out(work->pixels + (chunk->first_item + i) * image_floats, tower->image_size, tower->patch_size,
-                           patches + i * tower->tokens * tower->patch_floats);
-    tl_patch_embed(patches, chunk->item_count, tower->tokens, tower->patch_floats, work->values[tower->conv1_weight],
-                   work->values[tower->class_embedding], work->values[tower->positional_embedding], width, embedded);
-    tl_layer_norm(embedded, work->values[tower->ln_pre_weight], work->values[tower->ln_pre_bias], chunk->row_count, width,
-                  tower->transformer.shape.epsilon, rows, is_kept ? state->embedded_mean + chunk->first_row : NULL,
-                  is_kept ? state->embedded_inverse + chunk->first_row : NULL);
+    float *target = tower->has_pre_norm ? embedded : rows;
+    for (size_t i = 0; i < chunk->item_count; i++) {
+        float *item = patches + i * tower->tokens * tower->patch_floats;
+        if (tower->has_class_token) {
+            memset(item, 0, tower->patch_floats * sizeof *item);
+            item += tower->patch_floats;
+        }
+        tl_patches_lay_out(work->pixels + (chunk->first_item + i) * image_floats, tower->image_size, tower->patch_size, item);
+    }
+    const tl_weight *values = work->values;
+    const tl_patch_weights weights = {
+        .kernel = &values[tower->conv1_weight],
+        .positions = tl_weight_floats(&values[tower->positional_embedding]),
+        .class_embedding = tower->has_class_token ? tl_weight_floats(&values[tower->class_embedding]) : NULL,
+        .bias = tower->has_patch_bias ? tl_weight_floats(&values[tower->conv1_bias]) : NULL,
+    };
+    tl_patch_embed(patches, chunk->item_count, tower->tokens, tower->patch_floats, &weights, width, target);
+    if (tower->has_pre_norm)
+        tl_layer_norm(embedded, tl_weight_floats(&values[tower->ln_pre_weight]), tl_weight_floats(&values[tower->ln_pre_bias]),
+                      chunk->row_count, width, tower->transformer.shape.epsilon, rows,
+                      is_kept ? state->embedded_mean + chunk->first_row : NULL,
+                      is_kept ? state->embedded_inverse + chunk->first_row : NULL);
 }
 
-bool tl_vision_tower_forward(const tl_vision_tower *tower, const float *const *values, const float *pixels, size_t batch,
-                             tl_thread_pool *pool, tl_arena *arena, float *out, tl_tower_state **state, tl_error *err)
+bool tl_vision_tower_forward(const tl_vision_tower *tower, const tl_weight *values, const float *pixels, size_t batch,
+                             tl_thread_pool *pool, tl_arena *arena, const tl_stage_observer *observer, float *out,
+                             tl_tower_state **state, tl_error *err)
 {
     const size_t width = tower->transformer.shape.width;
     tl_tower_state *planned;
@@ -145,7 +193,7 @@ bool tl_vision_tower_forward(const tl_vision_tower *tower, const float *const *v
         return false;
     embed_context context = {tower, values, pixels};
     tl_embedding embedding = {&context, embed, state != NULL ? 0 : embedding_scratch_per_row(tower)};
-    if (!tl_transformer_forward(&tower->transformer, values, planned, &embedding, pool, arena, out, err))
+    if (!tl_transformer_forward(&tower->transformer, values, planned, &embedding, pool, arena, observer, out, err))
         return false;
     if (state != NULL)
         *state = planned;
@@ -158,7 +206,7 @@ enum { POSITIONS_OF_A_TASK = 16 };
 
 typedef struct gradient_context {
     const tl_vision_tower *tower;
-    const float *const *values;
+    const tl_weight *values;
     float *const *gradients;
     const tl_tower_state *state;
     float *vectors; /* [chunk_count, 2, W] of ln_pre */
@@ -172,8 +220,9 @@ static void take_chunk(const void *context, size_t chunk_index, const tl_chunk *
     const size_t width = work->tower->transformer.shape.width, row = chunk->first_row;
     float *vectors = work->vectors + chunk_index * 2 * width, *embedded = state->embedded + row * width;
     memset(vectors, 0, 2 * width * sizeof *vectors);
-    tl_layer_norm_backward(gradient, embedded, work->values[work->tower->ln_pre_weight], state->embedded_mean + row,
-                           state->embedded_inverse + row, NULL, chunk->row_count, width, embedded, vectors, vectors + width);
+    tl_layer_norm_backward(gradient, embedded, tl_weight_floats(&work->values[work->tower->ln_pre_weight]),
+                           state->embedded_mean + row, state->embedded_inverse + row, NULL, chunk->row_count, width, embedded,
+                           vectors, vectors + width);
 }
 
 static size_t position_task_count(const tl_vision_tower *tower)
@@ -199,7 +248,7 @@ static void run_task(const void *context, size_t index)
     }
 }
 
-bool tl_vision_tower_backward(const tl_vision_tower *tower, const float *const *values, float *const *gradients,
+bool tl_vision_tower_backward(const tl_vision_tower *tower, const tl_weight *values, float *const *gradients,
                               tl_tower_state *state, const float *out_gradient, tl_thread_pool *pool, tl_arena *arena,
                               tl_error *err)
 {

@@ -39,9 +39,11 @@ static bool allocate_blocks(tl_trainer *trainer, tl_error *err)
             return false;
     }
     trainer->values = tl_memory_allocate(rows, sizeof *trainer->values, err);
-    trainer->value_gradients = trainer->values != NULL ? tl_memory_allocate(rows, sizeof *trainer->value_gradients, err) : NULL;
+    trainer->weights = trainer->values != NULL ? tl_memory_allocate(rows, sizeof *trainer->weights, err) : NULL;
+    trainer->value_gradients = trainer->weights != NULL ? tl_memory_allocate(rows, sizeof *trainer->value_gradients, err) : NULL;
     if (trainer->value_gradients == NULL)
         return false;
+    tl_parameter_table_point_weights(&trainer->table, trainer->parameters, trainer->weights);
     tl_parameter_table_point(&trainer->table, trainer->parameters, trainer->values);
     tl_parameter_table_point(&trainer->table, trainer->gradients, trainer->value_gradients);
     size_t scratch = tl_vision_tower_scratch_size(trainer->vision, batch, true) +
@@ -53,7 +55,8 @@ bool tl_trainer_create(const tl_model_config *config, const tl_image_recipe *rec
                        tl_thread_pool *pool, tl_trainer **out, tl_error *err)
 {
     tl_training_options resolved;
-    if (!tl_model_config_check(config, err) || !tl_training_options__resolve(options, &resolved, err))
+    if (!tl_model_config_check(config, err) || !tl_model_config_check_trainable(config, err) ||
+        !tl_training_options__resolve(options, &resolved, err))
         return false;
     if (recipe->size != config->vision.image_size)
         return tl_fail(err, TL_ERROR_INVALID, "trainer: expected a recipe for pictures of %" PRIu32 " pixels, found %" PRIu32,
@@ -88,6 +91,7 @@ void tl_trainer_destroy(tl_trainer *trainer)
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
         tl_memory_free(blocks[i]);
     tl_memory_free(trainer->values);
+    tl_memory_free(trainer->weights);
     tl_memory_free(trainer->value_gradients);
     tl_optimizer_plan_clear(&trainer->plan);
     tl_text_tower_destroy(trainer->text);
@@ -111,7 +115,7 @@ static bool check_batch(const tl_trainer *trainer, const tl_training_batch *batc
 /* Fills the gradient block from zero. */
 static bool forward_backward(tl_trainer *trainer, const tl_training_batch *batch, tl_contrastive_result *result, tl_error *err)
 {
-    const float *const *values = (const float *const *)trainer->values;
+    const tl_weight *values = trainer->weights;
     float **gradients = trainer->value_gradients;
     tl_arena *arena = trainer->arena;
     tl_tower_state *vision_state = NULL;
@@ -120,14 +124,14 @@ static bool forward_backward(tl_trainer *trainer, const tl_training_batch *batch
         return false;
     memset(trainer->gradients, 0, trainer->table.flat_count * sizeof(float));
     tl_arena_reset(arena);
-    if (!tl_vision_tower_forward(trainer->vision, values, batch->pixels, batch->pairs, trainer->pool, arena, trainer->images,
-                                 &vision_state, err) ||
-        !tl_text_tower_forward(trainer->text, values, batch->ids, batch->lengths, batch->pairs, trainer->pool, arena,
+    if (!tl_vision_tower_forward(trainer->vision, values, batch->pixels, batch->pairs, trainer->pool, arena, NULL,
+                                 trainer->images, &vision_state, err) ||
+        !tl_text_tower_forward(trainer->text, values, batch->ids, batch->lengths, batch->pairs, trainer->pool, arena, NULL,
                                trainer->texts, &text_state, err))
         return false;
     tl_arena_mark mark = tl_arena_save(arena);
     if (!tl_contrastive_loss(trainer->images, trainer->texts, batch->pairs, trainer->config.embedding_dim,
-                             values[trainer->scale_row][0], trainer->pool, arena, result, trainer->images_gradient,
+                             trainer->values[trainer->scale_row][0], trainer->pool, arena, result, trainer->images_gradient,
                              trainer->texts_gradient, gradients[trainer->scale_row], err))
         return false;
     if (!isfinite(result->loss))

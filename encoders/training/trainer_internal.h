@@ -24,6 +24,7 @@ struct tl_trainer {
     float *first_moments;
     float *second_moments;
     /* One pointer a row into parameters and gradients. */
+    tl_weight *weights; /* what the towers read: the same values */
     float **values;
     float **value_gradients;
     tl_arena *arena;

@@ -69,6 +69,12 @@ void tl_parameter_table_point(const tl_parameter_table *table, float *block, flo
         pointers[i] = block + table->items[i].offset;
 }
 
+void tl_parameter_table_point_weights(const tl_parameter_table *table, const float *block, tl_weight *weights)
+{
+    for (size_t i = 0; i < table->count; i++)
+        weights[i] = tl_weight_of_floats(block + table->items[i].offset);
+}
+
 void tl_parameter_table_initialize(const tl_parameter_table *table, uint64_t seed, float *block)
 {
     for (size_t i = 0; i < table->count; i++) {

@@ -6,6 +6,7 @@
 #ifndef TL_ENCODERS_WEIGHTS_PARAMETERS_H
 #define TL_ENCODERS_WEIGHTS_PARAMETERS_H
 
+#include "base/compute/weight.h"
 #include "base/core/error.h"
 #include "base/core/random.h"
 
@@ -43,6 +44,8 @@ bool tl_parameter_table_add(tl_parameter_table *table, const char *name, uint32_
 size_t tl_parameter_table_find(const tl_parameter_table *table, const char *name);
 /* pointers[i] = block + offset of row i. */
 void tl_parameter_table_point(const tl_parameter_table *table, float *block, float **pointers);
+/* The same as weights: what the towers read. */
+void tl_parameter_table_point_weights(const tl_parameter_table *table, const float *block, tl_weight *weights);
 /* Fills a flat block by each row's rule; every row draws from a stream of its own (seed, row), so order does not matter. */
 void tl_parameter_table_initialize(const tl_parameter_table *table, uint64_t seed, float *block);
 

@@ -16,11 +16,23 @@ enum { TRIES = 4, MOST_BATCH = 32, CAPTION_TOKENS = 12 };
 
 static const tl_model_config config = {
     .embedding_dim = 512,
-    .activation = TL_QUICK_GELU,
-    .layer_norm_epsilon = 1e-5f,
-    .vision = {.image_size = 224, .patch_size = 32, .width = 768, .layers = 12, .heads = 12, .mlp_width = 3072},
-    .text =
-        {.context_length = 77, .vocabulary_size = 49408, .width = 512, .layers = 12, .heads = 8, .mlp_width = 2048, .eos_id = 2},
+    .vision = {.activation = TL_QUICK_GELU,
+               .layer_norm_epsilon = 1e-5f,
+               .image_size = 224,
+               .patch_size = 32,
+               .width = 768,
+               .layers = 12,
+               .heads = 12,
+               .mlp_width = 3072},
+    .text = {.activation = TL_QUICK_GELU,
+             .layer_norm_epsilon = 1e-5f,
+             .context_length = 77,
+             .vocabulary_size = 49408,
+             .width = 512,
+             .layers = 12,
+             .heads = 8,
+             .mlp_width = 2048,
+             .eos_id = 2},
 };
 
 static double processor_seconds(void)
@@ -36,7 +48,8 @@ typedef struct encode_bench {
     tl_text_tower *text;
     tl_thread_pool *pool;
     tl_arena *arena;
-    float *block, **values, *pixels, *out;
+    tl_weight *values;
+    float *block, *pixels, *out;
     int32_t *ids;
     uint32_t lengths[MOST_BATCH];
 } encode_bench;
@@ -56,7 +69,7 @@ static bool prepare(encode_bench *bench, size_t threads, tl_error *err)
     bench->ids = tl_memory_allocate((size_t)MOST_BATCH * config.text.context_length, sizeof *bench->ids, err);
     if (bench->block == NULL || bench->values == NULL || bench->pixels == NULL || bench->out == NULL || bench->ids == NULL)
         return false;
-    tl_parameter_table_point(&bench->table, bench->block, bench->values);
+    tl_parameter_table_point_weights(&bench->table, bench->block, bench->values);
     tl_parameter_table_initialize(&bench->table, 1, bench->block);
     for (size_t i = 0; i < pixel_count; i++)
         bench->pixels[i] = (float)(i % 255) / 255.0f - 0.5f;
@@ -70,15 +83,15 @@ static bool prepare(encode_bench *bench, size_t threads, tl_error *err)
 
 static bool measure(encode_bench *bench, bool is_image, size_t batch, tl_error *err)
 {
-    const float *const *values = (const float *const *)bench->values;
+    const tl_weight *values = bench->values;
     double best = 0.0, best_processor = 0.0;
     for (int i = 0; i <= TRIES; i++) { /* the first warms up */
         tl_arena_reset(bench->arena);
         double start = tl_clock_seconds(), processor_start = processor_seconds();
-        if (is_image ? !tl_vision_tower_forward(bench->vision, values, bench->pixels, batch, bench->pool, bench->arena,
+        if (is_image ? !tl_vision_tower_forward(bench->vision, values, bench->pixels, batch, bench->pool, bench->arena, NULL,
                                                 bench->out, NULL, err)
                      : !tl_text_tower_forward(bench->text, values, bench->ids, bench->lengths, batch, bench->pool, bench->arena,
-                                              bench->out, NULL, err))
+                                              NULL, bench->out, NULL, err))
             return false;
         double seconds = tl_clock_seconds() - start, processor = processor_seconds() - processor_start;
         best = i == 1 || (i > 1 && seconds < best) ? seconds : best;

@@ -30,17 +30,39 @@ typedef struct bench_subject {
 static const bench_subject subjects[] = {
     {"vit 192x6 p8 64px + text 192x4, ~10 tokens",
      {.embedding_dim = 256,
-      .layer_norm_epsilon = 1e-5f,
-      .vision = {.image_size = 64, .patch_size = 8, .width = 192, .layers = 6, .heads = 3, .mlp_width = 768},
-      .text =
-          {.context_length = 32, .vocabulary_size = 8192, .width = 192, .layers = 4, .heads = 3, .mlp_width = 768, .eos_id = 3}},
+      .vision = {.layer_norm_epsilon = 1e-5f,
+                 .image_size = 64,
+                 .patch_size = 8,
+                 .width = 192,
+                 .layers = 6,
+                 .heads = 3,
+                 .mlp_width = 768},
+      .text = {.layer_norm_epsilon = 1e-5f,
+               .context_length = 32,
+               .vocabulary_size = 8192,
+               .width = 192,
+               .layers = 4,
+               .heads = 3,
+               .mlp_width = 768,
+               .eos_id = 3}},
      10},
     {"vit 256x6 p16 128px + text 256x4, 32 tokens",
      {.embedding_dim = 256,
-      .layer_norm_epsilon = 1e-5f,
-      .vision = {.image_size = 128, .patch_size = 16, .width = 256, .layers = 6, .heads = 4, .mlp_width = 1024},
-      .text =
-          {.context_length = 32, .vocabulary_size = 8192, .width = 256, .layers = 4, .heads = 4, .mlp_width = 1024, .eos_id = 3}},
+      .vision = {.layer_norm_epsilon = 1e-5f,
+                 .image_size = 128,
+                 .patch_size = 16,
+                 .width = 256,
+                 .layers = 6,
+                 .heads = 4,
+                 .mlp_width = 1024},
+      .text = {.layer_norm_epsilon = 1e-5f,
+               .context_length = 32,
+               .vocabulary_size = 8192,
+               .width = 256,
+               .layers = 4,
+               .heads = 4,
+               .mlp_width = 1024,
+               .eos_id = 3}},
      32},
 };
 
@@ -120,7 +142,8 @@ typedef struct towers_bench {
     tl_text_tower *text;
     tl_arena *arena;
     float *blocks; /* values, then gradients */
-    float **values, **gradients;
+    tl_weight *values;
+    float **gradients;
     float *pixels, *outputs; /* outputs: images, texts and their gradients, [4, B, D] */
     int32_t *ids;
     uint32_t lengths[BATCH];
@@ -138,14 +161,15 @@ static bool prepare(towers_bench *bench, tl_error *err)
                          &bench->arena, err))
         return false;
     bench->blocks = tl_memory_allocate_aligned(2 * bench->table.flat_count, sizeof(float), err);
-    bench->values = tl_memory_allocate(2 * bench->table.count, sizeof *bench->values, err);
+    bench->values = tl_memory_allocate(bench->table.count, sizeof *bench->values, err);
+    bench->gradients = tl_memory_allocate(bench->table.count, sizeof *bench->gradients, err);
     bench->pixels = tl_memory_allocate_aligned(pixel_count, sizeof(float), err);
     bench->outputs = tl_memory_allocate_aligned((size_t)4 * BATCH * config->embedding_dim, sizeof(float), err);
     bench->ids = tl_memory_allocate(BATCH * tokens, sizeof *bench->ids, err);
-    if (bench->blocks == NULL || bench->values == NULL || bench->pixels == NULL || bench->outputs == NULL || bench->ids == NULL)
+    if (bench->blocks == NULL || bench->values == NULL || bench->gradients == NULL || bench->pixels == NULL ||
+        bench->outputs == NULL || bench->ids == NULL)
         return false;
-    bench->gradients = bench->values + bench->table.count;
-    tl_parameter_table_point(&bench->table, bench->blocks, bench->values);
+    tl_parameter_table_point_weights(&bench->table, bench->blocks, bench->values);
     tl_parameter_table_point(&bench->table, bench->blocks + bench->table.flat_count, bench->gradients);
     tl_parameter_table_initialize(&bench->table, 1, bench->blocks);
     tl_random random = tl_random_stream(1, 1);
@@ -167,7 +191,7 @@ static bool prepare(towers_bench *bench, tl_error *err)
 static bool run_step(towers_bench *bench, double seconds[PART_COUNT], tl_error *err)
 {
     const size_t dim = bench->subject->config.embedding_dim, outputs = BATCH * dim;
-    const float *const *values = (const float *const *)bench->values;
+    const tl_weight *values = bench->values;
     float *images = bench->outputs, *texts = images + outputs, *images_gradient = texts + outputs,
           *texts_gradient = images_gradient + outputs;
     tl_tower_state *vision, *text;
@@ -182,10 +206,10 @@ static bool run_step(towers_bench *bench, double seconds[PART_COUNT], tl_error *
     now = tl_clock_seconds();      \
     seconds[number] = now - start; \
     start = now
-    PART(VISION_FORWARD,
-         tl_vision_tower_forward(bench->vision, values, bench->pixels, BATCH, bench->pool, bench->arena, images, &vision, err));
+    PART(VISION_FORWARD, tl_vision_tower_forward(bench->vision, values, bench->pixels, BATCH, bench->pool, bench->arena, NULL,
+                                                 images, &vision, err));
     PART(TEXT_FORWARD, tl_text_tower_forward(bench->text, values, bench->ids, bench->lengths, BATCH, bench->pool, bench->arena,
-                                             texts, &text, err));
+                                             NULL, texts, &text, err));
     PART(LOSS, tl_contrastive_loss(images, texts, BATCH, dim, 2.66f, bench->pool, bench->arena, &result, images_gradient,
                                    texts_gradient, &by_scale, err));
     PART(TEXT_BACKWARD,
@@ -228,6 +252,7 @@ static bool run(const bench_subject *subject, tl_thread_pool *pool, tl_error *er
     tl_memory_free(bench.ids);
     tl_memory_free(bench.outputs);
     tl_memory_free(bench.pixels);
+    tl_memory_free(bench.gradients);
     tl_memory_free(bench.values);
     tl_memory_free(bench.blocks);
     tl_arena_destroy(bench.arena);

@@ -25,8 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     TL_ASSERT(tl_json_parse(tl_string_slice(&text), "again", &json, &err) && tl_model_config_read(json, &again, &err));
     tl_json_free(json);
     tl_string_clear(&text);
-    TL_ASSERT(again.embedding_dim == config.embedding_dim && again.activation == config.activation);
-    TL_ASSERT(again.layer_norm_epsilon == config.layer_norm_epsilon);
+    TL_ASSERT(again.embedding_dim == config.embedding_dim && again.vision.activation == config.vision.activation);
+    TL_ASSERT(again.text.layer_norm_epsilon == config.text.layer_norm_epsilon);
     TL_ASSERT(again.vision.image_size == config.vision.image_size && again.vision.patch_size == config.vision.patch_size);
     TL_ASSERT(again.vision.width == config.vision.width && again.vision.layers == config.vision.layers);
     TL_ASSERT(again.vision.heads == config.vision.heads && again.vision.mlp_width == config.vision.mlp_width);

@@ -73,7 +73,7 @@ typedef struct oracle_shape {
 static inline void oracle_block(const tower_oracle *oracle, const char *prefix, const oracle_shape *shape,
                                 double x[][ORACLE_MOST_WIDTH])
 {
-    const double epsilon = (double)oracle->model->config->layer_norm_epsilon;
+    const double epsilon = (double)oracle->model->config->vision.layer_norm_epsilon;
     const size_t width = shape->width, dim = width / shape->heads;
     double normal[ORACLE_MOST_WIDTH], qkv[TINY_MOST_TOKENS][3 * ORACLE_MOST_WIDTH], wide[ORACLE_MOST_MLP],
         added[ORACLE_MOST_WIDTH];
@@ -111,7 +111,7 @@ static inline void oracle_block(const tower_oracle *oracle, const char *prefix, 
         oracle_linear(normal, oracle_find(oracle, prefix, "mlp.c_fc.weight"), oracle_find(oracle, prefix, "mlp.c_fc.bias"), width,
                       shape->mlp, wide);
         for (size_t i = 0; i < shape->mlp; i++)
-            wide[i] = oracle_gelu(oracle->model->config->activation, wide[i]);
+            wide[i] = oracle_gelu(oracle->model->config->vision.activation, wide[i]);
         oracle_linear(wide, oracle_find(oracle, prefix, "mlp.c_proj.weight"), oracle_find(oracle, prefix, "mlp.c_proj.bias"),
                       shape->mlp, width, added);
         for (size_t i = 0; i < width; i++)
@@ -144,7 +144,7 @@ static inline void oracle_image(const tower_oracle *oracle, size_t item, double 
     const size_t side = vision->image_size / vision->patch_size, patch = vision->patch_size, width = vision->width,
                  S = vision->image_size;
     const oracle_shape shape = {side * side + 1, width, vision->heads, vision->mlp_width, false};
-    const double epsilon = (double)oracle->model->config->layer_norm_epsilon;
+    const double epsilon = (double)oracle->model->config->vision.layer_norm_epsilon;
     const float *pixels = oracle->model->pixels + item * 3 * S * S;
     const double *kernel = oracle_find(oracle, "visual.", "conv1.weight"),
                  *classes = oracle_find(oracle, "visual.", "class_embedding");
@@ -198,7 +198,7 @@ static inline void oracle_text(const tower_oracle *oracle, size_t item, double *
     }
     oracle_blocks(oracle, "", text->layers, &shape, x);
     oracle_norm(x[read], oracle_find(oracle, "", "ln_final.weight"), oracle_find(oracle, "", "ln_final.bias"), width,
-                (double)oracle->model->config->layer_norm_epsilon, pooled);
+                (double)oracle->model->config->vision.layer_norm_epsilon, pooled);
     oracle_project(pooled, oracle_find(oracle, "", "text_projection"), width, oracle->model->config->embedding_dim, out);
 }
 

@@ -24,16 +24,18 @@ typedef struct tiny_variant {
 static const tiny_variant tiny_variants[] = {
     {"tok",
      {.embedding_dim = 12,
-      .activation = TL_GELU,
-      .layer_norm_epsilon = 1e-5f,
-      .vision = {.image_size = 16,
+      .vision = {.activation = TL_GELU,
+                 .layer_norm_epsilon = 1e-5f,
+                 .image_size = 16,
                  .patch_size = 8,
                  .width = 16,
                  .layers = 2,
                  .heads = 2,
                  .mlp_width = 48,
                  .pooling = TL_POOL_CLASS_TOKEN},
-      .text = {.context_length = 8,
+      .text = {.activation = TL_GELU,
+               .layer_norm_epsilon = 1e-5f,
+               .context_length = 8,
                .vocabulary_size = 50,
                .width = 16,
                .layers = 2,
@@ -43,11 +45,18 @@ static const tiny_variant tiny_variants[] = {
                .eos_id = 3}}},
     {"avg",
      {.embedding_dim = 12,
-      .activation = TL_QUICK_GELU,
-      .layer_norm_epsilon = 1e-5f,
-      .vision =
-          {.image_size = 12, .patch_size = 4, .width = 16, .layers = 2, .heads = 4, .mlp_width = 32, .pooling = TL_POOL_AVERAGE},
-      .text = {.context_length = 8,
+      .vision = {.activation = TL_QUICK_GELU,
+                 .layer_norm_epsilon = 1e-5f,
+                 .image_size = 12,
+                 .patch_size = 4,
+                 .width = 16,
+                 .layers = 2,
+                 .heads = 4,
+                 .mlp_width = 32,
+                 .pooling = TL_POOL_AVERAGE},
+      .text = {.activation = TL_QUICK_GELU,
+               .layer_norm_epsilon = 1e-5f,
+               .context_length = 8,
                .vocabulary_size = 50,
                .width = 16,
                .layers = 2,
@@ -57,16 +66,18 @@ static const tiny_variant tiny_variants[] = {
                .eos_id = 3}}},
     {"full",
      {.embedding_dim = 12,
-      .activation = TL_GELU_TANH,
-      .layer_norm_epsilon = 1e-5f,
-      .vision = {.image_size = 16,
+      .vision = {.activation = TL_GELU_TANH,
+                 .layer_norm_epsilon = 1e-5f,
+                 .image_size = 16,
                  .patch_size = 8,
                  .width = 16,
                  .layers = 1,
                  .heads = 1,
                  .mlp_width = 48,
                  .pooling = TL_POOL_CLASS_TOKEN},
-      .text = {.context_length = 8,
+      .text = {.activation = TL_GELU_TANH,
+               .layer_norm_epsilon = 1e-5f,
+               .context_length = 8,
                .vocabulary_size = 50,
                .width = 16,
                .layers = 2,
@@ -77,16 +88,18 @@ static const tiny_variant tiny_variants[] = {
                .eos_id = 3}}},
     {"odd",
      {.embedding_dim = 7,
-      .activation = TL_GELU,
-      .layer_norm_epsilon = 1e-5f,
-      .vision = {.image_size = 9,
+      .vision = {.activation = TL_GELU,
+                 .layer_norm_epsilon = 1e-5f,
+                 .image_size = 9,
                  .patch_size = 3,
                  .width = 10,
                  .layers = 2,
                  .heads = 2,
                  .mlp_width = 30,
                  .pooling = TL_POOL_CLASS_TOKEN},
-      .text = {.context_length = 11,
+      .text = {.activation = TL_GELU,
+               .layer_norm_epsilon = 1e-5f,
+               .context_length = 11,
                .vocabulary_size = 23,
                .width = 18,
                .layers = 1,
@@ -125,6 +138,7 @@ typedef struct tiny_model {
     tl_text_tower *text;
     float *values_block, *gradients_block;
     float **values, **gradients;
+    tl_weight *weights; /* the same values, as the towers take them */
     tl_arena *arena;
     float *pixels;
     int32_t ids[TINY_BATCH * TINY_MOST_TOKENS];
@@ -144,7 +158,9 @@ static inline void tiny_model_create(tiny_model *model, const tl_model_config *c
     model->gradients_block = tl_memory_allocate_aligned(model->table.flat_count, sizeof(float), NULL);
     model->values = tl_memory_allocate(model->table.count, sizeof *model->values, NULL);
     model->gradients = tl_memory_allocate(model->table.count, sizeof *model->gradients, NULL);
+    model->weights = tl_memory_allocate(model->table.count, sizeof *model->weights, NULL);
     tl_parameter_table_point(&model->table, model->values_block, model->values);
+    tl_parameter_table_point_weights(&model->table, model->values_block, model->weights);
     tl_parameter_table_point(&model->table, model->gradients_block, model->gradients);
     for (size_t row = 0; row < model->table.count; row++) {
         const tl_parameter *parameter = &model->table.items[row];
@@ -182,6 +198,7 @@ static inline void tiny_model_destroy(tiny_model *model)
     tl_memory_free(model->pixels);
     tl_memory_free(model->gradients);
     tl_memory_free(model->values);
+    tl_memory_free(model->weights);
     tl_memory_free(model->gradients_block);
     tl_memory_free(model->values_block);
     tl_text_tower_destroy(model->text);
@@ -194,13 +211,13 @@ static inline tl_contrastive_result tiny_model_forward(tiny_model *model, tl_thr
                                                        tl_tower_state **text)
 {
     tl_contrastive_result result = {0};
-    const float *const *values = (const float *const *)model->values;
+    const tl_weight *values = model->weights;
     tl_arena_reset(model->arena);
     model->logit_scale_gradient = 0.0f;
-    bool ok = tl_vision_tower_forward(model->vision, values, model->pixels, TINY_BATCH, pool, model->arena, model->images, vision,
-                                      NULL) &&
-              tl_text_tower_forward(model->text, values, model->ids, model->lengths, TINY_BATCH, pool, model->arena, model->texts,
-                                    text, NULL) &&
+    bool ok = tl_vision_tower_forward(model->vision, values, model->pixels, TINY_BATCH, pool, model->arena, NULL, model->images,
+                                      vision, NULL) &&
+              tl_text_tower_forward(model->text, values, model->ids, model->lengths, TINY_BATCH, pool, model->arena, NULL,
+                                    model->texts, text, NULL) &&
               tl_contrastive_loss(model->images, model->texts, TINY_BATCH, model->config->embedding_dim, tiny_logit_scale, pool,
                                   model->arena, &result, model->images_gradient, model->texts_gradient,
                                   &model->logit_scale_gradient, NULL);
@@ -210,7 +227,7 @@ static inline tl_contrastive_result tiny_model_forward(tiny_model *model, tl_thr
 
 static inline void tiny_model_backward(tiny_model *model, tl_thread_pool *pool, tl_tower_state *vision, tl_tower_state *text)
 {
-    const float *const *values = (const float *const *)model->values;
+    const tl_weight *values = model->weights;
     memset(model->gradients_block, 0, model->table.flat_count * sizeof(float));
     bool ok =
         tl_vision_tower_backward(model->vision, values, model->gradients, vision, model->images_gradient, pool, model->arena,

@@ -281,7 +281,8 @@ static void check_linear(size_t rows, size_t in, size_t out)
     float *x = random_block(rows * in, 1), *weight = random_block(out * in, 2), *bias = random_block(out, 3);
     float *y = random_block(rows * out, 4), *dy = random_block(rows * out, 5), *dx = random_block(rows * in, 6);
     float *by_weight = random_block(out * in, 7), *before = random_block(out * in, 7), *residual = random_block(rows * out, 8);
-    tl_linear(NULL, x, rows, in, weight, bias, residual, out, y);
+    tl_weight as_it_lies = tl_weight_of_floats(weight);
+    tl_linear(NULL, x, rows, in, &as_it_lies, bias, residual, out, y);
     tl_linear_backward_input(NULL, dy, rows, out, weight, in, dx);
     tl_linear_backward_weight(NULL, dy, x, rows, out, in, by_weight);
     for (size_t r = 0; r < rows; r++)

@@ -258,7 +258,7 @@ static void test_threads_do_not_change_bits(void **state)
             tl_thread_pool *pool = NULL;
             assert_true(threads == 0 || tl_thread_pool_create(threads, &pool, NULL));
             float *found = tl_memory_allocate_aligned(2 * outputs + flat, sizeof(float), NULL);
-            const float *const *values = (const float *const *)model.values;
+            const tl_weight *values = model.weights;
             tl_tower_state *vision, *text;
             tl_arena *arena;
             assert_true(tl_arena_create(tl_vision_tower_scratch_size(model.vision, ITEMS, true) +
@@ -266,9 +266,9 @@ static void test_threads_do_not_change_bits(void **state)
                                         &arena, NULL));
             void *only_chunk = tl_arena_save(arena).chunk;
             memset(model.gradients_block, 0, flat * sizeof(float));
-            assert_true(tl_vision_tower_forward(model.vision, values, pixels, ITEMS, pool, arena, found, &vision, NULL));
+            assert_true(tl_vision_tower_forward(model.vision, values, pixels, ITEMS, pool, arena, NULL, found, &vision, NULL));
             assert_true(
-                tl_text_tower_forward(model.text, values, ids, lengths, ITEMS, pool, arena, found + outputs, &text, NULL));
+                tl_text_tower_forward(model.text, values, ids, lengths, ITEMS, pool, arena, NULL, found + outputs, &text, NULL));
             assert_true(vision->chunk_count > 1 && text->chunk_count > 1);
             assert_true(tl_vision_tower_backward(model.vision, values, model.gradients, vision, found, pool, arena, NULL));
             assert_true(tl_text_tower_backward(model.text, values, model.gradients, text, found + outputs, pool, arena, NULL));
@@ -279,9 +279,10 @@ static void test_threads_do_not_change_bits(void **state)
             size_t for_text = tl_text_tower_scratch_size(model.text, ITEMS, false);
             assert_true(tl_arena_create(for_vision > for_text ? for_vision : for_text, &arena, NULL));
             only_chunk = tl_arena_save(arena).chunk;
-            assert_true(tl_vision_tower_forward(model.vision, values, pixels, ITEMS, pool, arena, again, NULL, NULL));
+            assert_true(tl_vision_tower_forward(model.vision, values, pixels, ITEMS, pool, arena, NULL, again, NULL, NULL));
             tl_arena_reset(arena);
-            assert_true(tl_text_tower_forward(model.text, values, ids, lengths, ITEMS, pool, arena, again + outputs, NULL, NULL));
+            assert_true(
+                tl_text_tower_forward(model.text, values, ids, lengths, ITEMS, pool, arena, NULL, again + outputs, NULL, NULL));
             assert_ptr_equal(tl_arena_save(arena).chunk, only_chunk);
             assert_memory_equal(found, again, 2 * outputs * sizeof(float));
             tl_arena_destroy(arena);
@@ -312,11 +313,11 @@ static void test_one_item_uses_the_pool_with_the_same_bits(void **state)
     config.vision.mlp_width = 1024;
     tiny_model model;
     tiny_model_create(&model, &config);
-    const float *const *values = (const float *const *)model.values;
+    const tl_weight *values = model.weights;
     for (size_t threads = 0; threads <= 3; threads++) {
         tl_thread_pool *pool = NULL;
         assert_true(threads == 0 || tl_thread_pool_create(threads, &pool, NULL));
-        assert_true(tl_vision_tower_forward(model.vision, values, model.pixels, 1, pool, model.arena,
+        assert_true(tl_vision_tower_forward(model.vision, values, model.pixels, 1, pool, model.arena, NULL,
                                             threads == 0 ? model.images : model.texts, NULL, NULL));
         if (threads != 0)
             assert_memory_equal(model.images, model.texts, config.embedding_dim * sizeof(float));
@@ -330,21 +331,21 @@ static void test_ids_are_checked(void **state)
     (void)state;
     tiny_model model;
     tiny_model_create(&model, &tiny_variants[0].config);
-    const float *const *values = (const float *const *)model.values;
+    const tl_weight *values = model.weights;
     tl_error err;
     const int32_t wrong[] = {-1, (int32_t)model.config->text.vocabulary_size, INT32_MAX, INT32_MIN};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         int32_t kept = model.ids[9];
         model.ids[9] = wrong[i];
-        assert_false(tl_text_tower_forward(model.text, values, model.ids, model.lengths, TINY_BATCH, NULL, model.arena,
+        assert_false(tl_text_tower_forward(model.text, values, model.ids, model.lengths, TINY_BATCH, NULL, model.arena, NULL,
                                            model.texts, NULL, &err));
         assert_int_equal(err.kind, TL_ERROR_INVALID);
         assert_non_null(strstr(err.message, "text 1, token 1"));
         model.ids[9] = kept;
     }
     model.lengths[2] = model.config->text.context_length + 1;
-    assert_false(tl_text_tower_forward(model.text, values, model.ids, model.lengths, TINY_BATCH, NULL, model.arena, model.texts,
-                                       NULL, &err));
+    assert_false(tl_text_tower_forward(model.text, values, model.ids, model.lengths, TINY_BATCH, NULL, model.arena, NULL,
+                                       model.texts, NULL, &err));
     assert_int_equal(err.kind, TL_ERROR_INVALID);
     tiny_model_destroy(&model);
 }
@@ -356,20 +357,20 @@ static void test_pooled_row_is_the_first_of_equals(void **state)
     for (size_t v = 0; v < 2; v++) { /* "tok" pools by eos, "avg" by the largest id; both are causal */
         tiny_model model;
         tiny_model_create(&model, &tiny_variants[v].config);
-        const float *const *values = (const float *const *)model.values;
+        const tl_weight *values = model.weights;
         const int32_t read = v == 0 ? 3 : 49;
         const int32_t texts[2][TINY_BATCH][8] = {{{5, read, 7, read, 9}, {7, read}, {read, 8, 9}},
                                                  {{5, read, 8}, {7, read, 6, read}, {read}}};
         const size_t outputs = (size_t)TINY_BATCH * model.config->embedding_dim;
         for (size_t i = 0; i < 2; i++)
-            assert_true(tl_text_tower_forward(model.text, values, texts[i][0], model.lengths, TINY_BATCH, NULL, model.arena,
+            assert_true(tl_text_tower_forward(model.text, values, texts[i][0], model.lengths, TINY_BATCH, NULL, model.arena, NULL,
                                               i == 0 ? model.texts : model.images, NULL, NULL));
         assert_memory_equal(model.texts, model.images, outputs * sizeof(float));
         if (v == 0) { /* no end of text: the answer is that of the first row, whatever follows */
             const int32_t endless[2][TINY_BATCH][8] = {{{5, 6, 7}, {7}, {9}}, {{5, 8, 9, 10}, {7, 11}, {9}}};
             for (size_t i = 0; i < 2; i++)
                 assert_true(tl_text_tower_forward(model.text, values, endless[i][0], model.lengths, TINY_BATCH, NULL, model.arena,
-                                                  i == 0 ? model.texts : model.images, NULL, NULL));
+                                                  NULL, i == 0 ? model.texts : model.images, NULL, NULL));
             assert_memory_equal(model.texts, model.images, outputs * sizeof(float));
         }
         tiny_model_destroy(&model);
@@ -384,13 +385,13 @@ static void test_scratch_size_is_enough(void **state)
         for (int training = 0; training < 2; training++) {
             tiny_model model;
             tiny_model_create(&model, &tiny_variants[v].config);
-            const float *const *values = (const float *const *)model.values;
+            const tl_weight *values = model.weights;
             tl_tower_state *vision, **kept = training ? &vision : NULL;
             tl_arena *arena;
             assert_true(tl_arena_create(tl_vision_tower_scratch_size(model.vision, TINY_BATCH, training != 0), &arena, NULL));
             void *empty_chunk = tl_arena_save(arena).chunk;
-            assert_true(
-                tl_vision_tower_forward(model.vision, values, model.pixels, TINY_BATCH, NULL, arena, model.images, kept, NULL));
+            assert_true(tl_vision_tower_forward(model.vision, values, model.pixels, TINY_BATCH, NULL, arena, NULL, model.images,
+                                                kept, NULL));
             if (training)
                 assert_true(
                     tl_vision_tower_backward(model.vision, values, model.gradients, vision, model.images, NULL, arena, NULL));
@@ -398,8 +399,8 @@ static void test_scratch_size_is_enough(void **state)
             tl_arena_destroy(arena);
             assert_true(tl_arena_create(tl_text_tower_scratch_size(model.text, TINY_BATCH, training != 0), &arena, NULL));
             empty_chunk = tl_arena_save(arena).chunk;
-            assert_true(tl_text_tower_forward(model.text, values, model.ids, model.lengths, TINY_BATCH, NULL, arena, model.texts,
-                                              kept, NULL));
+            assert_true(tl_text_tower_forward(model.text, values, model.ids, model.lengths, TINY_BATCH, NULL, arena, NULL,
+                                              model.texts, kept, NULL));
             if (training)
                 assert_true(tl_text_tower_backward(model.text, values, model.gradients, vision, model.texts, NULL, arena, NULL));
             assert_ptr_equal(tl_arena_save(arena).chunk, empty_chunk);

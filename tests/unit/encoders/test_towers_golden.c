@@ -143,10 +143,11 @@ static void check_variant(const tiny_variant *variant)
 
     /* Inference gives the same answer without keeping anything. */
     float again[2][TINY_BATCH * 32];
-    const float *const *values = (const float *const *)model.values;
-    assert_true(tl_vision_tower_forward(model.vision, values, model.pixels, TINY_BATCH, NULL, model.arena, again[0], NULL, NULL));
+    const tl_weight *values = model.weights;
     assert_true(
-        tl_text_tower_forward(model.text, values, model.ids, model.lengths, TINY_BATCH, NULL, model.arena, again[1], NULL, NULL));
+        tl_vision_tower_forward(model.vision, values, model.pixels, TINY_BATCH, NULL, model.arena, NULL, again[0], NULL, NULL));
+    assert_true(tl_text_tower_forward(model.text, values, model.ids, model.lengths, TINY_BATCH, NULL, model.arena, NULL, again[1],
+                                      NULL, NULL));
     assert_memory_equal(again[0], model.images, outputs * sizeof(float));
     assert_memory_equal(again[1], model.texts, outputs * sizeof(float));
     tiny_model_destroy(&model);

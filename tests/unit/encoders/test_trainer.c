@@ -64,9 +64,23 @@ static void threads_that_share_the_work_give_the_same_bits(void **state)
     tl_error err;
     enum { PAIRS = 24, SIDE = 32, CONTEXT = 16, VOCABULARY = 600, DIM = 64 };
     tl_model_config config = {.embedding_dim = DIM,
-                              .layer_norm_epsilon = 1e-5F,
-                              .vision = {SIDE, 4, 64, 1, 2, 256, TL_POOL_AVERAGE},
-                              .text = {CONTEXT, VOCABULARY, 64, 1, 4, 256, false, TL_POOL_EOS, 3, 0}};
+                              .vision = {.image_size = SIDE,
+                                         .patch_size = 4,
+                                         .width = 64,
+                                         .layers = 1,
+                                         .heads = 2,
+                                         .mlp_width = 256,
+                                         .pooling = TL_POOL_AVERAGE,
+                                         .layer_norm_epsilon = 1e-5F},
+                              .text = {.context_length = CONTEXT,
+                                       .vocabulary_size = VOCABULARY,
+                                       .width = 64,
+                                       .layers = 1,
+                                       .heads = 4,
+                                       .mlp_width = 256,
+                                       .pooling = TL_POOL_EOS,
+                                       .eos_id = 3,
+                                       .layer_norm_epsilon = 1e-5F}};
     tl_image_recipe recipe = tl_image_recipe_default(SIDE);
     tl_training_options options = {.seed = 1, .steps = 2, .max_batch = PAIRS, .constant_rate = true};
     float *pixels = tl_memory_allocate(PAIRS * 3 * SIDE * SIDE, sizeof(float), NULL);

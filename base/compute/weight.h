@@ -1,0 +1,57 @@
+/*
+ * A parameter as it lies in memory: in a mapped file of someone else's layout, or in a block of our own. The products take it as
+ * it is, so that opening a model copies nothing. Its logical shape is [rows, columns], row-major.
+ */
+#ifndef TL_BASE_COMPUTE_WEIGHT_H
+#define TL_BASE_COMPUTE_WEIGHT_H
+
+#include "base/core/compiler.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum tl_dtype {
+    TL_F32,
+    TL_F16, /* IEEE 754 binary16 */
+    TL_BF16 /* the upper half of an f32 */
+} tl_dtype;
+
+enum { TL_WEIGHT_MAX_PARTS = 3 };
+
+typedef struct tl_weight {
+    /* Parts stacked by rows: one, or those of a file that keeps queries, keys and values apart. The last one's rows are all that
+     * remain. */
+    const void *parts[TL_WEIGHT_MAX_PARTS];
+    size_t part_rows[TL_WEIGHT_MAX_PARTS];
+    uint32_t part_count;
+    tl_dtype dtype;
+    bool is_transposed; /* memory holds [columns, rows]; then there is one part */
+} tl_weight;
+
+/* One part of f32 rows. */
+static inline tl_weight tl_weight_of_floats(const float *values)
+{
+    return (tl_weight){.parts = {values}, .part_rows = {SIZE_MAX}, .part_count = 1, .dtype = TL_F32};
+}
+
+/* The values of a weight that is one part of f32 as its shape says: every vector is, and all that is trained. */
+const float *tl_weight_floats(const tl_weight *weight);
+/* Rows first..first + count - 1, of a weight with so many columns; they start where a part starts, or lie inside one. Not of a
+ * transposed one. */
+tl_weight tl_weight_rows(const tl_weight *weight, size_t first, size_t count, size_t columns);
+/* out [columns] = row of a weight that is not transposed. */
+void tl_weight_widen_row(const tl_weight *weight, size_t row, size_t columns, float *out);
+size_t tl_dtype_size(tl_dtype dtype); /* bytes */
+/* out [count] = values of the type, exactly. */
+void tl_widen(tl_dtype dtype, const void *values, size_t count, float *out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
