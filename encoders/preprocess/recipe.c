@@ -129,7 +129,7 @@ bool tl_image_recipe_frame(const tl_image_recipe *recipe, const tl_image *image,
 /* Each in the reference's own order of roundings: torchvision divides by 255, transformers multiplies in double. */
 static float scaled_level(const tl_image_recipe *recipe, int level)
 {
-    return recipe->rescale_factor == 0 ? (float)level / 255.0f : (float)(level * recipe->rescale_factor);
+    return recipe->rescale_factor == 0 ? (float)level / 255.0f : (float)(level * (double)recipe->rescale_factor);
 }
 
 void tl_image_recipe_values(const tl_image_recipe *recipe, float values[3][256])

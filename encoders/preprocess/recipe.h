@@ -32,8 +32,8 @@ typedef struct tl_image_recipe {
     float std[3];
     uint8_t fill[3]; /* behind a picture of another shape */
     tl_crop_rounding crop;
-    uint32_t resize_size;  /* R; 0: S */
-    double rescale_factor; /* from levels to the scale of mean and std; 0: 1 / 255 */
+    uint32_t resize_size; /* R; 0: S */
+    float rescale_factor; /* from levels to the scale of mean and std; 0: 1 / 255 */
 } tl_image_recipe;
 
 /* The recipe of models trained here: longest on white, bicubic, mean and std of OpenAI's CLIP. */

@@ -5,8 +5,6 @@
 #include "encoders/preprocess/recipe.h"
 
 enum { TL_RECIPE_MAX_SIZE = 4096 };
-#define TL_RECIPE_MIN_FACTOR 1e-6
-#define TL_RECIPE_MAX_FACTOR 1e6
 
 /* OpenAI's, the default of every dialect. */
 extern const float tl_clip_mean[3];
@@ -24,6 +22,8 @@ bool tl_recipe__read_flag(const tl_json *json, const char *name, bool *out, tl_e
 /* A number, or a list of 1 or `count` numbers: spread over values[count]. */
 bool tl_recipe__read_numbers(const tl_json *json, const char *name, size_t count, double minimum, double maximum, double *values,
                              tl_error *err) TL_MUST_USE;
+/* rescale_factor; 1 / 255, of which all 256 levels come out as from a division, is kept as 0. */
+bool tl_recipe__read_factor(const tl_json *json, float *out, tl_error *err) TL_MUST_USE;
 /* A whole number of pixels, or a list of one or of two equal ones. */
 bool tl_recipe__read_side(const tl_json *json, const char *name, uint32_t *out, tl_error *err) TL_MUST_USE;
 bool tl_recipe__read_mean_and_std(const tl_json *json, const char *mean_name, const char *std_name, tl_image_recipe *recipe,

@@ -4,6 +4,9 @@
 #include <math.h>
 #include <string.h>
 
+/* A float, so that what is read is in range when it was written as float and is read again. */
+#define SMALLEST 0x1p-20
+
 tl_image_recipe tl_recipe__open_clip_defaults(void)
 {
     tl_image_recipe recipe = {.mode = TL_RESIZE_SHORTEST, .filter = TL_RESIZE_BICUBIC};
@@ -61,6 +64,15 @@ bool tl_recipe__read_numbers(const tl_json *json, const char *name, size_t count
     return true;
 }
 
+bool tl_recipe__read_factor(const tl_json *json, float *out, tl_error *err)
+{
+    double factor = (double)*out;
+    if (!tl_recipe__read_numbers(json, "rescale_factor", 1, SMALLEST, 1e6, &factor, err))
+        return false;
+    *out = fabs(factor * 255 - 1) < 1e-12 ? 0 : (float)factor;
+    return true;
+}
+
 bool tl_recipe__read_side(const tl_json *json, const char *name, uint32_t *out, tl_error *err)
 {
     double sides[2] = {0, 0};
@@ -89,7 +101,7 @@ bool tl_recipe__read_mean_and_std(const tl_json *json, const char *mean_name, co
                                   tl_error *err)
 {
     return read_channels(json, mean_name, -1000, 1000, recipe->mean, err) &&
-           read_channels(json, std_name, 1e-6, 1000, recipe->std, err);
+           read_channels(json, std_name, SMALLEST, 1000, recipe->std, err);
 }
 
 bool tl_recipe__read_colors(const tl_json *json, tl_image_recipe *recipe, tl_error *err)

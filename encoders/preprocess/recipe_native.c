@@ -45,8 +45,7 @@ static bool read_members(const tl_json *json, tl_image_recipe *recipe, tl_error 
         !tl_recipe__read_word(json, "resize_mode", mode_names, sizeof mode_names / sizeof mode_names[0], &mode, err) ||
         !tl_recipe__read_word(json, "crop_rounding", crop_names, sizeof crop_names / sizeof crop_names[0], &crop, err) ||
         !tl_recipe__read_side(json, "resize_size", &recipe->resize_size, err) ||
-        !tl_recipe__read_numbers(json, "rescale_factor", 1, TL_RECIPE_MIN_FACTOR, TL_RECIPE_MAX_FACTOR, &recipe->rescale_factor,
-                                 err))
+        !tl_recipe__read_factor(json, &recipe->rescale_factor, err))
         return false;
     recipe->filter = (tl_resize_filter)filter;
     recipe->mode = (tl_resize_mode)mode;
@@ -94,7 +93,7 @@ static bool set_unusual(tl_json *object, const tl_image_recipe *recipe, tl_error
         return false;
     if (recipe->resize_size != 0 && !tl_json_set_integer(object, "resize_size", recipe->resize_size, err))
         return false;
-    return recipe->rescale_factor == 0 || tl_json_set_number(object, "rescale_factor", recipe->rescale_factor, err);
+    return recipe->rescale_factor == 0 || tl_json_set_number(object, "rescale_factor", (double)recipe->rescale_factor, err);
 }
 
 bool tl_image_recipe_write(const tl_image_recipe *recipe, tl_json **out, tl_error *err)

@@ -6,7 +6,6 @@
 #include "encoders/preprocess/recipe_internal.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 /* What an image processor does when its file does not say. */
@@ -177,14 +176,11 @@ static bool read_values(const tl_json *json, tl_image_recipe *recipe, tl_error *
     bool do_rescale = true, do_normalize = true;
     if (!tl_recipe__read_flag(json, "do_rescale", &do_rescale, err) ||
         !tl_recipe__read_flag(json, "do_normalize", &do_normalize, err) ||
-        !tl_recipe__read_numbers(json, "rescale_factor", 1, TL_RECIPE_MIN_FACTOR, TL_RECIPE_MAX_FACTOR, &recipe->rescale_factor,
-                                 err) ||
+        !tl_recipe__read_factor(json, &recipe->rescale_factor, err) ||
         !tl_recipe__read_mean_and_std(json, "image_mean", "image_std", recipe, err))
         return false;
     if (!do_rescale)
         recipe->rescale_factor = 1;
-    else if (fabs(recipe->rescale_factor * 255 - 1) < 1e-12)
-        recipe->rescale_factor = 0; /* the usual; all 256 levels come out the same either way */
     for (int i = 0; i < 3 && !do_normalize; i++) {
         recipe->mean[i] = 0;
         recipe->std[i] = 1;
