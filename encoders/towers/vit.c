@@ -1,0 +1,269 @@
+/*
+ * The vision transformer (Dosovitskiy et al. 2021) as open_clip's VisionTransformer: patches, class token and positions, ln_pre,
+ * blocks, ln_post, pooling, projection. Every picture is a sequence of (S / P)^2 + 1 rows.
+ */
+#include "base/core/memory.h"
+#include "encoders/layers/patch_embed.h"
+#include "encoders/towers/transformer_create.h"
+#include "encoders/towers/vision_internal.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct vit {
+    tl_transformer transformer;
+    size_t image_size, patch_size, tokens, patch_floats; /* patch_floats: 3 P P */
+    bool has_class_token, has_pre_norm, has_patch_bias;
+    size_t class_embedding, positional_embedding, conv1_weight, conv1_bias, ln_pre_weight, ln_pre_bias;
+} vit;
+
+static bool add_parameters(vit *tower, tl_parameter_table *table, const tl_block_shape *shape, size_t layers, tl_error *err)
+{
+    const size_t width = shape->width, side = tower->patch_size;
+    const size_t vector[1] = {width}, positions[2] = {tower->tokens, width},
+                 projection[2] = {width, tower->transformer.output_dim}, kernel[4] = {width, 3, side, side};
+    const float scale = 1.0f / sqrtf((float)width), by_fan_in = 1.0f / sqrtf((float)tower->patch_floats);
+    const tl_block_initialization initialization = {.is_normal = false};
+    tl_transformer *transformer = &tower->transformer;
+    if (tower->has_class_token && !tl_parameter_table_add(table, "visual.class_embedding", 1, vector, false, TL_INITIALIZE_NORMAL,
+                                                          scale, &tower->class_embedding, err))
+        return false;
+    if (!tl_parameter_table_add(table, "visual.positional_embedding", 2, positions, true, TL_INITIALIZE_NORMAL, scale,
+                                &tower->positional_embedding, err) ||
+        !tl_transformer_create_projection("visual.proj", "visual.proj_bias", projection, scale, table, transformer, err) ||
+        !tl_parameter_table_add(table, "visual.conv1.weight", 4, kernel, true, TL_INITIALIZE_UNIFORM, by_fan_in,
+                                &tower->conv1_weight, err))
+        return false;
+    if (tower->has_patch_bias && !tl_parameter_table_add(table, "visual.conv1.bias", 1, vector, false, TL_INITIALIZE_UNIFORM,
+                                                         by_fan_in, &tower->conv1_bias, err))
+        return false;
+    if (tower->has_pre_norm && (!tl_parameter_table_add(table, "visual.ln_pre.weight", 1, vector, false, TL_INITIALIZE_CONSTANT,
+                                                        1.0f, &tower->ln_pre_weight, err) ||
+                                !tl_parameter_table_add(table, "visual.ln_pre.bias", 1, vector, false, TL_INITIALIZE_CONSTANT,
+                                                        0.0f, &tower->ln_pre_bias, err)))
+        return false;
+    if (!tl_transformer_create(shape, layers, "visual.", &initialization, table, transformer, err) ||
+        !tl_parameter_table_add(table, "visual.ln_post.weight", 1, vector, false, TL_INITIALIZE_CONSTANT, 1.0f,
+                                &transformer->norm_weight, err) ||
+        !tl_parameter_table_add(table, "visual.ln_post.bias", 1, vector, false, TL_INITIALIZE_CONSTANT, 0.0f,
+                                &transformer->norm_bias, err))
+        return false;
+    return transformer->pooling != TL_POOLING_ATTENTION ||
+           tl_attention_pool_create(shape, "visual.attn_pool.", table, &transformer->attention_pool, err);
+}
+
+static tl_pooling pooling_of(tl_vision_pooling pooling)
+{
+    switch (pooling) {
+    case TL_POOL_AVERAGE:
+        return TL_POOLING_MEAN;
+    case TL_POOL_ATTENTION:
+        return TL_POOLING_ATTENTION;
+    case TL_POOL_CLASS_TOKEN:
+        break;
+    }
+    return TL_POOLING_ROW;
+}
+
+static void destroy_vit(void *trunk)
+{
+    vit *tower = trunk;
+    if (tower == NULL)
+        return;
+    tl_transformer_clear(&tower->transformer);
+    tl_memory_free(tower);
+}
+
+static bool create_vit(const tl_model_config *config, tl_parameter_table *table, void **out, tl_error *err)
+{
+    const tl_vision_config *vision = &config->vision;
+    vit *tower = tl_memory_allocate(1, sizeof *tower, err);
+    if (tower == NULL)
+        return false;
+    size_t side = vision->image_size / vision->patch_size;
+    tower->image_size = vision->image_size;
+    tower->patch_size = vision->patch_size;
+    tower->has_class_token = !vision->without_class_token;
+    tower->has_pre_norm = !vision->without_pre_norm;
+    tower->has_patch_bias = vision->with_patch_bias;
+    tower->tokens = side * side + tower->has_class_token;
+    tower->patch_floats = (size_t)3 * vision->patch_size * vision->patch_size;
+    tl_transformer *transformer = &tower->transformer;
+    transformer->pooling = pooling_of(vision->pooling);
+    transformer->unpooled_rows = tower->has_class_token;
+    transformer->norms_after_pooling = vision->norm_after_pooling;
+    transformer->attention_pool_heads = vision->pool_heads;
+    transformer->has_projection = vision->projection != TL_PROJECTION_NONE;
+    transformer->has_projection_bias = vision->projection == TL_PROJECTION_LINEAR;
+    transformer->output_dim = config->embedding_dim;
+    transformer->stages = (tl_stage_names){"visual.embedding", "visual.block", "visual.pooled", "visual.projected"};
+    tl_block_shape shape = {.width = vision->width,
+                            .heads = vision->heads,
+                            .mlp_width = vision->mlp_width,
+                            .activation = tl_gelu_kind_of(vision->activation),
+                            .epsilon = vision->layer_norm_epsilon,
+                            .is_causal = false};
+    if (!add_parameters(tower, table, &shape, vision->layers, err)) {
+        destroy_vit(tower);
+        return false;
+    }
+    *out = tower;
+    return true;
+}
+
+/* Patches of one row, and the row before ln_pre. */
+static size_t embedding_scratch_per_row(const vit *tower)
+{
+    return tower->patch_floats + tower->transformer.shape.width;
+}
+
+static size_t vit_scratch_size(const void *trunk, size_t batch, bool training)
+{
+    const vit *tower = trunk;
+    return tl_transformer_scratch_size(&tower->transformer, batch, tower->tokens, embedding_scratch_per_row(tower), training) +
+           (2 * batch + 64) * sizeof(size_t);
+}
+
+/* Every item has the same length and, for the class token, is read at its first row. */
+static bool plan_batch(const vit *tower, size_t batch, tl_arena *arena, tl_tower_state **state, tl_error *err)
+{
+    size_t *lengths = tl_arena_allocate(arena, batch, sizeof *lengths, err);
+    size_t *first_rows = tl_arena_allocate(arena, batch, sizeof *first_rows, err);
+    if (lengths == NULL || first_rows == NULL)
+        return false;
+    for (size_t i = 0; i < batch; i++) {
+        lengths[i] = tower->tokens;
+        first_rows[i] = 0;
+    }
+    tl_batch_shape shape = {batch, lengths, tower->transformer.pooling == TL_POOLING_ROW ? first_rows : NULL};
+    return tl_transformer_plan(&tower->transformer, &shape, arena, state, err);
+}
+
+typedef struct embed_context {
+    const vit *tower;
+    const tl_weight *values;
+    const float *pixels;
+} embed_context;
+
+static void embed(const void *context, const tl_chunk *chunk, const tl_tower_state *state, float *scratch, float *rows)
+{
+    const embed_context *work = context;
+    const vit *tower = work->tower;
+    const size_t width = tower->transformer.shape.width, image_floats = 3 * tower->image_size * tower->image_size;
+    const bool is_kept = state->blocks != NULL;
+    float *patches = is_kept ? state->patches + chunk->first_row * tower->patch_floats : scratch;
+    float *embedded = is_kept ? state->embedded + chunk->first_row * width : scratch + chunk->row_count * tower->patch_floats;
+    float *target = tower->has_pre_norm ? embedded : rows;
+    for (size_t i = 0; i < chunk->item_count; i++) {
+        float *item = patches + i * tower->tokens * tower->patch_floats;
+        if (tower->has_class_token) {
+            memset(item, 0, tower->patch_floats * sizeof *item);
+            item += tower->patch_floats;
+        }
+        tl_patches_lay_out(work->pixels + (chunk->first_item + i) * image_floats, tower->image_size, tower->patch_size, item);
+    }
+    const tl_weight *values = work->values;
+    const tl_patch_weights weights = {
+        .kernel = &values[tower->conv1_weight],
+        .positions = tl_weight_floats(&values[tower->positional_embedding]),
+        .class_embedding = tower->has_class_token ? tl_weight_floats(&values[tower->class_embedding]) : NULL,
+        .bias = tower->has_patch_bias ? tl_weight_floats(&values[tower->conv1_bias]) : NULL,
+    };
+    tl_patch_embed(patches, chunk->item_count, tower->tokens, tower->patch_floats, &weights, width, target);
+    if (tower->has_pre_norm)
+        tl_layer_norm(embedded, tl_weight_floats(&values[tower->ln_pre_weight]), tl_weight_floats(&values[tower->ln_pre_bias]),
+                      chunk->row_count, width, tower->transformer.shape.epsilon, rows,
+                      is_kept ? state->embedded_mean + chunk->first_row : NULL,
+                      is_kept ? state->embedded_inverse + chunk->first_row : NULL);
+}
+
+static bool forward_vit(const void *trunk, const tl_weight *values, const float *pixels, size_t batch, tl_thread_pool *pool,
+                        tl_arena *arena, const tl_stage_observer *observer, float *out, tl_tower_state **state, tl_error *err)
+{
+    const vit *tower = trunk;
+    const size_t width = tower->transformer.shape.width;
+    tl_tower_state *planned;
+    if (!plan_batch(tower, batch, arena, &planned, err))
+        return false;
+    if (state != NULL && (!tl_transformer_keep(&tower->transformer, planned, arena, err) ||
+                          !tl_take_floats(arena, planned->rows * tower->patch_floats, &planned->patches, err) ||
+                          !tl_take_floats(arena, planned->rows * width, &planned->embedded, err) ||
+                          !tl_take_floats(arena, planned->rows, &planned->embedded_mean, err) ||
+                          !tl_take_floats(arena, planned->rows, &planned->embedded_inverse, err)))
+        return false;
+    embed_context context = {tower, values, pixels};
+    tl_embedding embedding = {&context, embed, state != NULL ? 0 : embedding_scratch_per_row(tower)};
+    if (!tl_transformer_forward(&tower->transformer, values, planned, &embedding, pool, arena, observer, out, err))
+        return false;
+    if (state != NULL)
+        *state = planned;
+    return true;
+}
+
+/* ---- backward ---- */
+
+enum { POSITIONS_OF_A_TASK = 16 };
+
+typedef struct gradient_context {
+    const vit *tower;
+    const tl_weight *values;
+    float *const *gradients;
+    const tl_tower_state *state;
+    float *vectors; /* [chunk_count, 2, W] of ln_pre */
+} gradient_context;
+
+/* Through ln_pre: the gradient by `embedded` takes its place. */
+static void take_chunk(const void *context, size_t chunk_index, const tl_chunk *chunk, float *gradient)
+{
+    const gradient_context *work = context;
+    const tl_tower_state *state = work->state;
+    const size_t width = work->tower->transformer.shape.width, row = chunk->first_row;
+    float *vectors = work->vectors + chunk_index * 2 * width, *embedded = state->embedded + row * width;
+    memset(vectors, 0, 2 * width * sizeof *vectors);
+    tl_layer_norm_backward(gradient, embedded, tl_weight_floats(&work->values[work->tower->ln_pre_weight]),
+                           state->embedded_mean + row, state->embedded_inverse + row, NULL, chunk->row_count, width, embedded,
+                           vectors, vectors + width);
+}
+
+static size_t position_task_count(const vit *tower)
+{
+    return (tower->tokens + POSITIONS_OF_A_TASK - 1) / POSITIONS_OF_A_TASK;
+}
+
+static void run_task(const void *context, size_t index)
+{
+    const gradient_context *work = context;
+    const vit *tower = work->tower;
+    const size_t width = tower->transformer.shape.width;
+    if (index < position_task_count(tower)) {
+        size_t first = index * POSITIONS_OF_A_TASK;
+        size_t count = tower->tokens - first < POSITIONS_OF_A_TASK ? tower->tokens - first : POSITIONS_OF_A_TASK;
+        tl_patch_embed_backward_positions(work->state->embedded, work->state->items, tower->tokens, width, first, count,
+                                          work->gradients[tower->positional_embedding], work->gradients[tower->class_embedding]);
+        return;
+    }
+    for (size_t c = 0; c < work->state->chunk_count; c++) {
+        tl_axpy(1.0f, work->vectors + c * 2 * width, work->gradients[tower->ln_pre_weight], width);
+        tl_axpy(1.0f, work->vectors + c * 2 * width + width, work->gradients[tower->ln_pre_bias], width);
+    }
+}
+
+static bool backward_vit(const void *trunk, const tl_weight *values, float *const *gradients, tl_tower_state *state,
+                         const float *out_gradient, tl_thread_pool *pool, tl_arena *arena, tl_error *err)
+{
+    const vit *tower = trunk;
+    const size_t width = tower->transformer.shape.width;
+    gradient_context context = {tower, values, gradients, state, NULL};
+    if (!tl_take_floats(arena, state->chunk_count * 2 * width, &context.vectors, err))
+        return false;
+    tl_weight_product product = {
+        state->embedded, width, state->patches, state->rows, width, tower->patch_floats, gradients[tower->conv1_weight]};
+    tl_embedding_gradient embedding = {.context = &context,
+                                       .take_chunk = take_chunk,
+                                       .task_count = position_task_count(tower) + 1,
+                                       .run_task = run_task,
+                                       .product = &product};
+    return tl_transformer_backward(&tower->transformer, values, gradients, state, &embedding, out_gradient, pool, arena, err);
+}
+
+const tl_vision_kind tl_vision_kind_vit = {create_vit, destroy_vit, vit_scratch_size, forward_vit, backward_vit};
