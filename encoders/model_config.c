@@ -20,12 +20,14 @@ enum {
     MAX_CONTEXT = 8192,
     MAX_VOCABULARY = 1 << 22,
     DEFAULT_HEAD_WIDTH = 64,
-    DEFAULT_EOS_ID = 2,   /* open_clip's */
-    RESNET_EXPANSION = 32 /* width of the last stage by the stem's */
+    MAX_ROTARY_HEAD_WIDTH = 256, /* with MAX_PATCHES, tables of 32 MiB */
+    DEFAULT_EOS_ID = 2,          /* open_clip's */
+    RESNET_EXPANSION = 32        /* width of the last stage by the stem's */
 };
 
 static const double default_mlp_ratio = 4.0;
 static const float default_epsilon = 1e-5F;
+static const double default_temperature = 10000.0;
 
 static const char *const activation_names[] = {[TL_GELU] = "gelu", [TL_QUICK_GELU] = "quick_gelu", [TL_GELU_TANH] = "gelu_tanh"};
 static const char *const vision_pooling_names[] = {
@@ -38,9 +40,11 @@ static const char *const text_pooling_names[] = {[TL_POOL_EOS] = "eos", [TL_POOL
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 
 static const char *const vision_members[] = {
-    "image_size", "patch_size",         "width",      "layers",      "head_width",          "mlp_ratio",      "mlp_width",
-    "pool_type",  "activation",         "projection", "no_ln_pre",   "final_ln_after_pool", "no_class_token", "patch_bias",
-    "pool_heads", "layer_norm_epsilon", "trunk",      "stage_layers"};
+    "image_size", "patch_size",         "width",      "layers",       "head_width",          "mlp_ratio",      "mlp_width",
+    "pool_type",  "activation",         "projection", "no_ln_pre",    "final_ln_after_pool", "no_class_token", "patch_bias",
+    "pool_heads", "layer_norm_epsilon", "trunk",      "stage_layers", "pool_mlp_width",      "rotary"};
+static const char *const rotary_members[] = {"temperature", "offset", "indexing", "reference_side"};
+static const char *const rotary_indexing_names[] = {"ij", "xy"};
 static const char *const text_members[] = {
     "context_length", "vocab_size", "width",          "heads",  "layers",     "mlp_ratio",  "mlp_width",
     "eos_id",         "pool_type",  "no_causal_mask", "pad_id", "activation", "projection", "layer_norm_epsilon"};
@@ -96,6 +100,23 @@ static bool check_resnet(const tl_vision_config *vision, uint32_t embedding_dim,
            divides("heads", vision->heads, "width x 32", vision->width * RESNET_EXPANSION, err);
 }
 
+static bool check_rotary(const tl_vision_config *vision, tl_error *err)
+{
+    const tl_rotary_config *rotary = &vision->rotary;
+    if (!rotary->is_used)
+        return true;
+    if (!divides("4", 4, "head_width", vision->width / vision->heads, err) ||
+        !within("head_width", vision->width / vision->heads, 4, MAX_ROTARY_HEAD_WIDTH, err) ||
+        !within("reference_side", rotary->reference_side, 0, MAX_IMAGE_SIZE, err))
+        return false;
+    if (!(rotary->temperature > 1.0F && rotary->temperature <= 1e9F))
+        return tl_fail(err, TL_ERROR_INVALID, "'temperature': expected above 1, to 1e9, found %g", (double)rotary->temperature);
+    if (!(rotary->offset >= -(float)MAX_IMAGE_SIZE && rotary->offset <= (float)MAX_IMAGE_SIZE))
+        return tl_fail(err, TL_ERROR_INVALID, "'offset': expected %d to %d, found %g", -MAX_IMAGE_SIZE, MAX_IMAGE_SIZE,
+                       (double)rotary->offset);
+    return true;
+}
+
 static bool check_transformer(const tl_vision_config *vision, uint32_t embedding_dim, tl_error *err)
 {
     if (!within("width", vision->width, 1, MAX_WIDTH, err) || !within("layers", vision->layers, 1, MAX_LAYERS, err) ||
@@ -104,8 +125,11 @@ static bool check_transformer(const tl_vision_config *vision, uint32_t embedding
         !check_projection(vision->projection, vision->width, embedding_dim, err))
         return false;
     if (vision->pooling == TL_POOL_ATTENTION && (!within("pool_heads", vision->pool_heads, 1, vision->width, err) ||
-                                                 !divides("pool_heads", vision->pool_heads, "width", vision->width, err)))
+                                                 !divides("pool_heads", vision->pool_heads, "width", vision->width, err) ||
+                                                 !within("pool_mlp_width", vision->pool_mlp_width, 0, MAX_MLP_WIDTH, err)))
         return false;
+    if (!check_rotary(vision, err))
+        return tl_fail_within(err, "rotary");
     if (vision->pooling == TL_POOL_CLASS_TOKEN && vision->without_class_token)
         return tl_fail(err, TL_ERROR_INVALID, "'pool_type': expected avg or map without a class token, found tok");
     if (vision->norm_after_pooling && vision->pooling != TL_POOL_AVERAGE)
@@ -166,6 +190,7 @@ bool tl_model_config_check_trainable(const tl_model_config *config, tl_error *er
     const tl_vision_config *vision = &config->vision;
     const char *what = vision->trunk != TL_TRUNK_TRANSFORMER             ? "a ResNet"
                        : vision->pooling == TL_POOL_ATTENTION            ? "attention pooling"
+                       : vision->rotary.is_used                          ? "rotary positions"
                        : vision->without_class_token                     ? "an image tower without class token"
                        : vision->without_pre_norm                        ? "an image tower without a norm before its blocks"
                        : vision->with_patch_bias                         ? "a bias of the patch embedding"
@@ -288,6 +313,35 @@ static bool read_stage_layers(const tl_json *json, tl_vision_config *out, tl_err
     return true;
 }
 
+static bool read_optional_float(const tl_json *json, const char *name, double fallback, float *out, tl_error *err)
+{
+    double value = fallback;
+    if (tl_json_member(json, name) != NULL && !tl_json_get_number(json, name, &value, err))
+        return false;
+    *out = fabs(value) <= 1e30 ? (float)value : 1e30F; /* refused by the check */
+    return true;
+}
+
+static bool read_rotary(const tl_json *json, tl_rotary_config *out, tl_error *err)
+{
+    known_members known = {rotary_members, COUNT_OF(rotary_members), err};
+    size_t indexing;
+    if (json == NULL)
+        return true;
+    if (!tl_json_is_object(json))
+        return tl_fail(err, TL_ERROR_CORRUPT, "expected an object");
+    if (!tl_json_each_member(json, is_known_member, &known) ||
+        !read_optional_float(json, "temperature", default_temperature, &out->temperature, err) ||
+        !read_optional_float(json, "offset", 0.0, &out->offset, err) ||
+        !read_choice(json, "indexing", rotary_indexing_names, COUNT_OF(rotary_indexing_names), 0, &indexing, err) ||
+        (tl_json_member(json, "reference_side") != NULL &&
+         !read_size(json, "reference_side", MAX_IMAGE_SIZE, &out->reference_side, err)))
+        return false;
+    out->columns_first = indexing == 1;
+    out->is_used = true;
+    return true;
+}
+
 static bool read_vision_flags(const tl_json *json, tl_vision_config *out, tl_error *err)
 {
     return read_flag(json, "no_class_token", &out->without_class_token, err) &&
@@ -326,8 +380,12 @@ static bool read_vision(const tl_json *json, const tower_numbers *fallback, tl_v
         return tl_fail(err, TL_ERROR_CORRUPT, "'width': expected a multiple of head_width %" PRIu32 ", found %" PRIu32,
                        head_width, width);
     out->heads = width / head_width;
-    if (tl_json_member(json, "pool_heads") != NULL ? !read_size(json, "pool_heads", MAX_WIDTH, &out->pool_heads, err) : false)
+    if ((tl_json_member(json, "pool_heads") != NULL && !read_size(json, "pool_heads", MAX_WIDTH, &out->pool_heads, err)) ||
+        (tl_json_member(json, "pool_mlp_width") != NULL &&
+         !read_size(json, "pool_mlp_width", MAX_MLP_WIDTH, &out->pool_mlp_width, err)))
         return false;
+    if (!read_rotary(tl_json_member(json, "rotary"), &out->rotary, err))
+        return tl_fail_within(err, "rotary");
     if (out->pooling == TL_POOL_ATTENTION && out->pool_heads == 0)
         out->pool_heads = out->heads;
     return out->trunk != TL_TRUNK_RESNET || read_stage_layers(json, out, err);
@@ -427,6 +485,28 @@ static bool write_resnet(tl_json *json, const tl_vision_config *vision, tl_error
     return tl_json_set(json, "stage_layers", list, err) && tl_json_set_text(json, "trunk", trunk_names[vision->trunk], err);
 }
 
+static bool write_pooling(tl_json *json, const tl_vision_config *vision, tl_error *err)
+{
+    return vision->pooling != TL_POOL_ATTENTION ||
+           (tl_json_set_integer(json, "pool_heads", vision->pool_heads, err) &&
+            (vision->pool_mlp_width == 0 || tl_json_set_integer(json, "pool_mlp_width", vision->pool_mlp_width, err)));
+}
+
+static bool write_rotary(tl_json *json, const tl_rotary_config *rotary, tl_error *err)
+{
+    if (!rotary->is_used)
+        return true;
+    tl_json *object = tl_json_object_create(err);
+    if (object == NULL || !tl_json_set_number(object, "temperature", (double)rotary->temperature, err) ||
+        !tl_json_set_number(object, "offset", (double)rotary->offset, err) ||
+        !tl_json_set_text(object, "indexing", rotary_indexing_names[rotary->columns_first], err) ||
+        (rotary->reference_side != 0 && !tl_json_set_integer(object, "reference_side", rotary->reference_side, err))) {
+        tl_json_free(object);
+        return false;
+    }
+    return tl_json_set(json, "rotary", object, err);
+}
+
 static tl_json *write_vision(const tl_vision_config *vision, tl_error *err)
 {
     tl_json *json = tl_json_object_create(err);
@@ -441,9 +521,8 @@ static tl_json *write_vision(const tl_vision_config *vision, tl_error *err)
         write_true(json, "no_class_token", vision->without_class_token, err) &&
         write_true(json, "no_ln_pre", vision->without_pre_norm, err) &&
         write_true(json, "patch_bias", vision->with_patch_bias, err) &&
-        write_true(json, "final_ln_after_pool", vision->norm_after_pooling, err) &&
-        (vision->pooling != TL_POOL_ATTENTION || tl_json_set_integer(json, "pool_heads", vision->pool_heads, err)) &&
-        write_resnet(json, vision, err))
+        write_true(json, "final_ln_after_pool", vision->norm_after_pooling, err) && write_pooling(json, vision, err) &&
+        write_rotary(json, &vision->rotary, err) && write_resnet(json, vision, err))
         return json;
     tl_json_free(json);
     return NULL;

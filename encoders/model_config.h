@@ -36,6 +36,17 @@ typedef enum tl_text_pooling {
     TL_POOL_LAST /* last of T */
 } tl_text_pooling;
 
+/* Queries and keys of a patch turn by its row and column (Su et al. 2021, over a grid as timm's RotaryEmbeddingCat); a class
+ * token does not. Half of a head's pairs of numbers turn by one of the two, at temperature^(-i / pairs of a half), i = 0, 1, ....
+ */
+typedef struct tl_rotary_config {
+    bool is_used;
+    bool columns_first;      /* the first half of the pairs turns by column ("xy"), else by row ("ij") */
+    float temperature;       /* 10000 in the published models */
+    float offset;            /* of the first row and column */
+    uint32_t reference_side; /* rows and columns are stretched to a grid of this side; 0: as they are */
+} tl_rotary_config;
+
 typedef struct tl_vision_config {
     uint32_t image_size; /* S; what it leaves over patch_size is not looked at */
     uint32_t patch_size;
@@ -51,7 +62,9 @@ typedef struct tl_vision_config {
     bool without_pre_norm;   /* no layer norm between the embedding and the first block */
     bool with_patch_bias;    /* the patch embedding has a bias */
     bool norm_after_pooling; /* the final norm is of the pooled row, not of all rows ("avg" only) */
-    uint32_t pool_heads;     /* of "map"; its MLP is mlp_width wide */
+    uint32_t pool_heads;     /* of "map" */
+    uint32_t pool_mlp_width; /* of "map"; 0: mlp_width */
+    tl_rotary_config rotary;
     tl_vision_trunk trunk;
     uint32_t stage_layers[4]; /* "resnet": bottlenecks of each stage; layers is their sum, width the stem's, heads the pooling's,
                                  patch_size 32 (the whole reduction), mlp_width unused */

@@ -107,6 +107,62 @@ static void written_config_reads_back(void **state)
     }
 }
 
+/* Writes and reads again; the text, for messages, is freed. */
+static void round_trip(const tl_model_config *config, tl_model_config *again)
+{
+    tl_error err;
+    tl_json *json;
+    tl_string text;
+    if (!tl_model_config_write(config, &json, &err))
+        fail_msg("%s", err.message);
+    tl_string_init(&text, 65536);
+    assert_true(tl_json_write(json, TL_JSON_INDENTED, &text, &err));
+    tl_json_free(json);
+    if (!read_text(text.data, again, &err))
+        fail_msg("%s: %s", err.message, text.data);
+    tl_string_clear(&text);
+}
+
+static void rotary_positions_and_their_pooling_are_read_and_written(void **state)
+{
+    (void)state;
+    static const char with_rotary[] =
+        "{\"model_type\":\"twinlens\",\"embed_dim\":8,"
+        "\"vision_cfg\":{\"image_size\":32,\"patch_size\":8,\"width\":24,\"layers\":2,\"head_width\":12,\"pool_type\":\"map\","
+        "\"pool_heads\":8,\"pool_mlp_width\":33,\"rotary\":{\"offset\":1,\"indexing\":\"xy\",\"reference_side\":24}},"
+        "\"text_cfg\":{\"context_length\":16,\"vocab_size\":100,\"width\":20,\"heads\":4,\"layers\":3}}";
+    tl_model_config config, again;
+    tl_error err;
+    if (!read_text(with_rotary, &config, &err))
+        fail_msg("%s", err.message);
+    const tl_rotary_config *rotary = &config.vision.rotary;
+    assert_true(rotary->is_used && rotary->columns_first);
+    assert_true(rotary->temperature == 10000.0F && rotary->offset == 1.0F);
+    assert_int_equal(rotary->reference_side, 24);
+    assert_int_equal(config.vision.pool_heads, 8);
+    assert_int_equal(config.vision.pool_mlp_width, 33);
+    config.vision.rotary.temperature = 100.0F;
+    config.vision.rotary.offset = -0.3F;
+    for (int i = 0; i < 2; i++) {
+        round_trip(&config, &again);
+        assert_int_equal(again.vision.pool_mlp_width, config.vision.pool_mlp_width);
+        assert_true(again.vision.rotary.is_used);
+        assert_int_equal(again.vision.rotary.columns_first, config.vision.rotary.columns_first);
+        assert_true(again.vision.rotary.temperature == config.vision.rotary.temperature);
+        assert_true(again.vision.rotary.offset == config.vision.rotary.offset);
+        assert_int_equal(again.vision.rotary.reference_side, config.vision.rotary.reference_side);
+        config.vision.rotary.columns_first = false;
+        config.vision.rotary.reference_side = 0;
+        config.vision.pool_mlp_width = 0;
+    }
+    assert_false(tl_model_config_check_trainable(&config, &err));
+    config.vision.pooling = TL_POOL_CLASS_TOKEN;
+    assert_false(tl_model_config_check_trainable(&config, &err));
+    assert_non_null(strstr(err.message, "rotary"));
+    config.vision.rotary.is_used = false;
+    assert_true(tl_model_config_check_trainable(&config, &err));
+}
+
 /* One replacement in the sound text must be refused, by a message that names the member. */
 typedef struct bad_config {
     const char *from;
@@ -146,6 +202,17 @@ static void bad_configs_are_refused(void **state)
         {"\"mlp_ratio\":2.5", "\"mlp_ratio\":2.5,\"mlp_width\":60", "both"},
         {"\"pool_type\":\"avg\"", "\"pool_type\":\"max\"", "pool_type"},
         {"\"pool_type\":\"avg\"", "\"pool_type\":\"avg\",\"qk_norm\":true", "qk_norm"},
+        {"\"pool_type\":\"avg\"", "\"pool_type\":\"avg\",\"rotary\":true", "rotary"},
+        {"\"pool_type\":\"avg\"", "\"pool_type\":\"avg\",\"rotary\":{\"jitter\":1}", "jitter"},
+        {"\"pool_type\":\"avg\"", "\"pool_type\":\"avg\",\"rotary\":{\"indexing\":\"yx\"}", "indexing"},
+        {"\"pool_type\":\"avg\"", "\"pool_type\":\"avg\",\"rotary\":{\"temperature\":1}", "temperature"},
+        {"\"pool_type\":\"avg\"", "\"pool_type\":\"avg\",\"rotary\":{\"temperature\":1e300}", "temperature"},
+        {"\"pool_type\":\"avg\"", "\"pool_type\":\"avg\",\"rotary\":{\"offset\":-1e300}", "offset"},
+        {"\"pool_type\":\"avg\"", "\"pool_type\":\"avg\",\"rotary\":{\"reference_side\":0}", "reference_side"},
+        {"\"head_width\":12,", "\"head_width\":6,\"rotary\":{},", "head_width"},
+        {"\"width\":24,\"layers\":2,\"head_width\":12,", "\"width\":260,\"layers\":2,\"head_width\":260,\"rotary\":{},",
+         "head_width"},
+        {"\"pool_type\":\"avg\"", "\"pool_type\":\"map\",\"pool_mlp_width\":0", "pool_mlp_width"},
         {"\"layers\":2", "\"layers\":257", "layers"},
         {"\"heads\":4", "\"heads\":3", "heads"},
         {"\"heads\":4", "\"heads\":21", "heads"},
@@ -186,11 +253,9 @@ static void a_bad_argument_is_not_a_corrupt_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_sound_config_is_read),
-        cmocka_unit_test(open_clips_defaults_apply),
-        cmocka_unit_test(written_config_reads_back),
-        cmocka_unit_test(bad_configs_are_refused),
-        cmocka_unit_test(a_bad_argument_is_not_a_corrupt_file),
+        cmocka_unit_test(a_sound_config_is_read),    cmocka_unit_test(open_clips_defaults_apply),
+        cmocka_unit_test(written_config_reads_back), cmocka_unit_test(rotary_positions_and_their_pooling_are_read_and_written),
+        cmocka_unit_test(bad_configs_are_refused),   cmocka_unit_test(a_bad_argument_is_not_a_corrupt_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
