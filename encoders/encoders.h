@@ -1,11 +1,12 @@
 /*
  * Door of the encoders: a model folder opened once and shared read-only, and per-thread sessions that encode ids and pixels.
- * A model folder holds config.json, model.safetensors, tokenizer.model, preprocessor_config.json; this module reads all but the
- * tokenizer (cli/app joins the two).
+ * A model folder is one of a model trained here, or one that open_clip or transformers has saved (encoders/families lists them);
+ * this module reads all of it but the tokenizer (cli/app joins the two).
  */
 #ifndef TL_ENCODERS_ENCODERS_H
 #define TL_ENCODERS_ENCODERS_H
 
+#include "base/compute/weight.h"
 #include "base/parallel/thread_pool.h"
 #include "encoders/model_config.h"
 #include "encoders/preprocess/recipe.h"
@@ -19,10 +20,12 @@ typedef struct tl_model tl_model;
 typedef struct tl_model_session tl_model_session;
 
 typedef struct tl_model_info {
-    const char *family; /* "twinlens" */
+    const char *family; /* "twinlens", "open_clip", "CLIP (transformers)", ... */
     tl_model_config config;
     tl_image_recipe recipe;
-    float logit_scale;        /* the factor itself (exp of the parameter), 1..100 */
+    float logit_scale;        /* the factor itself: exp of the parameter */
+    float logit_bias;         /* of sigmoid similarity (config.has_logit_bias) */
+    tl_dtype dtype;           /* of the largest tensor, as stored */
     uint64_t parameter_count; /* floats */
     char fingerprint[33];     /* of config, recipe and weights; kept in the folder with size and time of the files it covers */
 } tl_model_info;

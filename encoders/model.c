@@ -1,6 +1,6 @@
 /*
- * Opens a model folder: reads the two configurations, lets the towers list the tensors they need, and points each row of that
- * list into the mapped weights. File and list must be the same set: a missing tensor, another shape or a surplus one is an error.
+ * Opens a model folder: the family that recognises it reads its configuration and recipe, the towers list the parameters they
+ * need, and each is bound to the mapped tensor that the family's names give it. File and list must be the same set.
  */
 #include "base/core/memory.h"
 #include "encoders/fingerprint.h"
@@ -9,127 +9,106 @@
 #include <math.h>
 #include <string.h>
 
-enum { MAX_CONFIG_FILE = 1 << 20 };
+enum { MAX_RECIPE_FILE = 4 << 20 };
 
-static const float max_logit_scale = 100.0F; /* Radford et al. 2021: clipped, for stability */
+/* exp(x) of a published scale is 100 to 120; beyond e^20 it is no scale. */
+static const float max_logarithm = 20.0F;
 
-static bool read_config(const char *directory, tl_model_config *config, tl_error *err)
+static bool read_recipe(const char *directory, const tl_json *config, tl_model *model, tl_error *err)
 {
     bool ok = false;
-    tl_json *json = NULL;
-    char *path = tl_path_join(directory, TL_MODEL_CONFIG_FILE, err);
-    if (path == NULL || !tl_json_read_file(path, MAX_CONFIG_FILE, &json, err))
+    const tl_family *family = model->family;
+    tl_json *preprocessor = NULL;
+    const char *file = family->recipe_file != NULL ? family->recipe_file : family->config_file;
+    char *path = tl_path_join(directory, file, err);
+    if (path == NULL || (family->recipe_file != NULL && !tl_json_read_file(path, MAX_RECIPE_FILE, &preprocessor, err)))
         goto done;
-    ok = tl_model_config_read(json, config, err) || tl_fail_within(err, "'%s'", path);
+    ok = family->read_recipe(config, preprocessor, model->info.config.vision.image_size, &model->info.recipe, err) ||
+         tl_fail_within(err, "'%s'", path);
 done:
-    tl_json_free(json);
+    tl_json_free(preprocessor);
     tl_memory_free(path);
     return ok;
 }
 
-static bool read_recipe(const char *directory, const tl_model_config *config, tl_image_recipe *recipe, tl_error *err)
+static bool read_config(const char *directory, const tl_json *config, tl_model *model, tl_error *err)
+{
+    tl_error reason;
+    if (!model->family->read_config(config, &model->info.config, err))
+        return tl_fail_within(err, "'%s/%s'", directory, model->family->config_file);
+    if (tl_model_config_check(&model->info.config, &reason))
+        return true;
+    tl_fail(err, TL_ERROR_CORRUPT, "%s", reason.message); /* the file is wrong, not an argument */
+    return tl_fail_within(err, "'%s/%s'", directory, model->family->config_file);
+}
+
+/* One number of a row that is there; its tensor may be [] or [1]. */
+static bool read_scalar(const tl_model *model, size_t row, float *out, tl_error *err)
+{
+    *out = *tl_weight_floats(&model->binding.values[row]);
+    if (isfinite(*out) && *out <= max_logarithm)
+        return true;
+    return tl_fail(err, TL_ERROR_CORRUPT, "tensor '%s': expected a number of at most %g, found %g", model->table.items[row].name,
+                   (double)max_logarithm, (double)*out);
+}
+
+static bool bind_weights(const char *directory, const char *name, tl_model *model, tl_error *err)
 {
     bool ok = false;
-    tl_json *json = NULL;
-    char *path = tl_path_join(directory, TL_MODEL_RECIPE_FILE, err);
-    if (path == NULL || !tl_json_read_file(path, MAX_CONFIG_FILE, &json, err))
-        goto done;
-    if (!tl_image_recipe_read(json, recipe, err))
-        tl_fail_within(err, "'%s'", path);
-    else if (recipe->size != config->vision.image_size)
-        tl_fail(err, TL_ERROR_CORRUPT, "'%s': expected pictures of %u pixels as in %s, found %u", path,
-                (unsigned)config->vision.image_size, TL_MODEL_CONFIG_FILE, (unsigned)recipe->size);
-    else
-        ok = true;
-done:
-    tl_json_free(json);
-    tl_memory_free(path);
-    return ok;
-}
-
-/* First tensor of the file that no row asks for. */
-static bool refuse_surplus(const tl_model *model, tl_error *err)
-{
-    for (size_t i = 0; i < tl_safetensors_count(model->weights); i++) {
-        const char *name = tl_safetensors_item(model->weights, i)->name;
-        if (tl_parameter_table_find(&model->table, name) == SIZE_MAX)
-            return tl_fail(err, TL_ERROR_CORRUPT, "tensor '%.80s': expected none of this name for this config, found one", name);
-    }
-    return true;
-}
-
-static bool point_values(tl_model *model, tl_error *err)
-{
-    model->values = tl_memory_allocate(model->table.count, sizeof *model->values, err);
-    if (model->values == NULL)
+    size_t scale_row, bias_row = 0;
+    float logarithm;
+    tl_parameter_table *table = &model->table;
+    if (!tl_vision_tower_create(&model->info.config, table, &model->vision, err) ||
+        !tl_text_tower_create(&model->info.config, table, &model->text, err) ||
+        !tl_parameter_table_add(table, "logit_scale", 0, NULL, false, TL_INITIALIZE_CONSTANT, 0.0F, &scale_row, err) ||
+        (model->info.config.has_logit_bias &&
+         !tl_parameter_table_add(table, "logit_bias", 0, NULL, false, TL_INITIALIZE_CONSTANT, 0.0F, &bias_row, err)))
         return false;
-    for (size_t row = 0; row < model->table.count; row++) {
-        const tl_parameter *parameter = &model->table.items[row];
-        const float *values = tl_safetensors_expect(model->weights, parameter->name, parameter->rank, parameter->shape, err);
-        if (values == NULL)
-            return false;
-        model->values[row] = tl_weight_of_floats(values);
-        model->info.parameter_count += parameter->count;
-    }
-    return tl_safetensors_count(model->weights) == model->table.count || refuse_surplus(model, err);
-}
-
-static bool read_logit_scale(tl_model *model, size_t row, tl_error *err)
-{
-    float logarithm = *tl_weight_floats(&model->values[row]);
-    if (!isfinite(logarithm))
-        return tl_fail(err, TL_ERROR_CORRUPT, "tensor 'logit_scale': expected a finite value, found %g", (double)logarithm);
-    float factor = logarithm > 0.0F ? expf(fminf(logarithm, 5.0F)) : 1.0F; /* e^5 > 100 */
-    model->info.logit_scale = fminf(factor, max_logit_scale);
-    return true;
-}
-
-static bool open_weights(const char *directory, tl_model *model, tl_error *err)
-{
-    bool ok = false;
-    size_t scale_row;
-    char *path = tl_path_join(directory, TL_MODEL_WEIGHTS_FILE, err);
-    if (path == NULL || !tl_safetensors_open(path, &model->weights, err))
+    if (!tl_weight_files_open(directory, name, &model->weights, err))
+        return false;
+    if (!tl_binding_create(table, model->weights, model->family->names, &model->binding, err) ||
+        !read_scalar(model, scale_row, &logarithm, err) ||
+        (model->info.config.has_logit_bias && !read_scalar(model, bias_row, &model->info.logit_bias, err)))
         goto done;
-    if (!tl_vision_tower_create(&model->info.config, &model->table, &model->vision, err) ||
-        !tl_text_tower_create(&model->info.config, &model->table, &model->text, err) ||
-        !tl_parameter_table_add(&model->table, "logit_scale", 0, NULL, false, TL_INITIALIZE_CONSTANT, 0.0F, &scale_row, err))
-        goto done;
-    ok = (point_values(model, err) && read_logit_scale(model, scale_row, err)) || tl_fail_within(err, "'%s'", path);
+    model->info.logit_scale = expf(logarithm);
+    model->info.parameter_count = model->binding.parameter_count;
+    model->info.dtype = model->binding.dtype;
+    ok = true;
 done:
-    tl_memory_free(path);
-    return ok;
+    return ok || tl_fail_within(err, "'%s/%s'", directory, name);
 }
 
 bool tl_model_open(const char *directory, tl_model **out, tl_error *err)
 {
-    tl_model_files files;
+    bool ok = false;
+    const char *weights;
+    tl_json *config = NULL;
     tl_model *model = tl_memory_allocate(1, sizeof *model, err);
     if (model == NULL)
         return false;
-    model->info.family = "twinlens";
-    if (!tl_model_files_read(directory, &files, err) || !read_config(directory, &model->info.config, err) ||
-        !read_recipe(directory, &model->info.config, &model->info.recipe, err) || !open_weights(directory, model, err))
-        goto failed;
-    if (!tl_fingerprint_find(directory, &files, model->info.fingerprint) &&
-        !tl_fingerprint_compute(directory, &files, model->weights, model->info.fingerprint, err))
-        goto failed;
+    if (!tl_family_find(directory, &model->family, &config, &weights, err) || !read_config(directory, config, model, err) ||
+        !read_recipe(directory, config, model, err) || !bind_weights(directory, weights, model, err))
+        goto done;
+    model->info.family = model->family->name;
+    memset(model->info.fingerprint, '0', 32);
     *out = model;
-    return true;
-failed:
-    tl_model_close(model);
-    return false;
+    ok = true;
+done:
+    tl_json_free(config);
+    if (!ok)
+        tl_model_close(model);
+    return ok;
 }
 
 void tl_model_close(tl_model *model)
 {
     if (model == NULL)
         return;
-    tl_memory_free(model->values);
+    tl_binding_clear(&model->binding);
     tl_vision_tower_destroy(model->vision);
     tl_text_tower_destroy(model->text);
     tl_parameter_table_clear(&model->table);
-    tl_safetensors_close(model->weights);
+    tl_weight_files_close(model->weights);
     tl_memory_free(model);
 }
 

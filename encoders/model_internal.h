@@ -3,17 +3,19 @@
 #define TL_ENCODERS_MODEL_INTERNAL_H
 
 #include "encoders/encoders.h"
+#include "encoders/families/family.h"
 #include "encoders/towers/towers.h"
-#include "encoders/weights/safetensors.h"
+#include "encoders/weights/binding.h"
 
 /* Immutable once opened. */
 struct tl_model {
     tl_model_info info;
-    tl_safetensors *weights;
+    const tl_family *family;
+    tl_weight_files *weights;
     tl_parameter_table table; /* vision rows, text rows, logit_scale */
     tl_vision_tower *vision;
     tl_text_tower *text;
-    tl_weight *values; /* one a row, into the mapped file */
+    tl_binding binding; /* values: one a row, into the mapped files */
 };
 
 #endif

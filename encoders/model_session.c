@@ -80,8 +80,8 @@ bool tl_model_session_encode_tokens(tl_model_session *session, const int32_t *id
     for (size_t at = 0; at < batch; at += session->max_batch) {
         size_t count = batch - at < session->max_batch ? batch - at : session->max_batch;
         tl_arena_reset(session->arena);
-        if (!tl_text_tower_forward(model->text, model->values, ids + at * context_length, lengths + at, count, session->pool,
-                                   session->arena, session->observer, out + at * dim, NULL, err) ||
+        if (!tl_text_tower_forward(model->text, model->binding.values, ids + at * context_length, lengths + at, count,
+                                   session->pool, session->arena, session->observer, out + at * dim, NULL, err) ||
             !normalize_rows(out + at * dim, count, dim, at, err))
             return tl_fail_within(err, "encoding texts");
     }
@@ -96,7 +96,7 @@ bool tl_model_session_encode_pixels(tl_model_session *session, const float *pixe
     for (size_t at = 0; at < batch; at += session->max_batch) {
         size_t count = batch - at < session->max_batch ? batch - at : session->max_batch;
         tl_arena_reset(session->arena);
-        if (!tl_vision_tower_forward(model->vision, model->values, pixels + at * 3 * side * side, count, session->pool,
+        if (!tl_vision_tower_forward(model->vision, model->binding.values, pixels + at * 3 * side * side, count, session->pool,
                                      session->arena, session->observer, out + at * dim, NULL, err) ||
             !normalize_rows(out + at * dim, count, dim, at, err))
             return tl_fail_within(err, "encoding pictures");

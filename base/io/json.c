@@ -68,6 +68,11 @@ const tl_json *tl_json_member(const tl_json *json, const char *name)
     return json_is_null(member) ? NULL : (const tl_json *)member;
 }
 
+bool tl_json_has_null(const tl_json *json, const char *name)
+{
+    return json_is_null(json_object_get(raw(json), name));
+}
+
 bool tl_json_is_object(const tl_json *json)
 {
     return json_is_object(raw(json));

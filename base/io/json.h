@@ -25,6 +25,7 @@ void tl_json_free(tl_json *json);
 
 /* NULL when json is not an object or has no such member (or it is null). */
 const tl_json *tl_json_member(const tl_json *json, const char *name);
+bool tl_json_has_null(const tl_json *json, const char *name); /* there is such a member and it is null */
 bool tl_json_is_object(const tl_json *json);
 size_t tl_json_array_size(const tl_json *json); /* 0 when not an array */
 const tl_json *tl_json_array_item(const tl_json *json, size_t index);

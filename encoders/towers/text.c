@@ -30,9 +30,11 @@ static bool add_parameters(tl_text_tower *tower, tl_parameter_table *table, cons
                                                     .attention = by_width,
                                                     .projection = by_width / sqrtf(2.0f * (float)layers),
                                                     .fully_connected = 1.0f / sqrtf(2.0f * (float)width)};
-    return tl_parameter_table_add(table, "positional_embedding", 2, positions, true, TL_INITIALIZE_NORMAL, 0.01f,
-                                  &tower->positional_embedding, err) &&
-           tl_transformer_create_projection("text_projection", "text_projection_bias", projection, by_width, table,
+    if (!tl_parameter_table_add(table, "positional_embedding", 2, positions, true, TL_INITIALIZE_NORMAL, 0.01f,
+                                &tower->positional_embedding, err))
+        return false;
+    tl_parameter_table_read_as_floats(table, tower->positional_embedding);
+    return tl_transformer_create_projection("text_projection", "text_projection_bias", projection, by_width, table,
                                             &tower->transformer, err) &&
            tl_parameter_table_add(table, "token_embedding.weight", 2, tokens, true, TL_INITIALIZE_NORMAL, 0.02f,
                                   &tower->token_embedding, err) &&

@@ -29,8 +29,10 @@ static bool add_parameters(vit *tower, tl_parameter_table *table, const tl_block
                                                           scale, &tower->class_embedding, err))
         return false;
     if (!tl_parameter_table_add(table, "visual.positional_embedding", 2, positions, true, TL_INITIALIZE_NORMAL, scale,
-                                &tower->positional_embedding, err) ||
-        !tl_transformer_create_projection("visual.proj", "visual.proj_bias", projection, scale, table, transformer, err) ||
+                                &tower->positional_embedding, err))
+        return false;
+    tl_parameter_table_read_as_floats(table, tower->positional_embedding);
+    if (!tl_transformer_create_projection("visual.proj", "visual.proj_bias", projection, scale, table, transformer, err) ||
         !tl_parameter_table_add(table, "visual.conv1.weight", 4, kernel, true, TL_INITIALIZE_UNIFORM, by_fan_in,
                                 &tower->conv1_weight, err))
         return false;
