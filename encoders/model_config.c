@@ -174,6 +174,21 @@ static bool check_text(const tl_text_config *text, uint32_t embedding_dim, tl_er
     return within("pool_type", (uint64_t)text->pooling, 0, COUNT_OF(text_pooling_names) - 1, err);
 }
 
+const char *tl_activation_name(tl_activation activation)
+{
+    return activation_names[activation];
+}
+
+bool tl_activation_of_name(const char *name, tl_activation *out)
+{
+    for (size_t i = 0; i < COUNT_OF(activation_names); i++)
+        if (strcmp(name, activation_names[i]) == 0) {
+            *out = (tl_activation)i;
+            return true;
+        }
+    return false;
+}
+
 bool tl_model_config_check(const tl_model_config *config, tl_error *err)
 {
     if (!within("embed_dim", config->embedding_dim, 1, MAX_WIDTH, err))

@@ -96,6 +96,8 @@ typedef struct tl_model_config {
 /* Reads and checks config.json: every size within bounds, every product far from overflow; errors name the member. */
 bool tl_model_config_read(const tl_json *json, tl_model_config *out, tl_error *err) TL_MUST_USE;
 bool tl_model_config_write(const tl_model_config *config, tl_json **out, tl_error *err) TL_MUST_USE;
+const char *tl_activation_name(tl_activation activation); /* "gelu", "quick_gelu", "gelu_tanh" */
+bool tl_activation_of_name(const char *name, tl_activation *out);
 bool tl_model_config_check(const tl_model_config *config, tl_error *err) TL_MUST_USE;
 /* False, naming it, when the model has a piece whose backward pass is not written. */
 bool tl_model_config_check_trainable(const tl_model_config *config, tl_error *err) TL_MUST_USE;

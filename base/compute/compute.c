@@ -110,6 +110,11 @@ double tl_softmax_cross_entropy(float *row, size_t count, size_t target)
     return log((double)sum) + (double)maximum - (double)own;
 }
 
+void tl_rotate_pairs(float *x, size_t pieces, size_t dim, const float *cosines, const float *sines)
+{
+    tl_kernels_active()->rotate_pairs(x, pieces, dim, cosines, sines);
+}
+
 void tl_axpy(float a, const float *x, float *y, size_t count)
 {
     tl_kernels_active()->axpy(a, x, y, count);

@@ -89,6 +89,10 @@ void tl_normalize_rows(const float *x, size_t rows, size_t dim, float *y, float 
 /* dx = (dy - y (y . dy)) / norm; dx may be dy. */
 void tl_normalize_rows_backward(const float *dy, const float *y, const float *norms, size_t rows, size_t dim, float *dx);
 
+/* Each pair (a, b) of numbers of each of the pieces [pieces, dim], dim even, turns to (a cos - b sin, b cos + a sin). cosines and
+ * sines [dim] hold the angle of a pair at both its places, sines negated at the first. */
+void tl_rotate_pairs(float *x, size_t pieces, size_t dim, const float *cosines, const float *sines);
+
 /* Softmax of one row in place. */
 void tl_softmax(float *row, size_t count);
 /* -ln softmax(row)[target]; the row becomes its softmax. */

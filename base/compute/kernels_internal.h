@@ -42,6 +42,8 @@ typedef struct tl_kernels {
     void (*widen_bf16)(const uint16_t *values, float *out, size_t count);
     /* y = x * factor */
     void (*scale)(const float *x, float factor, float *y, size_t count);
+    /* x = x * cosines + (the other of its pair) * sines, in each of the pieces [pieces, dim] */
+    void (*rotate_pairs)(float *x, size_t pieces, size_t dim, const float *cosines, const float *sines);
     void (*adamw)(const tl_adamw_step *step, const float *gradient, size_t count, float *value, float *first, float *second);
     /*
      * c [m, n] (+)= a b with b [k, n] row-major and element (i, p) of a at a[i * a_row + p * a_column]: small products in cache,

@@ -122,6 +122,19 @@ static void scale(const float *x, float factor, float *y, size_t count)
     }
 }
 
+static void rotate_pairs(float *x, size_t pieces, size_t dim, const float *cosines, const float *sines)
+{
+    for (size_t i = 0; i < dim; i += LANES) {
+        size_t n = step_size(i, dim);
+        const vector cosine = load_some(cosines + i, n), sine = load_some(sines + i, n);
+        float *values = x + i;
+        for (size_t piece = 0; piece < pieces; piece++, values += dim) {
+            vector v = load_some(values, n);
+            store_some(values, v * cosine + swap_pairs(v) * sine, n);
+        }
+    }
+}
+
 static void fill_rows(const float *bias, const float *residual, size_t rows, size_t dim, float *y)
 {
     for (size_t r = 0; r < rows; r++, y += dim) {

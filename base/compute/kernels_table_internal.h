@@ -26,6 +26,7 @@ const tl_kernels TL_KERNELS_TABLE = {
     .widen_f16 = widen_f16,
     .widen_bf16 = widen_bf16,
     .scale = scale,
+    .rotate_pairs = rotate_pairs,
     .adamw = adamw,
     .small_matmul = small_matmul,
     .transpose = transpose,

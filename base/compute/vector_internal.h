@@ -18,6 +18,7 @@ enum { LANES = TL_VECTOR_FLOATS };
 
 typedef float vector __attribute__((vector_size(TL_VECTOR_FLOATS * 4)));
 typedef int32_t vector_mask __attribute__((vector_size(TL_VECTOR_FLOATS * 4)));
+typedef uint64_t vector_pairs __attribute__((vector_size(TL_VECTOR_FLOATS * 4)));
 
 KERNEL_INLINE vector load(const float *from)
 {
@@ -52,6 +53,13 @@ KERNEL_INLINE vector splat(float value)
 KERNEL_INLINE vector choose(vector_mask where, vector yes, vector no)
 {
     return (vector)((where & (vector_mask)yes) | (~where & (vector_mask)no));
+}
+
+/* Lanes 2i and 2i + 1 change places. */
+KERNEL_INLINE vector swap_pairs(vector v)
+{
+    vector_pairs pairs = (vector_pairs)v;
+    return (vector)(pairs << 32 | pairs >> 32);
 }
 
 KERNEL_INLINE vector larger(vector a, vector b)

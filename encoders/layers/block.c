@@ -88,6 +88,24 @@ static void gather_rows(const tl_chunk *chunk, size_t width, const float *from, 
         memcpy(to + i * width, from + chunk->pooled_rows[i] * width, width * sizeof *to);
 }
 
+/* Queries and keys by their row of the item. */
+static void turn_rows(const tl_block_shape *shape, const tl_chunk *chunk, const tl_block_state *state)
+{
+    const size_t width = shape->width;
+    const bool is_pooled = chunk->pooled_rows != NULL;
+    for (size_t i = 0; i < chunk->item_count; i++) {
+        const size_t first = chunk->offsets[i];
+        for (size_t row = first; row < chunk->offsets[i + 1]; row++) {
+            if (is_pooled) /* keys and values */
+                tl_rotary_turn(shape->rotary, row - first, state->qkv + row * 2 * width, shape->heads);
+            else /* queries, keys and values: the first two turn */
+                tl_rotary_turn(shape->rotary, row - first, state->qkv + row * 3 * width, 2 * shape->heads);
+        }
+        if (is_pooled)
+            tl_rotary_turn(shape->rotary, chunk->pooled_rows[i] - first, state->query + i * width, shape->heads);
+    }
+}
+
 void tl_block_forward(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_weight *values,
                       const tl_chunk *chunk, tl_thread_pool *pool, const tl_block_state *state, float *scratch)
 {
@@ -113,6 +131,8 @@ void tl_block_forward(const tl_block_shape *shape, const tl_block_parameters *pa
     } else {
         tl_linear(pool, state->normal_1, rows, width, in_weight, in_bias, NULL, 3 * width, state->qkv);
     }
+    if (shape->rotary != NULL)
+        turn_rows(shape, chunk, state);
     tl_attention_call call = attention_call(shape, chunk, state);
     tl_attention(&call, state->probabilities, scratch, state->attended);
     tl_linear(pool, state->attended, rows, width, &values[parameters->out_proj_weight],
@@ -217,6 +237,7 @@ void tl_block_backward(const tl_block_shape *shape, const tl_block_parameters *p
     const size_t width = shape->width, mlp = shape->mlp_width;
     const size_t rows = chunk->pooled_rows != NULL ? chunk->item_count : chunk->row_count;
     const vector_layout layout = lay_out_vectors(shape);
+    TL_ASSERT(shape->rotary == NULL);
     float *d_normal = scratch;
     float *d_after = d_normal + whole_lines(chunk->row_count * width);
     float *attention_scratch = d_after + whole_lines(chunk->row_count * mlp);

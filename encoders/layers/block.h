@@ -10,6 +10,7 @@
 #define TL_ENCODERS_LAYERS_BLOCK_H
 
 #include "base/compute/compute.h"
+#include "encoders/layers/rotary.h"
 #include "encoders/layers/weight_products.h"
 #include "encoders/weights/parameters.h"
 
@@ -18,6 +19,7 @@ typedef struct tl_block_shape {
     tl_gelu_kind activation;
     float epsilon;
     bool is_causal;
+    const tl_rotary *rotary; /* NULL: none; not owned. Only forward knows it */
 } tl_block_shape;
 
 /* Numbers in the parameter table. */

@@ -190,7 +190,8 @@ static worker_layout lay_out_worker(const tl_transformer *transformer, size_t ma
                                     size_t embedding_scratch_per_row, bool is_kept)
 {
     const size_t width = transformer->shape.width, mlp = transformer->shape.mlp_width;
-    const size_t wide = 3 * width > mlp ? 3 * width : mlp;
+    const size_t wide_rows = max_rows * (3 * width > mlp ? 3 * width : mlp);
+    const size_t pool_wide = transformer->pooling == TL_POOLING_ATTENTION ? max_items * transformer->attention_pool_mlp_width : 0;
     worker_layout layout = {0};
     size_t at = 0;
     layout.normal = at; /* also the head's, in training */
@@ -199,7 +200,7 @@ static worker_layout lay_out_worker(const tl_transformer *transformer, size_t ma
         layout.rows = at;
         at += tl_whole_lines(max_rows * width);
         layout.wide = at;
-        at += tl_whole_lines(max_rows * wide);
+        at += tl_whole_lines(wide_rows > pool_wide ? wide_rows : pool_wide);
         layout.query_input = at;
         at += tl_whole_lines(max_items * width);
         layout.query_normal = at;
@@ -306,6 +307,7 @@ static float *pool_rows(const forward_job *job, const tl_chunk *chunk, float *ro
         tl_block_shape shape = transformer->shape;
         float *wide = scratch + job->layout.wide;
         shape.heads = transformer->attention_pool_heads;
+        shape.mlp_width = transformer->attention_pool_mlp_width;
         pooled = scratch + job->layout.query_normal;
         run_norm(job, rows, chunk->first_row, chunk->row_count, normal);
         tl_attention_pool_forward(&shape, &transformer->attention_pool, job->values, chunk, job->inner_pool, normal, wide,

@@ -35,7 +35,7 @@ typedef struct tl_transformer {
     bool norms_after_pooling; /* of means */
     size_t norm_weight, norm_bias;
     tl_attention_pool_parameters attention_pool;
-    size_t attention_pool_heads;
+    size_t attention_pool_heads, attention_pool_mlp_width;
     bool has_projection, has_projection_bias;
     size_t projection; /* [W, D] */
     size_t projection_bias;

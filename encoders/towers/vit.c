@@ -12,6 +12,7 @@
 
 typedef struct vit {
     tl_transformer transformer;
+    tl_rotary rotary;                                    /* the blocks' shape points to it, where there is one */
     size_t image_size, patch_size, tokens, patch_floats; /* patch_floats: 3 P P */
     bool has_class_token, has_pre_norm, has_patch_bias;
     size_t class_embedding, positional_embedding, conv1_weight, conv1_bias, ln_pre_weight, ln_pre_bias;
@@ -50,8 +51,10 @@ static bool add_parameters(vit *tower, tl_parameter_table *table, const tl_block
         !tl_parameter_table_add(table, "visual.ln_post.bias", 1, vector, false, TL_INITIALIZE_CONSTANT, 0.0f,
                                 &transformer->norm_bias, err))
         return false;
+    tl_block_shape pool_shape = *shape;
+    pool_shape.mlp_width = transformer->attention_pool_mlp_width;
     return transformer->pooling != TL_POOLING_ATTENTION ||
-           tl_attention_pool_create(shape, "visual.attn_pool.", table, &transformer->attention_pool, err);
+           tl_attention_pool_create(&pool_shape, "visual.attn_pool.", table, &transformer->attention_pool, err);
 }
 
 static tl_pooling pooling_of(tl_vision_pooling pooling)
@@ -73,6 +76,7 @@ static void destroy_vit(void *trunk)
     if (tower == NULL)
         return;
     tl_transformer_clear(&tower->transformer);
+    tl_rotary_clear(&tower->rotary);
     tl_memory_free(tower);
 }
 
@@ -95,6 +99,7 @@ static bool create_vit(const tl_model_config *config, tl_parameter_table *table,
     transformer->unpooled_rows = tower->has_class_token;
     transformer->norms_after_pooling = vision->norm_after_pooling;
     transformer->attention_pool_heads = vision->pool_heads;
+    transformer->attention_pool_mlp_width = vision->pool_mlp_width != 0 ? vision->pool_mlp_width : vision->mlp_width;
     transformer->has_projection = vision->projection != TL_PROJECTION_NONE;
     transformer->has_projection_bias = vision->projection == TL_PROJECTION_LINEAR;
     transformer->output_dim = config->embedding_dim;
@@ -104,8 +109,11 @@ static bool create_vit(const tl_model_config *config, tl_parameter_table *table,
                             .mlp_width = vision->mlp_width,
                             .activation = tl_gelu_kind_of(vision->activation),
                             .epsilon = vision->layer_norm_epsilon,
-                            .is_causal = false};
-    if (!add_parameters(tower, table, &shape, vision->layers, err)) {
+                            .is_causal = false,
+                            .rotary = vision->rotary.is_used ? &tower->rotary : NULL};
+    if ((vision->rotary.is_used &&
+         !tl_rotary_init(&tower->rotary, &vision->rotary, side, vision->width / vision->heads, tower->has_class_token, err)) ||
+        !add_parameters(tower, table, &shape, vision->layers, err)) {
         destroy_vit(tower);
         return false;
     }

@@ -442,12 +442,39 @@ static void check_attention(const size_t *lengths, size_t items, size_t heads, s
 
 /* ---- the tests, one table each ---- */
 
+static void check_rotation(void)
+{
+    for (size_t s = 0; s < SIZE_COUNT; s++)
+        for (size_t pieces = 0; pieces <= 3; pieces++) {
+            const size_t dim = 2 * sizes[s];
+            float *x = random_block(pieces * dim + 1, s), *turned = random_block(pieces * dim + 1, s);
+            float *cosines = random_block(dim, 50 + s), *sines = random_block(dim, 100 + s);
+            for (size_t i = 0; i < dim; i += 2) {
+                cosines[i + 1] = cosines[i];
+                sines[i] = -sines[i + 1];
+            }
+            tl_rotate_pairs(turned, pieces, dim, cosines, sines);
+            for (size_t i = 0; i < pieces * dim; i += 2) {
+                const double a = (double)x[i], b = (double)x[i + 1], cosine = (double)cosines[i % dim],
+                             sine = (double)sines[i % dim + 1];
+                const double allowed = 2e-6 * (fabs(a) + fabs(b)) * (fabs(cosine) + fabs(sine));
+                expect_near("rotate_pairs", dim, (double)turned[i], a * cosine - b * sine, allowed);
+                expect_near("rotate_pairs", dim, (double)turned[i + 1], b * cosine + a * sine, allowed);
+            }
+            assert_true(turned[pieces * dim] == x[pieces * dim]);
+            float *blocks[] = {x, turned, cosines, sines};
+            for (size_t i = 0; i < 4; i++)
+                tl_memory_free(blocks[i]);
+        }
+}
+
 static void test_table(void **state)
 {
     tl_error err;
     if (!tl_kernels_select(*state, &err))
         fail_msg("%s", err.message);
     assert_string_equal(tl_kernels_name(), *state);
+    check_rotation();
     check_functions();
     for (size_t i = 0; i < SIZE_COUNT; i++) {
         check_sums(sizes[i]);
