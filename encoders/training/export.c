@@ -52,7 +52,8 @@ bool tl_trainer_export(const tl_trainer *trainer, const char *model_directory, t
     bool ok = false;
     tl_json *config = NULL;
     tl_json *recipe = NULL;
-    tl_safetensors *weights = NULL;
+    static const char *const names[] = {TL_MODEL_CONFIG_FILE, TL_MODEL_RECIPE_FILE};
+    tl_weight_files *weights = NULL;
     tl_model_files files;
     char fingerprint[TL_HASH_TEXT_SIZE];
     const float *const block = trainer->parameters;
@@ -66,10 +67,11 @@ bool tl_trainer_export(const tl_trainer *trainer, const char *model_directory, t
         !tl_trainer__write_tensors(trainer, weights_path, &block, &prefix, 1, NULL, NULL, err))
         goto done;
     /* Computing keeps the fingerprint beside the files. */
-    ok = tl_model_files_read(model_directory, &files, err) && tl_safetensors_open(weights_path, &weights, err) &&
-         tl_fingerprint_compute(model_directory, &files, weights, fingerprint, err);
+    ok = tl_model_files_read(model_directory, names, 2, &files, err) &&
+         tl_weight_files_open(model_directory, TL_MODEL_WEIGHTS_FILE, &weights, err) &&
+         tl_fingerprint_compute(model_directory, &files, weights, NULL, fingerprint, err);
 done:
-    tl_safetensors_close(weights);
+    tl_weight_files_close(weights);
     tl_json_free(recipe);
     tl_json_free(config);
     tl_memory_free(weights_path);
