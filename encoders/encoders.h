@@ -27,6 +27,7 @@ typedef struct tl_model_info {
     float logit_bias;         /* of sigmoid similarity (config.has_logit_bias) */
     tl_dtype dtype;           /* of the largest tensor, as stored */
     uint64_t parameter_count; /* floats */
+    char warning[320];        /* "", or what a user should know about how the folder was read */
     char fingerprint[33];     /* of config, recipe and weights; kept in the folder with size and time of the files it covers */
 } tl_model_info;
 

@@ -3,43 +3,68 @@
  * need, and each is bound to the mapped tensor that the family's names give it. File and list must be the same set.
  */
 #include "base/core/memory.h"
+#include "encoders/families/activation.h"
 #include "encoders/fingerprint.h"
 #include "encoders/model_internal.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { MAX_RECIPE_FILE = 4 << 20 };
+enum { MAX_JSON_FILE = 4 << 20 };
 
 /* exp(x) of a published scale is 100 to 120; beyond e^20 it is no scale. */
 static const float max_logarithm = 20.0F;
 
+/* *out is NULL where the file is optional and absent. */
+static bool read_json(const char *directory, const char *name, bool is_optional, tl_json **out, tl_error *err)
+{
+    tl_error reason;
+    char *path = tl_path_join(directory, name, err);
+    if (path == NULL)
+        return false;
+    bool ok = tl_json_read_file(path, MAX_JSON_FILE, out, &reason);
+    if (!ok && is_optional && reason.kind == TL_ERROR_NOT_FOUND) {
+        *out = NULL;
+        ok = true;
+    } else if (!ok) {
+        tl_fail(err, reason.kind, "%s", reason.message);
+    }
+    tl_memory_free(path);
+    return ok;
+}
+
 static bool read_recipe(const char *directory, const tl_json *config, tl_model *model, tl_error *err)
 {
-    bool ok = false;
     const tl_family *family = model->family;
     tl_json *preprocessor = NULL;
-    const char *file = family->recipe_file != NULL ? family->recipe_file : family->config_file;
-    char *path = tl_path_join(directory, file, err);
-    if (path == NULL || (family->recipe_file != NULL && !tl_json_read_file(path, MAX_RECIPE_FILE, &preprocessor, err)))
-        goto done;
-    ok = family->read_recipe(config, preprocessor, model->info.config.vision.image_size, &model->info.recipe, err) ||
-         tl_fail_within(err, "'%s'", path);
-done:
+    if (family->recipe_file != NULL && !read_json(directory, family->recipe_file, false, &preprocessor, err))
+        return false;
+    bool ok = family->read_recipe(config, preprocessor, model->info.config.vision.image_size, &model->info.recipe, err) ||
+              tl_fail_within(err, "'%s/%s'", directory, family->recipe_file != NULL ? family->recipe_file : family->config_file);
     tl_json_free(preprocessor);
-    tl_memory_free(path);
     return ok;
 }
 
 static bool read_config(const char *directory, const tl_json *config, tl_model *model, tl_error *err)
 {
+    bool ok = false;
     tl_error reason;
-    if (!model->family->read_config(config, &model->info.config, err))
-        return tl_fail_within(err, "'%s/%s'", directory, model->family->config_file);
-    if (tl_model_config_check(&model->info.config, &reason))
-        return true;
-    tl_fail(err, TL_ERROR_CORRUPT, "%s", reason.message); /* the file is wrong, not an argument */
-    return tl_fail_within(err, "'%s/%s'", directory, model->family->config_file);
+    tl_json *choices = NULL;
+    tl_model_config *out = &model->info.config;
+    if (!model->family->read_config(config, out, err)) {
+        tl_fail_within(err, "'%s/%s'", directory, model->family->config_file);
+        goto done;
+    }
+    if (!tl_model_config_check(out, &reason)) {
+        tl_fail(err, TL_ERROR_CORRUPT, "%s", reason.message); /* the file is wrong, not an argument */
+        tl_fail_within(err, "'%s/%s'", directory, model->family->config_file);
+        goto done;
+    }
+    ok = read_json(directory, TL_MODEL_CHOICES_FILE, true, &choices, err) &&
+         tl_activation_settle(directory, model->family, config, choices, out, model->info.warning, err);
+done:
+    tl_json_free(choices);
+    return ok;
 }
 
 /* One number of a row that is there; its tensor may be [] or [1]. */
@@ -78,19 +103,43 @@ done:
     return ok || tl_fail_within(err, "'%s/%s'", directory, name);
 }
 
+/* Sizes and times of what the fingerprint covers besides the weights. */
+static bool list_files(const char *directory, const tl_family *family, tl_model_files *out, tl_error *err)
+{
+    const char *names[TL_MODEL_MAX_FILES];
+    size_t count = 0;
+    tl_file_status status;
+    char *choices = tl_path_join(directory, TL_MODEL_CHOICES_FILE, err);
+    if (choices == NULL || !tl_file_status_read(choices, &status, err)) {
+        tl_memory_free(choices);
+        return false;
+    }
+    tl_memory_free(choices);
+    names[count++] = family->config_file;
+    if (family->recipe_file != NULL)
+        names[count++] = family->recipe_file;
+    if (family->states_activation != NULL && status.kind != TL_FILE_MISSING)
+        names[count++] = TL_MODEL_CHOICES_FILE;
+    return tl_model_files_read(directory, names, count, out, err);
+}
+
 bool tl_model_open(const char *directory, tl_model **out, tl_error *err)
 {
     bool ok = false;
     const char *weights;
     tl_json *config = NULL;
+    tl_model_files files;
     tl_model *model = tl_memory_allocate(1, sizeof *model, err);
     if (model == NULL)
         return false;
-    if (!tl_family_find(directory, &model->family, &config, &weights, err) || !read_config(directory, config, model, err) ||
+    if (!tl_family_find(directory, &model->family, &weights, err) || !list_files(directory, model->family, &files, err) ||
+        !read_json(directory, model->family->config_file, false, &config, err) || !read_config(directory, config, model, err) ||
         !read_recipe(directory, config, model, err) || !bind_weights(directory, weights, model, err))
         goto done;
+    if (!tl_fingerprint_find(directory, &files, model->weights, model->info.fingerprint) &&
+        !tl_fingerprint_compute(directory, &files, model->weights, NULL, model->info.fingerprint, err))
+        goto done;
     model->info.family = model->family->name;
-    memset(model->info.fingerprint, '0', 32);
     *out = model;
     ok = true;
 done:

@@ -21,15 +21,14 @@ typedef struct tl_family {
     bool (*read_recipe)(const tl_json *config, const tl_json *preprocessor, uint32_t image_size, tl_image_recipe *out,
                         tl_error *err);
     const char *recipe_file;
-    /* Whether the configuration says which activation it means, or leaves it to a default. */
+    /* Whether the configuration says which GELU it means, or leaves it to a default. NULL: it is beyond doubt. */
     bool (*states_activation)(const tl_json *config);
     const tl_tensor_map *names; /* NULL: theirs are ours */
 } tl_family;
 
-/* Picks the family of a folder: *config is its parsed configuration, owned by the caller; *weights the name of the file of its
- * weights. A folder of none is an error that says what was looked for. */
-bool tl_family_find(const char *directory, const tl_family **out, tl_json **config, const char **weights,
-                    tl_error *err) TL_MUST_USE;
+/* Picks the family of a folder; *weights is the name of the file of its weights. A folder of none is an error that says what was
+ * looked for. */
+bool tl_family_find(const char *directory, const tl_family **out, const char **weights, tl_error *err) TL_MUST_USE;
 
 extern const tl_family tl_family_twinlens, tl_family_open_clip, tl_family_clip, tl_family_metaclip_2, tl_family_siglip;
 

@@ -170,6 +170,8 @@ static bool read_timm_sizes(const tl_json *json, tl_vision_config *out, tl_error
         out->pool_heads = out->heads;
     if (whole.pool_mlp_width == whole.mlp_width)
         out->pool_mlp_width = out->mlp_width;
+    else if (out->width != whole.width)
+        out->pool_mlp_width = (uint32_t)((uint64_t)out->width * whole.pool_mlp_width / whole.width);
     if (out->rotary.reference_side != 0 && tl_json_member(json, "layers") != NULL && out->patch_size != 0)
         out->rotary.reference_side = out->image_size / out->patch_size;
     return true;
@@ -291,7 +293,8 @@ static bool states_activation(const tl_json *config)
 {
     const tl_json *model = tl_json_member(config, "model_cfg");
     return tl_json_member(model, "quick_gelu") != NULL ||
-           tl_json_member(tl_json_member(model, "vision_cfg"), "timm_model_name") != NULL;
+           tl_json_member(tl_json_member(model, "vision_cfg"), "timm_model_name") != NULL ||
+           tl_json_member(tl_json_member(model, "text_cfg"), "hf_tokenizer_name") != NULL;
 }
 
 const tl_family tl_family_open_clip = {

@@ -21,10 +21,23 @@ static size_t length_of(const char *const *list)
     return count;
 }
 
+static bool check_directory(const char *directory, tl_error *err)
+{
+    tl_file_status status;
+    if (!tl_file_status_read(directory, &status, err))
+        return false;
+    if (status.kind == TL_FILE_DIRECTORY)
+        return true;
+    return tl_fail(err, status.kind == TL_FILE_MISSING ? TL_ERROR_NOT_FOUND : TL_ERROR_INVALID,
+                   "model '%s': expected a model folder, found %s", directory,
+                   status.kind == TL_FILE_MISSING ? "nothing" : "a file");
+}
+
 /* False without err when the file is not there. */
 static bool read_config(const char *directory, const char *name, tl_json **out, bool *is_there, tl_error *err)
 {
     tl_error reason;
+    *is_there = true;
     char *path = tl_path_join(directory, name, err);
     if (path == NULL)
         return false;
@@ -44,12 +57,14 @@ static bool refuse_type(const char *directory, const tl_json *config, tl_error *
                    directory, type != NULL ? "'" : "", type != NULL ? type : "none", type != NULL ? "'" : "");
 }
 
-bool tl_family_find(const char *directory, const tl_family **out, tl_json **config, const char **weights, tl_error *err)
+bool tl_family_find(const char *directory, const tl_family **out, const char **weights, tl_error *err)
 {
     const char *asked = NULL; /* one file is read once, whatever the number of families that have it */
     tl_json *json = NULL;
     tl_error reason;
     bool is_there = false, has_reason = false;
+    if (!check_directory(directory, err))
+        return false;
     for (size_t i = 0; i < FAMILY_COUNT; i++) {
         const tl_family *family = families[i];
         if (asked == NULL || strcmp(asked, family->config_file) != 0) {
@@ -63,7 +78,7 @@ bool tl_family_find(const char *directory, const tl_family **out, tl_json **conf
             continue;
         if (tl_weight_files_choose(directory, family->weight_files, length_of(family->weight_files), weights, &reason)) {
             *out = family;
-            *config = json;
+            tl_json_free(json);
             return true;
         }
         has_reason = true;

@@ -173,11 +173,17 @@ static bool states_activation(const tl_json *config)
 
 #define TRANSFORMERS_FAMILY                                                                                \
     .config_file = "config.json", .weight_files = weight_files, .recipe_file = "preprocessor_config.json", \
-    .read_recipe = read_recipe, .states_activation = states_activation, .names = &tl_transformers_names
+    .read_recipe = read_recipe, .names = &tl_transformers_names
 
-const tl_family tl_family_clip = {
-    .name = "CLIP (transformers)", .recognises = is_clip, .read_config = read_clip, TRANSFORMERS_FAMILY};
-const tl_family tl_family_metaclip_2 = {
-    .name = "MetaCLIP 2 (transformers)", .recognises = is_metaclip_2, .read_config = read_metaclip_2, TRANSFORMERS_FAMILY};
+const tl_family tl_family_clip = {.name = "CLIP (transformers)",
+                                  .recognises = is_clip,
+                                  .read_config = read_clip,
+                                  .states_activation = states_activation,
+                                  TRANSFORMERS_FAMILY};
+const tl_family tl_family_metaclip_2 = {.name = "MetaCLIP 2 (transformers)",
+                                        .recognises = is_metaclip_2,
+                                        .read_config = read_metaclip_2,
+                                        .states_activation = states_activation,
+                                        TRANSFORMERS_FAMILY};
 const tl_family tl_family_siglip = {
     .name = "SigLIP (transformers)", .recognises = is_siglip, .read_config = read_siglip, TRANSFORMERS_FAMILY};

@@ -21,12 +21,6 @@ static bool read_recipe(const tl_json *config, const tl_json *preprocessor, uint
                    (unsigned long)image_size, (unsigned long)out->size);
 }
 
-static bool states_activation(const tl_json *config)
-{
-    (void)config;
-    return true; /* what is absent is gelu by the format */
-}
-
 const tl_family tl_family_twinlens = {
     .name = "twinlens",
     .config_file = "config.json",
@@ -35,6 +29,5 @@ const tl_family tl_family_twinlens = {
     .read_config = tl_model_config_read,
     .recipe_file = "preprocessor_config.json",
     .read_recipe = read_recipe,
-    .states_activation = states_activation,
     .names = NULL,
 };
