@@ -234,7 +234,7 @@ static void what_transformers_say_and_is_not_written_is_refused(void **state)
         {"\"hidden_act\": \"", "\"hidden_act\": \"swi", "expected quick_gelu, gelu or gelu_pytorch_tanh, found 'swi"},
         {"\"layer_norm_eps\": 1e-05", "\"layer_norm_eps\": 2", "'layer_norm_epsilon'"},
         {"\"num_channels\": 3", "\"num_channels\": 4", "expected 3, found 4"},
-        {"\"num_attention_heads\": ", "\"num_attention_heads\": 7", "expected a multiple of heads"},
+        {"\"num_attention_heads\": ", "\"num_attention_heads\": 7", "'heads': expected 1 to 8, found 72"},
     };
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         copy_transformers("refused-clip", refusals[i].from, refusals[i].to);
