@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-enum { MAX_LABELS_FILE_BYTES = 64 << 20, MAX_PROMPT_BYTES = 1 << 16 };
+enum { MAX_LABELS_FILE_BYTES = 64 << 20, MAX_PROMPT_BYTES = 1 << 16, PROMPTS_OF_A_BATCH = 64 };
 
 static const char *const default_templates[] = {"a photo of a {}", "{}"};
 
@@ -86,42 +86,60 @@ bool tl_template_is_valid(const char *text)
     return strstr(text, "{}") != NULL;
 }
 
-static bool fill_template(const char *template, const char *label, tl_string *prompt, tl_error *err)
+static bool append_prompt(const char *template, const char *label, tl_string *prompt, tl_error *err)
 {
     const char *place = strstr(template, "{}");
     if (place == NULL)
         return tl_fail(err, TL_ERROR_INVALID, "template '%s': expected {} where the label goes", template);
-    tl_string_reset(prompt);
     return tl_string_append(prompt, template, (size_t)(place - template), err) && tl_string_append_text(prompt, label, err) &&
            tl_string_append_text(prompt, place + 2, err);
+}
+
+/* Prompts [first, first + count) of the labels by templates, label by label, each a text of its own in `bytes`. */
+static bool fill_prompts(const tl_labels *labels, const char *const *templates, size_t template_count, size_t first, size_t count,
+                         tl_string *bytes, tl_slice *prompts, tl_error *err)
+{
+    size_t ends[PROMPTS_OF_A_BATCH];
+    tl_string_reset(bytes);
+    for (size_t i = 0; i < count; i++) {
+        size_t number = first + i;
+        if (!append_prompt(templates[number % template_count], labels->names[number / template_count], bytes, err))
+            return false;
+        ends[i] = bytes->size;
+    }
+    for (size_t i = 0; i < count; i++) {
+        size_t start = i == 0 ? 0 : ends[i - 1];
+        prompts[i] = (tl_slice){bytes->data + start, ends[i] - start};
+    }
+    return true;
 }
 
 bool tl_classifier_embed(tl_embedder *embedder, const tl_labels *labels, const char *const *templates, size_t template_count,
                          float **classes, tl_error *err)
 {
-    size_t dim = tl_embedder_dim(embedder);
+    const size_t dim = tl_embedder_dim(embedder);
     if (template_count == 0) {
         templates = default_templates;
         template_count = sizeof default_templates / sizeof default_templates[0];
     }
-    tl_string prompt;
-    tl_string_init(&prompt, MAX_PROMPT_BYTES);
-    float *row = tl_memory_allocate(dim, sizeof *row, err);
-    float *means = row != NULL ? tl_memory_allocate(labels->count, dim * sizeof *means, err) : NULL;
+    const size_t total = labels->count * template_count;
+    tl_slice prompts[PROMPTS_OF_A_BATCH];
+    tl_string bytes;
+    tl_string_init(&bytes, (size_t)MAX_PROMPT_BYTES * PROMPTS_OF_A_BATCH);
+    float *rows = tl_memory_allocate(PROMPTS_OF_A_BATCH, dim * sizeof *rows, err);
+    float *means = rows != NULL ? tl_memory_allocate(labels->count, dim * sizeof *means, err) : NULL;
     bool ok = means != NULL;
-    for (size_t i = 0; ok && i < labels->count; i++) {
-        for (size_t j = 0; ok && j < template_count; j++) {
-            ok = fill_template(templates[j], labels->names[i], &prompt, err);
-            tl_slice text = tl_string_slice(&prompt);
-            ok = ok && tl_embedder_texts(embedder, &text, 1, row, err);
-            for (size_t d = 0; ok && d < dim; d++)
-                means[i * dim + d] += row[d];
-        }
+    for (size_t first = 0; ok && first < total; first += PROMPTS_OF_A_BATCH) {
+        size_t count = total - first < PROMPTS_OF_A_BATCH ? total - first : PROMPTS_OF_A_BATCH;
+        ok = fill_prompts(labels, templates, template_count, first, count, &bytes, prompts, err) &&
+             tl_embedder_texts(embedder, prompts, count, rows, err);
+        for (size_t i = 0; ok && i < count; i++)
+            tl_axpy(1.0F, rows + i * dim, means + (first + i) / template_count * dim, dim);
     }
     if (ok)
         tl_normalize_rows(means, labels->count, dim, means, NULL);
-    tl_memory_free(row);
-    tl_string_clear(&prompt);
+    tl_memory_free(rows);
+    tl_string_clear(&bytes);
     if (ok)
         *classes = means;
     else
@@ -129,20 +147,25 @@ bool tl_classifier_embed(tl_embedder *embedder, const tl_labels *labels, const c
     return ok;
 }
 
-void tl_classifier_probabilities(const float *picture, const float *classes, size_t count, size_t dim, float logit_scale,
+void tl_classifier_probabilities(const tl_model_info *model, const float *picture, const float *classes, size_t count,
                                  double *probabilities)
 {
+    const size_t dim = model->config.embedding_dim;
     double largest = -INFINITY;
     for (size_t i = 0; i < count; i++) {
         double cosine = 0;
         for (size_t d = 0; d < dim; d++)
-            cosine += (double)picture[d] * classes[i * dim + d];
-        probabilities[i] = cosine * logit_scale;
+            cosine += (double)picture[d] * (double)classes[i * dim + d];
+        probabilities[i] = cosine * (double)model->logit_scale;
         largest = probabilities[i] > largest ? probabilities[i] : largest;
     }
     double sum = 0;
-    for (size_t i = 0; i < count; i++)
-        sum += probabilities[i] = exp(probabilities[i] - largest);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        if (model->config.has_logit_bias)
+            probabilities[i] = 1.0 / (1.0 + exp(-(probabilities[i] + (double)model->logit_bias)));
+        else
+            sum += probabilities[i] = exp(probabilities[i] - largest);
+    }
+    for (size_t i = 0; i < count && !model->config.has_logit_bias; i++)
         probabilities[i] /= sum;
 }

@@ -24,8 +24,11 @@ bool tl_template_is_valid(const char *text); /* holds {} */
 /* A template holds {} where the label goes; none given: "a photo of a {}" and "{}". classes [count, D] is owned by the caller. */
 bool tl_classifier_embed(tl_embedder *embedder, const tl_labels *labels, const char *const *templates, size_t template_count,
                          float **classes, tl_error *err) TL_MUST_USE;
-/* Probabilities [count] of one picture: softmax of logit_scale * cosine. */
-void tl_classifier_probabilities(const float *picture, const float *classes, size_t count, size_t dim, float logit_scale,
+/*
+ * Probabilities [count] of one picture, as the model was trained: softmax over the classes of scale * cosine, or, where it has a
+ * logit bias (SigLIP), for each class by itself, sigmoid of scale * cosine + bias.
+ */
+void tl_classifier_probabilities(const tl_model_info *model, const float *picture, const float *classes, size_t count,
                                  double *probabilities);
 
 #ifdef __cplusplus

@@ -52,8 +52,7 @@ typedef struct print_state {
     const classify_options *values;
     const tl_labels *labels;
     const float *classes;
-    size_t dim;
-    float logit_scale;
+    const tl_model_info *model;
     double *probabilities;
     ranked_label *ranked;
     size_t shown;
@@ -124,7 +123,7 @@ static bool print_picture(void *context, const char *path, const float *vector, 
 {
     print_state *state = context;
     size_t count = state->labels->count;
-    tl_classifier_probabilities(vector, state->classes, count, state->dim, state->logit_scale, state->probabilities);
+    tl_classifier_probabilities(state->model, vector, state->classes, count, state->probabilities);
     for (size_t i = 0; i < count; i++)
         state->ranked[i] = (ranked_label){state->labels->names[i], state->probabilities[i]};
     qsort(state->ranked, count, sizeof *state->ranked, compare_probabilities);
@@ -146,8 +145,7 @@ static bool classify(tl_command_call *call, const tl_model_bundle *bundle, const
     const classify_options *values = call->options;
     print_state state = {.values = values,
                          .labels = labels,
-                         .dim = bundle->info->config.embedding_dim,
-                         .logit_scale = bundle->info->logit_scale,
+                         .model = bundle->info,
                          .shown = (size_t)values->k < labels->count ? (size_t)values->k : labels->count};
     tl_embedder *embedder = NULL;
     float *classes = NULL;
@@ -188,7 +186,7 @@ static bool run(tl_command_call *call, tl_error *err)
                                      : tl_labels_read(values->labels_file, &labels, err);
     if (!ok && values->labels != NULL)
         call->exit = TL_EXIT_USAGE;
-    ok = ok && tl_model_bundle_open_chosen(call->runtime, values->model, &bundle, err) && classify(call, &bundle, &labels, err);
+    ok = ok && tl_command_open_model(call, values->model, &bundle, err) && classify(call, &bundle, &labels, err);
     tl_model_bundle_close(&bundle);
     tl_labels_clear(&labels);
     return ok;

@@ -26,6 +26,15 @@ bool tl_command_check_templates(tl_command_call *call, const tl_text_list *templ
     return true;
 }
 
+bool tl_command_open_model(const tl_command_call *call, const char *given, tl_model_bundle *out, tl_error *err)
+{
+    if (!tl_model_bundle_open_chosen(call->runtime, given, out, err))
+        return false;
+    if (out->info->warning[0] != '\0')
+        fprintf(stderr, "twinlens: warning: model %s: %s\n", out->name, out->info->warning);
+    return true;
+}
+
 void tl_command_print_help(const tl_command *command)
 {
     printf("twinlens %s: %s\n\nusage: twinlens %s %s\n", command->name, command->summary, command->name, command->usage);

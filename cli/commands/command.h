@@ -3,6 +3,7 @@
 #define TL_CLI_COMMANDS_COMMAND_H
 
 #include "base/io/json.h"
+#include "cli/app/model_bundle.h"
 #include "cli/app/reasons.h"
 #include "cli/app/runtime.h"
 #include "cli/options.h"
@@ -41,6 +42,8 @@ extern const size_t tl_command_count;
 bool tl_command_misuse(tl_command_call *call, tl_error *err, const char *format, ...) TL_PRINTF(3, 4);
 /* Misuse when one of the prompts has no place for the label. */
 bool tl_command_check_templates(tl_command_call *call, const tl_text_list *templates, tl_error *err) TL_MUST_USE;
+/* The model given by option, else the default one; says on stderr what a user should know about how it was read. */
+bool tl_command_open_model(const tl_command_call *call, const char *given, tl_model_bundle *out, tl_error *err) TL_MUST_USE;
 void tl_command_print_help(const tl_command *command);
 
 /* Tables and JSON go to stdout through these, so that a full disk or a closed pipe behind it is an error and not silence. */

@@ -118,7 +118,7 @@ static bool run(tl_command_call *call, tl_error *err)
     if (values->images && call->arguments->count == 0)
         return tl_command_misuse(call, err, "--images: expected PICTURE..., found nothing");
     tl_model_bundle bundle = {0};
-    bool ok = tl_model_bundle_open_chosen(call->runtime, values->model, &bundle, err) && embed(call, &bundle, err);
+    bool ok = tl_command_open_model(call, values->model, &bundle, err) && embed(call, &bundle, err);
     tl_model_bundle_close(&bundle);
     return ok;
 }

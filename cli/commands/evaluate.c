@@ -172,8 +172,7 @@ static bool run(tl_command_call *call, tl_error *err)
     tl_progress progress;
     tl_progress_line line;
     tl_thread_pool *pool = NULL;
-    bool ok = tl_model_bundle_open_chosen(call->runtime, values->model, &bundle, err) &&
-              (pool = tl_runtime_pool(call->runtime, err)) != NULL;
+    bool ok = tl_command_open_model(call, values->model, &bundle, err) && (pool = tl_runtime_pool(call->runtime, err)) != NULL;
     if (ok) {
         tl_progress_line_start(&line, "pictures", &progress);
         tl_evaluate_job job = {.dataset = call->arguments->items[1],

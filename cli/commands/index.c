@@ -108,8 +108,7 @@ static bool index_paths(tl_command_call *call, const char *index_path, tl_error 
     tl_progress progress;
     tl_progress_line line;
     tl_thread_pool *pool = NULL;
-    bool ok = tl_model_bundle_open_chosen(call->runtime, values->model, &bundle, err) &&
-              (pool = tl_runtime_pool(call->runtime, err)) != NULL;
+    bool ok = tl_command_open_model(call, values->model, &bundle, err) && (pool = tl_runtime_pool(call->runtime, err)) != NULL;
     for (size_t i = 0; ok && i < call->arguments->count; i++) {
         tl_progress_line_start(&line, "pictures", &progress);
         tl_index_job job = {.index_path = index_path,

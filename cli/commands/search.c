@@ -107,7 +107,7 @@ static bool run(tl_command_call *call, tl_error *err)
         return false;
     tl_model_bundle bundle = {0};
     char *index_path = tl_runtime_index_path(call->runtime, values->index, err);
-    bool ok = index_path != NULL && tl_model_bundle_open_chosen(call->runtime, values->model, &bundle, err);
+    bool ok = index_path != NULL && tl_command_open_model(call, values->model, &bundle, err);
     if (ok) {
         tl_search_job job = {.index_path = index_path,
                              .bundle = &bundle,
