@@ -7,3 +7,9 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   set_source_files_properties("${PROJECT_SOURCE_DIR}/base/compute/kernels_avx512.c" PROPERTIES COMPILE_OPTIONS
     "${kernel_flags};-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mfma;-mprefer-vector-width=512")
 endif()
+# Resampling's passes, in integers.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+  set_source_files_properties("${PROJECT_SOURCE_DIR}/base/image/resize_avx2.c" PROPERTIES COMPILE_OPTIONS "-O3;-mavx2")
+  set_source_files_properties("${PROJECT_SOURCE_DIR}/base/image/resize_avx512.c" PROPERTIES COMPILE_OPTIONS
+    "-O3;-mavx512f;-mavx512bw;-mavx512vl;-mavx512vnni")
+endif()

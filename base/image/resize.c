@@ -2,38 +2,16 @@
  * Owns antialiased resampling, pixel for pixel as Pillow's ImagingResample (8 bits a channel).
  *
  * Two passes, as a rule rows then columns, 8 bits between them. A target pixel is a weighted sum of the source pixels under the
- * filter, whose support grows with the scale when shrinking. Weights are integers of 22 fractional bits; the sum is exact.
- * So that 16-bit multiplications do (baseline SSE2 has no other), a weight is split: weight = high * 2048 + low. Both passes
- * are the same inner step, "weighted sum of LANES-byte pieces a stride apart": the column pass takes pieces of rows, the
- * row pass first turns a band of BAND rows so that equal columns lie together.
+ * filter, whose support grows with the scale when shrinking. Weights are integers of 22 fractional bits; the sum is exact, so
+ * that the passes of every instruction set (resize_baseline.c, resize_avx2.c, resize_avx512.c) give the same bytes.
  */
 #include "base/image/resize.h"
 
 #include "base/core/memory.h"
+#include "base/image/resize_internal.h"
 
 #include <math.h>
 #include <string.h>
-
-enum {
-    WEIGHT_BITS = 32 - 8 - 2, /* of a weight's fraction: Pillow's PRECISION_BITS */
-    SPLIT = 2048,
-    LANES = 16,
-    BAND = 16,            /* rows turned together */
-    BAND_BYTES = BAND * 3 /* one column of a band; a multiple of LANES */
-};
-
-typedef struct filter_span {
-    uint32_t first; /* source pixel of the first weight */
-    uint32_t count;
-} filter_span;
-
-/* The weights of one pass: of target pixel i, spans[i].count of them from i * row_size on. */
-typedef struct filter_table {
-    filter_span *spans;
-    int16_t *high;
-    int16_t *low;
-    size_t row_size;
-} filter_table;
 
 static double bicubic(double x)
 {
@@ -85,18 +63,17 @@ static const filter_kind filter_kinds[] = {[TL_RESIZE_BICUBIC] = {2.0, bicubic},
                                            [TL_RESIZE_HAMMING] = {1.0, hamming},
                                            [TL_RESIZE_LANCZOS] = {3.0, lanczos}};
 
-static void clear_table(filter_table *table)
+static void clear_table(tl_resize_table *table)
 {
     tl_memory_free(table->spans);
-    tl_memory_free(table->high);
-    tl_memory_free(table->low);
+    tl_memory_free(table->weights);
 }
 
 /*
  * Weights of target pixels [first, first + count) when [start, end) of a side of source_size pixels becomes target_size.
  * The order of the floating point operations is Pillow's; they decide the last bit.
  */
-static bool make_table(filter_table *table, uint32_t source_size, float start, float end, uint32_t target_size, uint32_t first,
+static bool make_table(tl_resize_table *table, uint32_t source_size, float start, float end, uint32_t target_size, uint32_t first,
                        uint32_t count, tl_resize_filter filter, tl_error *err)
 {
     const filter_kind *kind = &filter_kinds[filter];
@@ -105,7 +82,7 @@ static bool make_table(filter_table *table, uint32_t source_size, float start, f
     double support = kind->support * filter_scale;
     double per_pixel = 1.0 / filter_scale;
     size_t weight_count;
-    *table = (filter_table){.row_size = (size_t)ceil(support) * 2 + 1};
+    *table = (tl_resize_table){.row_size = (size_t)ceil(support) * 2 + 1};
     double *weights = NULL;
     bool ok = false;
     if (!tl_size_multiply(count, table->row_size, &weight_count)) {
@@ -114,8 +91,7 @@ static bool make_table(filter_table *table, uint32_t source_size, float start, f
     }
     if ((weights = tl_memory_allocate(table->row_size, sizeof *weights, err)) == NULL ||
         (table->spans = tl_memory_allocate(count, sizeof *table->spans, err)) == NULL ||
-        (table->high = tl_memory_allocate(weight_count, sizeof *table->high, err)) == NULL ||
-        (table->low = tl_memory_allocate(weight_count, sizeof *table->low, err)) == NULL)
+        (table->weights = tl_memory_allocate(weight_count, sizeof *table->weights, err)) == NULL)
         goto done;
     for (uint32_t i = 0; i < count; i++) {
         double center = start + (first + i + 0.5) * scale;
@@ -130,12 +106,9 @@ static bool make_table(filter_table *table, uint32_t source_size, float start, f
         }
         for (uint32_t x = 0; x < taps; x++) {
             double share = sum != 0.0 ? weights[x] / sum : weights[x];
-            int32_t fixed = (int32_t)((share < 0 ? -0.5 : 0.5) + share * (1 << WEIGHT_BITS));
-            /* Both parts take the weight's sign, so that neither sum can pass 31 bits when the whole does not. */
-            table->high[i * table->row_size + x] = (int16_t)(fixed / SPLIT);
-            table->low[i * table->row_size + x] = (int16_t)(fixed % SPLIT);
+            table->weights[i * table->row_size + x] = (int32_t)((share < 0 ? -0.5 : 0.5) + share * (1 << TL_RESIZE_WEIGHT_BITS));
         }
-        table->spans[i] = (filter_span){from, taps};
+        table->spans[i] = (tl_resize_span){from, taps};
     }
     ok = true;
 done:
@@ -143,108 +116,6 @@ done:
     if (!ok)
         clear_table(table);
     return ok;
-}
-
-static uint8_t round_sum(int32_t high, int32_t low)
-{
-    int32_t value = (high * SPLIT + low + (1 << (WEIGHT_BITS - 1))) >> WEIGHT_BITS;
-    return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
-}
-
-/* target[j] = sum over t of weight[t] * source[t * stride + j], for LANES bytes. The constant trip count is for the vectoriser.
- */
-static void sum_lanes(const uint8_t *restrict source, size_t stride, const int16_t *restrict weight_high,
-                      const int16_t *restrict weight_low, uint32_t taps, uint8_t *restrict target)
-{
-    int32_t high[LANES] = {0}, low[LANES] = {0};
-    for (uint32_t t = 0; t < taps; t++, source += stride) {
-        int16_t by_high = weight_high[t], by_low = weight_low[t];
-        for (int j = 0; j < LANES; j++) {
-            int16_t value = source[j];
-            high[j] += value * by_high;
-            low[j] += value * by_low;
-        }
-    }
-    for (int j = 0; j < LANES; j++)
-        target[j] = round_sum(high[j], low[j]);
-}
-
-/* The same for a row of any width; pieces may overlap, as the target is not read. */
-static void sum_row(const uint8_t *source, size_t stride, const int16_t *weight_high, const int16_t *weight_low, uint32_t taps,
-                    size_t width, uint8_t *target)
-{
-    if (width >= LANES) {
-        for (size_t at = 0; at + LANES <= width; at += LANES)
-            sum_lanes(source + at, stride, weight_high, weight_low, taps, target + at);
-        size_t last = width - LANES;
-        if (width % LANES != 0)
-            sum_lanes(source + last, stride, weight_high, weight_low, taps, target + last);
-        return;
-    }
-    for (size_t at = 0; at < width; at++) {
-        int32_t high = 0, low = 0;
-        for (uint32_t t = 0; t < taps; t++) {
-            high += source[t * stride + at] * weight_high[t];
-            low += source[t * stride + at] * weight_low[t];
-        }
-        target[at] = round_sum(high, low);
-    }
-}
-
-/* Columns [first, first + count) of BAND rows (the last one repeated when there are fewer) -> [count, BAND, 3]. */
-static void turn_band(const tl_image *source, uint32_t top, uint32_t row_count, uint32_t first, uint32_t count, uint8_t *turned)
-{
-    for (uint32_t row = 0; row < BAND; row++) {
-        uint32_t y = top + (row < row_count ? row : row_count - 1);
-        const uint8_t *from = source->pixels + ((size_t)y * source->width + first) * 3;
-        uint8_t *to = turned + (size_t)row * 3;
-        for (uint32_t x = 0; x < count; x++, from += 3, to += BAND_BYTES) {
-            to[0] = from[0];
-            to[1] = from[1];
-            to[2] = from[2];
-        }
-    }
-}
-
-/* Row pass: rows [top, top + target->height) of the source, whose column 0 is column `left` of the picture that the table speaks
- * of. */
-static bool resample_rows(const tl_image *source, uint32_t top, uint32_t left, const filter_table *table, tl_image *target,
-                          tl_error *err)
-{
-    uint32_t first = table->spans[0].first;
-    uint32_t end = table->spans[target->width - 1].first + table->spans[target->width - 1].count;
-    uint8_t *turned = tl_memory_allocate(end - first, BAND_BYTES, err);
-    if (turned == NULL)
-        return false;
-    for (uint32_t row = 0; row < target->height; row += BAND) {
-        uint32_t row_count = target->height - row < BAND ? target->height - row : BAND;
-        turn_band(source, top + row, row_count, first - left, end - first, turned);
-        for (uint32_t x = 0; x < target->width; x++) {
-            filter_span span = table->spans[x];
-            const int16_t *high = table->high + x * table->row_size, *low = table->low + x * table->row_size;
-            const uint8_t *from = turned + (size_t)(span.first - first) * BAND_BYTES;
-            uint8_t column[BAND_BYTES];
-            for (int at = 0; at < BAND_BYTES; at += LANES)
-                sum_lanes(from + at, BAND_BYTES, high, low, span.count, column + at);
-            uint8_t *to = target->pixels + ((size_t)row * target->width + x) * 3;
-            for (uint32_t i = 0; i < row_count; i++, to += (size_t)target->width * 3)
-                memcpy(to, column + i * 3, 3);
-        }
-    }
-    tl_memory_free(turned);
-    return true;
-}
-
-/* Column pass; row 0 of the source is row top of the picture that the table speaks of, columns from left on. */
-static void resample_columns(const tl_image *source, uint32_t top, uint32_t left, const filter_table *table, tl_image *target)
-{
-    size_t source_row = (size_t)source->width * 3, target_row = (size_t)target->width * 3;
-    for (uint32_t y = 0; y < target->height; y++) {
-        filter_span span = table->spans[y];
-        const uint8_t *from = source->pixels + (size_t)(span.first - top) * source_row + (size_t)left * 3;
-        sum_row(from, source_row, table->high + y * table->row_size, table->low + y * table->row_size, span.count, target_row,
-                target->pixels + y * target_row);
-    }
 }
 
 static bool is_box_sound(const tl_image *source, const tl_resize_box *box)
@@ -292,7 +163,8 @@ bool tl_image_resize_window(const tl_image *source, const tl_resize_box *box, ui
     /* A pass that changes nothing is left out, as the rounding of Pillow's weights would otherwise show. */
     bool rows_change = width != source->width || box->left != 0 || box->right != (float)source->width;
     bool columns_change = height != source->height || box->top != 0 || box->bottom != (float)source->height;
-    filter_table across = {0}, down = {0};
+    const tl_resize_kernels *kernels = tl_resize__kernels();
+    tl_resize_table across = {0}, down = {0};
     tl_image between = {0}, image = {0};
     bool ok = false;
     if (!tl_image_create(window->width, window->height, &image, err))
@@ -306,25 +178,25 @@ bool tl_image_resize_window(const tl_image *source, const tl_resize_box *box, ui
     if (!rows_change && !columns_change) {
         copy_window(source, window, &image);
     } else if (!columns_change) {
-        if (!resample_rows(source, window->top, 0, &across, &image, err))
+        if (!kernels->resample_rows(source, window->top, 0, &across, &image, err))
             goto done;
     } else if (!rows_change) {
-        resample_columns(source, 0, window->left, &down, &image);
+        if (!kernels->resample_columns(source, 0, window->left, &down, &image, err))
+            goto done;
     } else if (is_columns_pass_first(source, width, height)) {
         uint32_t left = across.spans[0].first;
         uint32_t right = across.spans[window->width - 1].first + across.spans[window->width - 1].count;
-        if (!tl_image_create(right - left, window->height, &between, err))
-            goto done;
-        resample_columns(source, 0, left, &down, &between);
-        if (!resample_rows(&between, 0, left, &across, &image, err))
+        if (!tl_image_create(right - left, window->height, &between, err) ||
+            !kernels->resample_columns(source, 0, left, &down, &between, err) ||
+            !kernels->resample_rows(&between, 0, left, &across, &image, err))
             goto done;
     } else {
         uint32_t top = down.spans[0].first;
         uint32_t bottom = down.spans[window->height - 1].first + down.spans[window->height - 1].count;
         if (!tl_image_create(window->width, bottom - top, &between, err) ||
-            !resample_rows(source, top, 0, &across, &between, err))
+            !kernels->resample_rows(source, top, 0, &across, &between, err) ||
+            !kernels->resample_columns(&between, top, 0, &down, &image, err))
             goto done;
-        resample_columns(&between, top, 0, &down, &image);
     }
     *out = image;
     image = (tl_image){0};

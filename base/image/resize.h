@@ -34,6 +34,10 @@ typedef struct tl_resize_window {
 bool tl_image_resize_window(const tl_image *source, const tl_resize_box *box, uint32_t width, uint32_t height,
                             const tl_resize_window *window, tl_resize_filter filter, tl_image *out, tl_error *err) TL_MUST_USE;
 
+/* Which instructions do it: "auto" (the default), "baseline", "avx2" or "avx512" (with VNNI). All give the same bytes. Fails with
+ * TL_ERROR_UNSUPPORTED when the processor lacks them. */
+bool tl_resize_select(const char *name, tl_error *err) TL_MUST_USE;
+
 #ifdef __cplusplus
 }
 #endif

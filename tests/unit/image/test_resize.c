@@ -33,16 +33,65 @@ static void resize_as_pillow(const char *line)
     tl_image_clear(&source);
 }
 
+static const char *const kernel_names[] = {"baseline", "avx2", "avx512"};
+enum { KERNEL_COUNT = sizeof kernel_names / sizeof kernel_names[0] };
+
 static void pixels_equal_pillow(void **state)
 {
     (void)state;
-    assert_true(each_case("resize", resize_as_pillow) >= 35);
+    for (size_t i = 0; i < KERNEL_COUNT; i++)
+        if (tl_resize_select(kernel_names[i], NULL))
+            assert_true(each_case("resize", resize_as_pillow) >= 35);
+    assert_true(tl_resize_select("auto", NULL));
 }
 
 static void fill_at_random(tl_image *image, tl_random *random)
 {
     for (size_t i = 0; i < (size_t)image->width * image->height * 3; i++)
         image->pixels[i] = (uint8_t)tl_random_below(random, 256);
+}
+
+/* Sizes around the widths of vectors and bands, all filters, strong and weak scales, windows: the same bytes by all instructions.
+ */
+static void all_kernels_give_the_same_bytes(void **state)
+{
+    (void)state;
+    tl_random random = tl_random_stream(17, 1);
+    for (int i = 0; i < 250; i++) {
+        uint32_t longest = i % 10 == 0 ? 3000 : i % 3 == 0 ? 20 : 130;
+        tl_image source, expected, found;
+        assert_true(tl_image_create(1 + (uint32_t)tl_random_below(&random, longest), 1 + (uint32_t)tl_random_below(&random, 130),
+                                    &source, NULL));
+        bool is_hard = i % 4 == 0;
+        for (size_t at = 0; at < (size_t)source.width * source.height * 3; at++)
+            source.pixels[at] = is_hard ? (uint8_t)(255 * tl_random_below(&random, 2)) : (uint8_t)tl_random_below(&random, 256);
+        uint32_t width = i % 7 == 0 ? source.width : 1 + (uint32_t)tl_random_below(&random, 100);
+        uint32_t height = i % 11 == 0 ? source.height : 1 + (uint32_t)tl_random_below(&random, 100);
+        tl_resize_window window = {.width = 1 + (uint32_t)tl_random_below(&random, width),
+                                   .height = 1 + (uint32_t)tl_random_below(&random, height)};
+        window.left = (uint32_t)tl_random_below(&random, width - window.width + 1);
+        window.top = (uint32_t)tl_random_below(&random, height - window.height + 1);
+        tl_resize_filter filter = (tl_resize_filter)(i % (TL_RESIZE_LANCZOS + 1));
+        assert_true(tl_resize_select("baseline", NULL));
+        assert_true(tl_image_resize_window(&source, NULL, width, height, &window, filter, &expected, NULL));
+        for (size_t k = 1; k < KERNEL_COUNT; k++) {
+            if (!tl_resize_select(kernel_names[k], NULL))
+                continue;
+            assert_true(tl_image_resize_window(&source, NULL, width, height, &window, filter, &found, NULL));
+            size_t differing;
+            int largest = largest_difference(found.pixels, expected.pixels, (size_t)window.width * window.height * 3, &differing);
+            if (largest != 0)
+                fail_msg("%s: %u x %u to %u x %u, filter %d: %zu values differ, by up to %d", kernel_names[k], source.width,
+                         source.height, width, height, (int)filter, differing, largest);
+            tl_image_clear(&found);
+        }
+        tl_image_clear(&expected);
+        tl_image_clear(&source);
+    }
+    assert_true(tl_resize_select("auto", NULL));
+    tl_error err = {0};
+    assert_false(tl_resize_select("neon", &err));
+    assert_non_null(strstr(err.message, "neon"));
 }
 
 /* A window is the same as cropping the whole result. */
@@ -116,9 +165,8 @@ static void bad_requests_are_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pixels_equal_pillow),
-        cmocka_unit_test(window_is_a_crop),
-        cmocka_unit_test(flat_stays_flat),
+        cmocka_unit_test(pixels_equal_pillow),     cmocka_unit_test(all_kernels_give_the_same_bytes),
+        cmocka_unit_test(window_is_a_crop),        cmocka_unit_test(flat_stays_flat),
         cmocka_unit_test(bad_requests_are_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
