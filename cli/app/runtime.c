@@ -5,8 +5,11 @@
 #include "base/core/memory.h"
 #include "base/core/string.h"
 #include "base/io/file.h"
+#include "cli/app/model_store.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { MAX_THREADS = 256, MAX_PATH_BYTES = 1 << 16 };
 
@@ -17,6 +20,7 @@ struct tl_runtime {
     const char *model;
     const char *data_home;
     const char *home;
+    tl_hub_settings hub;
 };
 
 static const char *setting(const char *name)
@@ -47,6 +51,11 @@ bool tl_runtime_open(tl_runtime **out, tl_error *err)
     runtime->model = setting("TWINLENS_MODEL");
     runtime->data_home = setting("XDG_DATA_HOME");
     runtime->home = setting("HOME");
+    const char *endpoint = setting("HF_ENDPOINT");
+    const char *offline = setting("TWINLENS_OFFLINE");
+    runtime->hub.endpoint = endpoint != NULL ? endpoint : "https://huggingface.co";
+    runtime->hub.token = setting("HF_TOKEN");
+    runtime->hub.is_offline = offline != NULL && strcmp(offline, "0") != 0;
     const char *kernels = setting("TWINLENS_CPU");
     if (!read_threads(runtime, err) || (kernels != NULL && !tl_kernels_select(kernels, err))) {
         tl_runtime_close(runtime);
@@ -71,7 +80,7 @@ tl_thread_pool *tl_runtime_pool(tl_runtime *runtime, tl_error *err)
     return runtime->pool;
 }
 
-static char *in_data_home(const tl_runtime *runtime, const char *name, tl_error *err)
+char *tl_runtime_data_path(const tl_runtime *runtime, const char *name, tl_error *err)
 {
     tl_string path;
     tl_string_init(&path, MAX_PATH_BYTES);
@@ -90,41 +99,86 @@ static char *in_data_home(const tl_runtime *runtime, const char *name, tl_error 
 char *tl_runtime_index_path(const tl_runtime *runtime, const char *given, tl_error *err)
 {
     const char *path = given != NULL ? given : runtime->index;
-    return path != NULL ? tl_memory_copy_text(path, strlen(path), err) : in_data_home(runtime, "index.db", err);
+    return path != NULL ? tl_memory_copy_text(path, strlen(path), err) : tl_runtime_data_path(runtime, "index.db", err);
 }
 
-char *tl_runtime_model_path(const tl_runtime *runtime, const char *given, tl_error *err)
+tl_hub_settings tl_runtime_hub(const tl_runtime *runtime)
 {
-    const char *path = given != NULL ? given : runtime->model;
-    if (path != NULL)
-        return tl_memory_copy_text(path, strlen(path), err);
-    char *pointer_file = in_data_home(runtime, "default-model", err);
+    return runtime->hub;
+}
+
+bool tl_runtime_default_model(const tl_runtime *runtime, char **directory, tl_error *err)
+{
+    *directory = NULL;
+    char *pointer_file = tl_runtime_data_path(runtime, "default-model", err);
     if (pointer_file == NULL)
-        return NULL;
+        return false;
     tl_string text;
     tl_string_init(&text, MAX_PATH_BYTES);
-    char *model = NULL;
+    bool ok = true;
     tl_error reason;
     if (tl_file_read(pointer_file, &text, &reason)) {
         while (text.size != 0 && text.data[text.size - 1] == '\n')
             text.size--;
-        model = tl_memory_copy_text(text.data, text.size, err);
-    } else if (reason.kind == TL_ERROR_NOT_FOUND) {
-        tl_fail(err, TL_ERROR_NOT_FOUND,
-                "no model: give --model MODEL, set TWINLENS_MODEL, or choose one by 'twinlens model use MODEL'");
-    } else {
-        tl_fail(err, reason.kind, "%s", reason.message);
+        *directory = tl_memory_copy_text(text.data, text.size, err);
+        ok = *directory != NULL;
+    } else if (reason.kind != TL_ERROR_NOT_FOUND) {
+        ok = tl_fail(err, reason.kind, "%s", reason.message);
     }
     tl_string_clear(&text);
     tl_memory_free(pointer_file);
-    return model;
+    return ok;
+}
+
+/* The folder at this path, else the installed model of this name, else the path as it is: whoever opens it says what is wrong. */
+static char *folder_or_installed(const tl_runtime *runtime, const char *text, tl_error *err)
+{
+    tl_file_status status = {0};
+    tl_model_reference reference;
+    if (!tl_file_status_read(text, &status, err))
+        return NULL;
+    if (status.kind == TL_FILE_MISSING && tl_model_reference_read(text, &reference, NULL)) {
+        char *path = NULL;
+        if (!tl_model_store_find(runtime, &reference, &path, err))
+            return NULL;
+        if (path != NULL)
+            return path;
+        if (reference.known != NULL) {
+            tl_fail(err, TL_ERROR_NOT_FOUND, "model '%s' is not installed: 'twinlens model pull %s' downloads it", text, text);
+            return NULL;
+        }
+    }
+    return tl_memory_copy_text(text, strlen(text), err);
+}
+
+char *tl_runtime_model_path(const tl_runtime *runtime, const char *given, tl_error *err)
+{
+    const char *text = given != NULL ? given : runtime->model;
+    if (text != NULL)
+        return folder_or_installed(runtime, text, err);
+    char *chosen = NULL;
+    if (tl_runtime_default_model(runtime, &chosen, err) && chosen == NULL)
+        tl_fail(err, TL_ERROR_NOT_FOUND,
+                "no model: give --model MODEL, set TWINLENS_MODEL, choose one by 'twinlens model use MODEL', or download one by "
+                "'twinlens model pull %s'",
+                tl_known_models[0].name);
+    return chosen;
+}
+
+bool tl_runtime_forget_model(const tl_runtime *runtime, tl_error *err)
+{
+    char *pointer_file = tl_runtime_data_path(runtime, "default-model", err);
+    bool ok = pointer_file != NULL &&
+              (unlink(pointer_file) == 0 || errno == ENOENT || tl_fail_errno(err, errno, "cannot remove '%s'", pointer_file));
+    tl_memory_free(pointer_file);
+    return ok;
 }
 
 bool tl_runtime_use_model(const tl_runtime *runtime, const char *directory, tl_error *err)
 {
     bool ok = false;
-    char *folder = in_data_home(runtime, "", err);
-    char *pointer_file = in_data_home(runtime, "default-model", err);
+    char *folder = tl_runtime_data_path(runtime, "", err);
+    char *pointer_file = tl_runtime_data_path(runtime, "default-model", err);
     char *resolved = tl_path_resolve(directory, err);
     tl_string line;
     tl_string_init(&line, MAX_PATH_BYTES);

@@ -1,144 +1,166 @@
+/* The command and its short verbs; inspect and list have files of their own. */
 #include "base/core/memory.h"
 #include "cli/app/model_bundle.h"
-#include "cli/commands/command.h"
+#include "cli/app/model_pull.h"
+#include "cli/commands/model_internal.h"
+#include "cli/progress.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 typedef struct model_options {
-    bool tensors, json;
+    bool tensors, json, offline;
+    int64_t retries;
+    double retry_wait;
 } model_options;
 
 #define AT(field) offsetof(model_options, field)
 static const tl_option options[] = {
+    {.name = "json", .type = TL_OPTION_FLAG, .help = "list, inspect: print as JSON", .offset = AT(json)},
     {.name = "tensors", .type = TL_OPTION_FLAG, .help = "inspect: list every tensor with its shape", .offset = AT(tensors)},
-    {.name = "json", .type = TL_OPTION_FLAG, .help = "inspect: print as JSON", .offset = AT(json)},
+    {.name = "offline", .type = TL_OPTION_FLAG, .help = "pull: never touch the network", .offset = AT(offline)},
+    {.name = "retries",
+     .type = TL_OPTION_INTEGER,
+     .value = "N",
+     .help = "pull: tries in a row without a new byte",
+     .offset = AT(retries),
+     .minimum = 0,
+     .maximum = 1000,
+     .fallback = 6},
+    {.name = "retry-wait",
+     .type = TL_OPTION_NUMBER,
+     .value = "SECONDS",
+     .help = "pull: before the first of them, then twice as long each time, up to a minute",
+     .offset = AT(retry_wait),
+     .minimum = 0,
+     .maximum = 60,
+     .fallback = 1},
 };
 
-static void print_tensor(void *context, const char *name, uint32_t rank, const size_t *shape)
+static bool use(const tl_command_call *call, const char *given, tl_error *err)
 {
-    (void)context;
-    printf("  %s [", name);
-    for (uint32_t i = 0; i < rank; i++)
-        printf("%s%zu", i != 0 ? ", " : "", shape[i]);
-    printf("]\n");
-}
-
-typedef struct tensor_list {
-    tl_json *json; /* {"name": [shape], ...} */
-    bool ok;
-    tl_error *err;
-} tensor_list;
-
-static void add_tensor(void *context, const char *name, uint32_t rank, const size_t *shape)
-{
-    tensor_list *list = context;
-    tl_json *sizes = tl_json_array_create(list->err);
-    list->ok = list->ok && sizes != NULL;
-    for (uint32_t i = 0; list->ok && i < rank; i++)
-        list->ok = tl_json_append_integer(sizes, (int64_t)shape[i], list->err);
-    if (list->ok)
-        list->ok = tl_json_set(list->json, name, sizes, list->err);
-    else
-        tl_json_free(sizes);
-}
-
-static bool set_tensors(tl_json *json, const tl_model *model, tl_error *err)
-{
-    tensor_list list = {tl_json_object_create(err), true, err};
-    if (list.json == NULL)
+    char *directory = tl_runtime_model_path(call->runtime, given, err);
+    if (directory == NULL)
         return false;
-    tl_model_each_tensor(model, add_tensor, &list);
-    if (list.ok)
-        return tl_json_set(json, "tensors", list.json, err);
-    tl_json_free(list.json);
-    return false;
-}
-
-static bool print_json(const tl_model_bundle *bundle, bool with_tensors, tl_error *err)
-{
-    const tl_model_info *info = bundle->info;
-    tl_json *json = tl_json_object_create(err);
-    tl_json *config = NULL;
-    tl_json *recipe = NULL;
-    bool ok =
-        json != NULL && tl_json_set_text(json, "name", bundle->name, err) &&
-        tl_json_set_text(json, "family", info->family, err) && tl_json_set_text(json, "fingerprint", bundle->fingerprint, err) &&
-        tl_json_set_integer(json, "parameters", (int64_t)info->parameter_count, err) &&
-        tl_json_set_number(json, "logit_scale", info->logit_scale, err) && tl_model_config_write(&info->config, &config, err) &&
-        tl_json_set(json, "config", config, err) && tl_image_recipe_write(&info->recipe, &recipe, err) &&
-        tl_json_set(json, "preprocess", recipe, err) && (!with_tensors || set_tensors(json, bundle->model, err));
-    if (!ok) {
-        tl_json_free(json);
-        return false;
-    }
-    return tl_output_json(json, err);
-}
-
-static void print_text(const tl_model_bundle *bundle)
-{
-    const tl_model_info *info = bundle->info;
-    const tl_vision_config *vision = &info->config.vision;
-    const tl_text_config *text = &info->config.text;
-    printf("%s: family %s, %llu parameters, embedding %u, logit scale %.2f\n", bundle->name, info->family,
-           (unsigned long long)info->parameter_count, info->config.embedding_dim, (double)info->logit_scale);
-    printf("image tower: %u px, patch %u, width %u, %u layers, %u heads\n", vision->image_size, vision->patch_size, vision->width,
-           vision->layers, vision->heads);
-    printf("text tower: context %u, vocabulary %u, width %u, %u layers, %u heads\n", text->context_length, text->vocabulary_size,
-           text->width, text->layers, text->heads);
-    printf("fingerprint %s\n", bundle->fingerprint);
-}
-
-static bool inspect(const model_options *values, const char *directory, tl_error *err)
-{
-    tl_model_bundle bundle;
-    if (!tl_model_bundle_open(directory, &bundle, err))
-        return false;
-    bool ok = true;
-    if (values->json)
-        ok = print_json(&bundle, values->tensors, err);
-    else
-        print_text(&bundle);
-    if (values->tensors && !values->json)
-        tl_model_each_tensor(bundle.model, print_tensor, NULL);
-    tl_model_bundle_close(&bundle);
-    return ok;
-}
-
-static bool use(const tl_command_call *call, const char *directory, tl_error *err)
-{
     /* Opened first, so that nothing broken becomes the default. */
-    tl_model_bundle bundle;
-    if (!tl_model_bundle_open(directory, &bundle, err))
-        return false;
-    bool ok = tl_runtime_use_model(call->runtime, directory, err);
+    tl_model_bundle bundle = {0};
+    bool ok = tl_model_bundle_open(directory, &bundle, err) && tl_runtime_use_model(call->runtime, directory, err);
     if (ok)
         printf("%s is the default model now\n", bundle.name);
     tl_model_bundle_close(&bundle);
+    tl_memory_free(directory);
+    return ok;
+}
+
+static bool remove_model(tl_command_call *call, const char *given, tl_error *err)
+{
+    tl_model_reference reference;
+    bool was_default = false;
+    if (!tl_model_reference_read(given, &reference, err) || strchr(given, '@') != NULL)
+        return tl_command_misuse(call, err, "remove: expected the name of an installed model, found '%.120s'", given);
+    if (!tl_model_store_remove(call->runtime, &reference, &was_default, err))
+        return false;
+    printf("%s is removed%s\n", reference.repository, was_default ? "; there is no default model now" : "");
+    return true;
+}
+
+static void print_pulled(const tl_model_pull_result *result)
+{
+    const tl_model_origin *origin = &result->origin;
+    const char *word = result->is_unchecked   ? "is installed (offline: not compared with the hub)"
+                       : result->was_complete ? "is installed already and up to date"
+                       : result->was_updated  ? "is updated"
+                                              : "is installed";
+    printf("%s %s: revision %.12s, %zu files, %.1f MB, licence ", origin->repository[0] != '\0' ? origin->repository : "model",
+           word, origin->revision, origin->files.count, (double)tl_model_file_list_size(&origin->files) / 1e6);
+    tl_output_text(stdout, origin->license[0] != '\0' ? origin->license : "not stated");
+    printf("\n");
+}
+
+/* The first model that is pulled is what a person means from then on. */
+static bool make_default_if_none(const tl_command_call *call, const char *directory, const char *name, tl_error *err)
+{
+    char *chosen = NULL;
+    bool ok = tl_runtime_default_model(call->runtime, &chosen, err);
+    if (ok && chosen == NULL) {
+        ok = tl_runtime_use_model(call->runtime, directory, err);
+        if (ok)
+            printf("%s is the default model now\n", name);
+    }
+    tl_memory_free(chosen);
+    return ok;
+}
+
+static bool pull(tl_command_call *call, const char *given, tl_error *err)
+{
+    const model_options *values = call->options;
+    tl_model_reference reference;
+    if (!tl_model_reference_read(given, &reference, err)) {
+        call->exit = TL_EXIT_USAGE;
+        return false;
+    }
+    tl_model_pull_options job = {
+        .is_offline = values->offline || tl_runtime_hub(call->runtime).is_offline,
+        .retries = (unsigned)values->retries,
+        .retry_seconds = values->retry_wait,
+        .now = (int64_t)time(NULL),
+    };
+    tl_model_pull_result result;
+    tl_progress progress;
+    tl_progress_line line;
+    tl_progress_line_start(&line, "MB", &progress);
+    bool ok = tl_model_pull(call->runtime, &reference, &job, &progress, &result, err);
+    tl_progress_line_end(&line);
+    if (!ok) {
+        if (err->kind == TL_ERROR_CANCELLED)
+            tl_fail(err, TL_ERROR_CANCELLED, "'%s': stopped; the same command goes on from here", reference.repository);
+        return false;
+    }
+    print_pulled(&result);
+    ok = make_default_if_none(call, result.path, reference.repository, err);
+    tl_model_pull_result_clear(&result);
     return ok;
 }
 
 static bool run(tl_command_call *call, tl_error *err)
 {
+    const model_options *values = call->options;
     const char *verb = call->arguments->items[0];
     const char *given = call->arguments->count == 2 ? call->arguments->items[1] : NULL;
+    if (strcmp(verb, "inspect") == 0)
+        return tl_model_command__inspect(call, given, values->tensors, values->json, err);
+    if (strcmp(verb, "list") == 0 && given == NULL)
+        return tl_model_command__list(call, values->json, err);
+    if (strcmp(verb, "pull") == 0 && given != NULL)
+        return pull(call, given, err);
     if (strcmp(verb, "use") == 0 && given != NULL)
         return use(call, given, err);
-    if (strcmp(verb, "inspect") != 0)
-        return tl_command_misuse(call, err, "expected inspect [MODEL] or use MODEL, found '%s'", verb);
-    char *directory = tl_runtime_model_path(call->runtime, given, err);
-    bool ok = directory != NULL && inspect(call->options, directory, err);
-    tl_memory_free(directory);
-    return ok;
+    if (strcmp(verb, "remove") == 0 && given != NULL)
+        return remove_model(call, given, err);
+    return tl_command_misuse(call, err, "expected pull NAME, list, inspect [MODEL], use MODEL or remove NAME, found '%s'", verb);
 }
 
 extern const tl_command tl_command_model;
 const tl_command tl_command_model = {
     .name = "model",
-    .summary = "look at a model, or choose the default one",
-    .usage = "inspect [MODEL] | use MODEL",
-    .details = "",
-    .example = "  twinlens model inspect stamps.model\n  twinlens model use stamps.model",
+    .summary = "download, list, look at, choose or remove models",
+    .usage = "pull NAME | list | inspect [MODEL] | use MODEL | remove NAME",
+    .details =
+        "NAME is a well-known model as 'twinlens model list' shows it, or ORG/REPO of the hub; for pull also NAME@REVISION (a\n"
+        "branch, tag or commit). MODEL is a folder or the name of an installed model; so is every --model of the other "
+        "commands.\n"
+        "\n"
+        "pull downloads safetensors weights, configuration and vocabulary, checks sizes and digests against what the hub "
+        "states,\n"
+        "opens the model once and only then puts it in place. Stopped or broken off, the same command goes on where it was.\n"
+        "The first model that is pulled becomes the default one.\n"
+        "\n"
+        "environment: HF_ENDPOINT (another hub or a mirror), HF_TOKEN (for private and gated models; sent to that host alone),\n"
+        "TWINLENS_OFFLINE=1 (as --offline), https_proxy, http_proxy, no_proxy, XDG_DATA_HOME (models lie in twinlens/models "
+        "there)",
+    .example = "  twinlens model pull clip-vit-b-32\n  twinlens model pull timm/ViT-B-16-SigLIP2-256@main\n"
+               "  twinlens model list\n  twinlens model use siglip2-b-16-256\n  twinlens model inspect stamps.model",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .options_size = sizeof(model_options),
