@@ -8,12 +8,12 @@
 
 #include "base/core/memory.h"
 #include "base/core/string.h"
+#include "tokenizer/protocol_buffer_internal.h"
 
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 
-enum { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
 enum { MODEL_PIECES = 1, MODEL_TRAINER = 2, MODEL_NORMALIZER = 3, MODEL_SELF_TEST = 4, MODEL_DENORMALIZER = 5 };
 enum { PIECE_TEXT = 1, PIECE_SCORE = 2, PIECE_TYPE = 3, NORMALIZER_RULES = 2 };
 enum { TYPE_NORMAL = 1, TYPE_USER_DEFINED = 4, TYPE_BYTE = 6 };
@@ -31,70 +31,6 @@ enum {
 /* Scores are log probabilities, or minus the rank in BPE models; sums over a long text must stay finite. */
 static const float MAX_SCORE = 1e9F;
 
-typedef struct field {
-    uint32_t number;
-    unsigned wire;
-    uint64_t value;  /* varint and fixed32 */
-    tl_slice bytes;  /* WIRE_BYTES */
-    size_t position; /* of its tag in the message */
-} field;
-
-static bool read_varint(tl_slice message, size_t *at, uint64_t *out)
-{
-    uint64_t value = 0;
-    for (unsigned shift = 0; shift < 70; shift += 7) {
-        if (*at >= message.size)
-            return false;
-        uint64_t byte = (unsigned char)message.data[(*at)++];
-        if (shift == 63 && byte > 1)
-            return false;
-        value |= (byte & 0x7F) << shift;
-        if (byte < 0x80) {
-            *out = value;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool read_field(tl_slice message, size_t *at, field *out, tl_error *err)
-{
-    uint64_t tag, length;
-    *out = (field){.position = *at};
-    if (!read_varint(message, at, &tag) || tag > UINT32_MAX || tag >> 3 == 0)
-        return tl_fail(err, TL_ERROR_CORRUPT, "expected a field at byte %zu, found no valid tag", out->position);
-    out->number = (uint32_t)(tag >> 3);
-    out->wire = (unsigned)(tag & 7);
-    size_t left = message.size - *at;
-    switch (out->wire) {
-    case WIRE_VARINT:
-        if (!read_varint(message, at, &out->value))
-            return tl_fail(err, TL_ERROR_CORRUPT, "expected a number at byte %zu, found it cut off or too long", out->position);
-        return true;
-    case WIRE_BYTES:
-        if (!read_varint(message, at, &length) || length > message.size - *at)
-            return tl_fail(err, TL_ERROR_CORRUPT, "expected the bytes of the field at byte %zu, found the end of its message",
-                           out->position);
-        out->bytes = (tl_slice){message.data + *at, (size_t)length};
-        *at += (size_t)length;
-        return true;
-    case WIRE_FIXED32:
-    case WIRE_FIXED64: {
-        size_t size = out->wire == WIRE_FIXED32 ? 4 : 8;
-        if (left < size)
-            return tl_fail(err, TL_ERROR_CORRUPT, "expected %zu bytes for the field at byte %zu, found %zu", size, out->position,
-                           left);
-        for (size_t i = 0; i < size; i++)
-            out->value |= (uint64_t)(unsigned char)message.data[*at + i] << (8 * i);
-        *at += size;
-        return true;
-    }
-    default:
-        return tl_fail(err, TL_ERROR_CORRUPT, "expected a field of a known wire type at byte %zu, found type %u", out->position,
-                       out->wire);
-    }
-}
-
 typedef struct checker {
     tl_slice *symbols; /* user-defined pieces, owned array of borrowed texts */
     size_t symbol_count, symbol_capacity;
@@ -109,17 +45,17 @@ static bool check_piece(checker *self, tl_slice message, tl_error *err)
     int32_t type = TYPE_NORMAL;
     size_t fields = 0;
     for (size_t at = 0; at < message.size;) {
-        field found;
-        if (!read_field(message, &at, &found, err))
+        tl_protocol_field found;
+        if (!tl_protocol__next(message, &at, &found, err))
             return false;
         if (++fields > MAX_OTHER_FIELDS)
             return tl_fail(err, TL_ERROR_CORRUPT, "expected text, score and type, found more than %d fields", MAX_OTHER_FIELDS);
-        if (found.number == PIECE_TEXT && found.wire == WIRE_BYTES) {
+        if (found.number == PIECE_TEXT && found.wire == TL_WIRE_BYTES) {
             text = found.bytes;
-        } else if (found.number == PIECE_SCORE && found.wire == WIRE_FIXED32) {
+        } else if (found.number == PIECE_SCORE && found.wire == TL_WIRE_FIXED32) {
             uint32_t bits = (uint32_t)found.value;
             memcpy(&score, &bits, sizeof score);
-        } else if (found.number == PIECE_TYPE && found.wire == WIRE_VARINT) {
+        } else if (found.number == PIECE_TYPE && found.wire == TL_WIRE_VARINT) {
             int32_t value = (int32_t)(uint32_t)found.value; /* as the library narrows it */
             if (value < TYPE_NORMAL || value > TYPE_BYTE)
                 return tl_fail(err, TL_ERROR_CORRUPT, "expected a type of 1 to 6, found %d", (int)value);
@@ -146,12 +82,12 @@ static bool check_normalizer(tl_slice message, tl_error *err)
 {
     size_t fields = 0;
     for (size_t at = 0; at < message.size;) {
-        field found;
-        if (!read_field(message, &at, &found, err))
+        tl_protocol_field found;
+        if (!tl_protocol__next(message, &at, &found, err))
             return false;
         if (++fields > MAX_OTHER_FIELDS)
             return tl_fail(err, TL_ERROR_CORRUPT, "expected a few fields, found more than %d", MAX_OTHER_FIELDS);
-        if (found.number == NORMALIZER_RULES && found.wire == WIRE_BYTES && found.bytes.size != 0 &&
+        if (found.number == NORMALIZER_RULES && found.wire == TL_WIRE_BYTES && found.bytes.size != 0 &&
             !tl_model__check_rules(found.bytes, err))
             return tl_fail_within(err, "normalization rules");
     }
@@ -163,16 +99,16 @@ static bool check_self_test(tl_slice message, tl_error *err)
 {
     size_t fields = 0;
     for (size_t at = 0; at < message.size;) {
-        field found;
-        if (!read_field(message, &at, &found, err))
+        tl_protocol_field found;
+        if (!tl_protocol__next(message, &at, &found, err))
             return false;
-        if (++fields > MAX_SELF_TESTS || (found.wire == WIRE_BYTES && found.bytes.size > MAX_SELF_TEST_SIZE))
+        if (++fields > MAX_SELF_TESTS || (found.wire == TL_WIRE_BYTES && found.bytes.size > MAX_SELF_TEST_SIZE))
             return tl_fail(err, TL_ERROR_UNSUPPORTED, "expected at most %d samples of at most %d bytes", MAX_SELF_TESTS,
                            MAX_SELF_TEST_SIZE);
         size_t inner_at = 0;
-        while (found.wire == WIRE_BYTES && inner_at < found.bytes.size) {
-            field inner;
-            if (!read_field(found.bytes, &inner_at, &inner, err))
+        while (found.wire == TL_WIRE_BYTES && inner_at < found.bytes.size) {
+            tl_protocol_field inner;
+            if (!tl_protocol__next(found.bytes, &inner_at, &inner, err))
                 return false;
         }
     }
@@ -183,8 +119,8 @@ static bool check_trainer(tl_slice message, tl_error *err)
 {
     size_t fields = 0;
     for (size_t at = 0; at < message.size;) {
-        field found;
-        if (!read_field(message, &at, &found, err))
+        tl_protocol_field found;
+        if (!tl_protocol__next(message, &at, &found, err))
             return false;
         if (++fields > MAX_INNER_FIELDS)
             return tl_fail(err, TL_ERROR_UNSUPPORTED, "expected at most %d fields, found more", MAX_INNER_FIELDS);
@@ -223,7 +159,7 @@ static bool check_symbol_nesting(checker *self, tl_error *err)
     return true;
 }
 
-static bool check_part(checker *self, const field *part, tl_error *err)
+static bool check_part(checker *self, const tl_protocol_field *part, tl_error *err)
 {
     switch (part->number) {
     case MODEL_PIECES:
@@ -254,14 +190,14 @@ bool tl_model__check(tl_slice model, tl_error *err)
     size_t others = 0;
 
     for (size_t at = 0; at < model.size;) {
-        field part;
-        if (!read_field(model, &at, &part, err))
+        tl_protocol_field part;
+        if (!tl_protocol__next(model, &at, &part, err))
             goto done;
         if (part.number != MODEL_PIECES && ++others > MAX_OTHER_FIELDS) {
             tl_fail(err, TL_ERROR_CORRUPT, "expected pieces and a few other parts, found more than %d others", MAX_OTHER_FIELDS);
             goto done;
         }
-        if (part.wire == WIRE_BYTES && !check_part(&self, &part, err))
+        if (part.wire == TL_WIRE_BYTES && !check_part(&self, &part, err))
             goto done;
     }
     if (self.piece_count == 0) {
