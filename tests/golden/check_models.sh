@@ -3,14 +3,14 @@
 #   configs   every open_clip config of tiers T1 and T2, ResNets and PE-Core, cut to two layers (minutes)
 #   NAME      a full-size model in every dialect it has: vit_b_32 vit_l_14 siglip_b_16 siglip2_b_16 rn50 (needs gigabytes for a while)
 #   full      all of the full-size ones, one after the other
-# TL_TEST_PYTHON names a Python that has the packages (versions: top of make_fixtures.py). Status 77: there is none.
+# TL_REFERENCE_PYTHON (else TL_TEST_PYTHON) names a Python that has the packages (versions: top of make_fixtures.py). Status 77: there is none.
 set -u
 program=$1 scratch=$2
 shift 2
 here=$(dirname "$0")
-python=${TL_TEST_PYTHON:-python3}
+python=${TL_REFERENCE_PYTHON:-${TL_TEST_PYTHON:-python3}}
 if ! "$python" -c 'import torch, open_clip, transformers, timm' 2>/dev/null; then
-    echo "skipped: $python cannot import torch, open_clip, transformers and timm; TL_TEST_PYTHON may name a Python that can"
+    echo "skipped: $python cannot import torch, open_clip, transformers and timm; TL_REFERENCE_PYTHON may name a Python that can"
     exit 77
 fi
 [ "$*" = full ] && set -- vit_b_32 vit_l_14 siglip_b_16 siglip2_b_16 rn50

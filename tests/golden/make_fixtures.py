@@ -34,7 +34,7 @@ from safetensors.torch import save_file
 
 BATCH = 3
 COLUMNS = 6
-MOST_ROWS = 72
+MOST_ROWS = 48
 
 
 # ---- weights
@@ -412,7 +412,7 @@ def tiny(out):
     siglip = dict(init_logit_bias=-10, custom_text=True)
     worldwide = dict(hf_tokenizer_name='facebook/xlm-v-base', pool_type='eos', eos_id=2)
     token = dict(timm_pool='token', timm_proj=None, timm_drop=0.0, timm_drop_path=0.1)
-    pe = dict(timm_pool='map', timm_proj=None, width=16, head_width=8)
+    pe = dict(timm_pool='map', timm_proj=None, width=16, head_width=8, mlp_ratio=4.0)  # that of the pool, which timm fixes
     models = {
         'oc_vit': (config(), OPENAI),
         'oc_vit_quickgelu': (config(quick_gelu=True), OPENAI),
@@ -604,6 +604,13 @@ def full(out, name):
         write_transformers(hf, made, siglip_processor(224), 'gemma' if second else 't5', seed=8)
 
 
+def quiet():
+    torch.set_num_threads(2)
+    logging.disable(logging.WARNING)
+    transformers.logging.disable_progress_bar()
+    transformers.logging.set_verbosity_error()
+
+
 if __name__ == '__main__':
     parser = argparse.ArgumentParser()
     commands = parser.add_subparsers(dest='command', required=True)
@@ -612,10 +619,7 @@ if __name__ == '__main__':
     one.add_argument('--check'); one.add_argument('--only'); one.add_argument('--list', action='store_true'); one.add_argument('--keep', action='store_true')
     one = commands.add_parser('full'); one.add_argument('out'); one.add_argument('name')
     args = parser.parse_args()
-    torch.set_num_threads(2)
-    logging.disable(logging.WARNING)
-    transformers.logging.disable_progress_bar()
-    transformers.logging.set_verbosity_error()
+    quiet()
     if args.command == 'tiny':
         os.makedirs(args.out, exist_ok=True)
         tiny(args.out)

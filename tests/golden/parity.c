@@ -13,10 +13,9 @@
 #include <math.h>
 #include <string.h>
 
-#define LOGIT_BIAS(info) 0.0f
 enum { MOST_STAGES = 160, MOST_COLUMNS = 6, ENTRIES = MOST_COLUMNS + 1, PICTURE_WIDTH = 26, PICTURE_HEIGHT = 17, MOST_BATCH = 8 };
 
-static const double stage_limit = 2e-4;
+static const double stage_limit = 5e-5;
 static const double cosine_limit = 0.99999;
 static const double logit_limit = 1e-3;
 static const double picture_limit = 1.01; /* levels */
@@ -336,7 +335,7 @@ static double largest_logit_difference(const tl_model_info *info, const float *i
             double dot = 0.0;
             for (size_t d = 0; d < dim; d++)
                 dot += (double)images[i * dim + d] * (double)text_rows[t * dim + d];
-            double logit = (double)info->logit_scale * dot + (double)LOGIT_BIAS(info);
+            double logit = (double)info->logit_scale * dot + (double)info->logit_bias;
             double difference = fabs(logit - (double)reference[i * batch + t]);
             if (!(difference <= largest))
                 largest = difference;
