@@ -6,6 +6,7 @@
 #define TL_CLI_APP_MODEL_HUB_INTERNAL_H
 
 #include "base/core/progress.h"
+#include "base/io/json.h"
 #include "base/net/http.h"
 #include "cli/app/model_origin.h"
 
@@ -23,7 +24,7 @@ typedef struct tl_hub {
 bool tl_hub__open(const char *endpoint, tl_hub *hub, tl_error *err) TL_MUST_USE;
 void tl_hub__close(tl_hub *hub);
 
-/* commit [41] and license of a branch, tag or commit. */
+/* commit [TL_DIGEST_TEXT_SIZE] and license of a branch, tag or commit. */
 bool tl_hub__describe(tl_hub *hub, const char *repository, const char *revision, char *commit, char *license, size_t license_size,
                       tl_error *err) TL_MUST_USE;
 /* The files at the top of a commit. Names that are no plain file names are left out. */
@@ -34,6 +35,25 @@ bool tl_hub__list(tl_hub *hub, const char *repository, const char *commit, tl_mo
  */
 bool tl_hub__download(tl_hub *hub, const char *repository, const char *commit, const char *folder, tl_model_file *file,
                       tl_error *err) TL_MUST_USE;
+
+/* The answers behind the two above, as they came from outside. */
+bool tl_hub__read_description(const tl_json *json, char *commit, char *license, size_t license_size, tl_error *err) TL_MUST_USE;
+bool tl_hub__read_listing(const tl_json *json, tl_model_file_list *out, tl_error *err) TL_MUST_USE;
+
+enum { TL_HUB_URL_SIZE = 2048 };
+/* endpoint + before + ORG/REPO + between + piece [+ "/" + file]; piece and file are escaped, file may be NULL. */
+bool tl_hub__url(const tl_hub *hub, const char *before, const char *repository, const char *between, const char *piece,
+                 const char *file, char url[TL_HUB_URL_SIZE], tl_error *err) TL_MUST_USE;
+bool tl_hub__is_cancelled(const tl_hub *hub);
+/* Counts failures in a row; zero at first. */
+typedef struct tl_hub_patience {
+    unsigned failures;
+} tl_hub_patience;
+/* After a failure that may pass: true after a pause, to try again. False: err says more, or is that of a cancellation. */
+bool tl_hub__may_try_again(const tl_hub *hub, tl_hub_patience *left, bool has_progressed, double retry_after,
+                           tl_error *err) TL_MUST_USE;
+/* Puts in front of err what a status means on a hub. Returns false. */
+bool tl_hub__explain(const tl_hub *hub, const tl_http_response *response, tl_error *err);
 
 /* Which files of a repository make a model. dialect: "open_clip" or "transformers", a static text. */
 bool tl_model_files__choose(const char *repository, const tl_model_file_list *listing, tl_model_file_list *out,

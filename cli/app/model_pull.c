@@ -225,10 +225,12 @@ static bool download_all(pull *job, tl_error *err)
     return true;
 }
 
-/* Nothing that does not open takes a model's place. */
+/* Nothing that does not open takes a model's place. origin.json is there before: a family may go by the repository's name. */
 static bool try_to_open(pull *job, tl_error *err)
 {
     tl_model_bundle bundle;
+    if (!tl_model_origin_write(&job->origin, job->partial, err))
+        return false;
     if (!tl_model_bundle_open(job->partial, &bundle, err))
         return tl_fail_within(err, "'%s': downloaded whole, but it does not open as a model", job->reference->repository);
     snprintf(job->origin.family, sizeof job->origin.family, "%s", bundle.info->family);

@@ -47,6 +47,19 @@ static bool set_tensors(tl_json *json, const tl_model *model, tl_error *err)
     return false;
 }
 
+static const char *dtype_name(tl_dtype dtype)
+{
+    switch (dtype) {
+    case TL_F16:
+        return "f16";
+    case TL_BF16:
+        return "bf16";
+    case TL_F32:
+        break;
+    }
+    return "f32";
+}
+
 static bool set_origin(tl_json *json, const tl_model_origin *origin, tl_error *err)
 {
     tl_json *from = tl_json_object_create(err);
@@ -71,14 +84,18 @@ static bool print_json(const tl_model_bundle *bundle, const char *directory, con
     tl_json *json = tl_json_object_create(err);
     tl_json *config = NULL;
     tl_json *recipe = NULL;
-    bool ok =
-        json != NULL && tl_json_set_text(json, "name", bundle->name, err) &&
-        tl_json_set_text(json, "family", info->family, err) && tl_json_set_text(json, "fingerprint", bundle->fingerprint, err) &&
-        tl_json_set_integer(json, "parameters", (int64_t)info->parameter_count, err) &&
-        tl_json_set_number(json, "logit_scale", info->logit_scale, err) && tl_model_config_write(&info->config, &config, err) &&
-        tl_json_set(json, "config", config, err) && tl_image_recipe_write(&info->recipe, &recipe, err) &&
-        tl_json_set(json, "preprocess", recipe, err) && tl_json_set_path(json, "folder", directory, err) &&
-        (origin == NULL || set_origin(json, origin, err)) && (!with_tensors || set_tensors(json, bundle->model, err));
+    bool ok = json != NULL && tl_json_set_text(json, "name", bundle->name, err) &&
+              tl_json_set_text(json, "family", info->family, err) &&
+              tl_json_set_text(json, "fingerprint", bundle->fingerprint, err) &&
+              tl_json_set_integer(json, "parameters", (int64_t)info->parameter_count, err) &&
+              tl_json_set_text(json, "dtype", dtype_name(info->dtype), err) &&
+              tl_json_set_number(json, "logit_scale", info->logit_scale, err) &&
+              (!info->config.has_logit_bias || tl_json_set_number(json, "logit_bias", info->logit_bias, err)) &&
+              (info->warning[0] == '\0' || tl_json_set_text(json, "warning", info->warning, err)) &&
+              tl_model_config_write(&info->config, &config, err) && tl_json_set(json, "config", config, err) &&
+              tl_image_recipe_write(&info->recipe, &recipe, err) && tl_json_set(json, "preprocess", recipe, err) &&
+              tl_json_set_path(json, "folder", directory, err) && (origin == NULL || set_origin(json, origin, err)) &&
+              (!with_tensors || set_tensors(json, bundle->model, err));
     if (!ok) {
         tl_json_free(json);
         return false;
@@ -113,8 +130,12 @@ static bool print_text(const tl_model_bundle *bundle, const char *directory, con
     const tl_model_info *info = bundle->info;
     const tl_vision_config *vision = &info->config.vision;
     const tl_text_config *text = &info->config.text;
-    printf("%s: family %s, %llu parameters, embedding %u, logit scale %.2f\n", bundle->name, info->family,
-           (unsigned long long)info->parameter_count, info->config.embedding_dim, (double)info->logit_scale);
+    printf("%s: family %s, %llu parameters (%s), embedding %u, logit scale %.2f", bundle->name, info->family,
+           (unsigned long long)info->parameter_count, dtype_name(info->dtype), info->config.embedding_dim,
+           (double)info->logit_scale);
+    if (info->config.has_logit_bias)
+        printf(", bias %.2f", (double)info->logit_bias);
+    printf("\n");
     printf("image tower: %u px, patch %u, width %u, %u layers, %u heads\n", vision->image_size, vision->patch_size, vision->width,
            vision->layers, vision->heads);
     printf("text tower: context %u, vocabulary %u, width %u, %u layers, %u heads\n", text->context_length, text->vocabulary_size,
@@ -136,11 +157,11 @@ bool tl_model_command__inspect(const tl_command_call *call, const char *given, b
     tl_model_origin origin = {0};
     tl_error reason = {TL_ERROR_NONE, ""};
     char *directory = tl_runtime_model_path(call->runtime, given, err);
-    if (directory == NULL || !tl_model_bundle_open(directory, &bundle, err))
+    if (directory == NULL || !tl_command_open_model(call, directory, &bundle, err))
         goto done;
     bool has_origin = tl_model_origin_read(directory, &origin, &reason);
     if (!has_origin && reason.kind != TL_ERROR_NOT_FOUND)
-        fprintf(stderr, "warning: %s\n", reason.message);
+        fprintf(stderr, "twinlens: warning: %s\n", reason.message);
     ok = as_json ? print_json(&bundle, directory, has_origin ? &origin : NULL, with_tensors, err)
                  : print_text(&bundle, directory, has_origin ? &origin : NULL, err);
     if (ok && with_tensors && !as_json)
