@@ -67,6 +67,7 @@ static void clear_table(tl_resize_table *table)
 {
     tl_memory_free(table->spans);
     tl_memory_free(table->weights);
+    *table = (tl_resize_table){0};
 }
 
 /*
