@@ -40,9 +40,10 @@ static const char *const text_pooling_names[] = {[TL_POOL_EOS] = "eos", [TL_POOL
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 
 static const char *const vision_members[] = {
-    "image_size", "patch_size",         "width",      "layers",       "head_width",          "mlp_ratio",      "mlp_width",
-    "pool_type",  "activation",         "projection", "no_ln_pre",    "final_ln_after_pool", "no_class_token", "patch_bias",
-    "pool_heads", "layer_norm_epsilon", "trunk",      "stage_layers", "pool_mlp_width",      "rotary"};
+    "image_size",  "patch_size",         "width",      "layers",       "head_width",          "mlp_ratio",      "mlp_width",
+    "pool_type",   "activation",         "projection", "no_ln_pre",    "final_ln_after_pool", "no_class_token", "patch_bias",
+    "pool_heads",  "layer_norm_epsilon", "trunk",      "stage_layers", "pool_mlp_width",      "rotary",         "gated_mlp",
+    "inner_norms", "norms_last"};
 static const char *const rotary_members[] = {"temperature", "offset", "indexing", "reference_side"};
 static const char *const rotary_indexing_names[] = {"ij", "xy"};
 static const char *const text_members[] = {
@@ -89,6 +90,8 @@ static bool check_resnet(const tl_vision_config *vision, uint32_t embedding_dim,
 {
     (void)embedding_dim;
     uint64_t layers = 0;
+    if (vision->rotary.is_used || vision->with_gated_mlp || vision->with_inner_norms || vision->norms_last)
+        return tl_fail(err, TL_ERROR_INVALID, "'trunk': expected no words about a transformer's blocks with resnet");
     for (size_t i = 0; i < COUNT_OF(vision->stage_layers); i++) {
         if (!within("stage_layers", vision->stage_layers[i], 1, MAX_LAYERS, err))
             return false;
@@ -206,6 +209,9 @@ bool tl_model_config_check_trainable(const tl_model_config *config, tl_error *er
     const char *what = vision->trunk != TL_TRUNK_TRANSFORMER             ? "a ResNet"
                        : vision->pooling == TL_POOL_ATTENTION            ? "attention pooling"
                        : vision->rotary.is_used                          ? "rotary positions"
+                       : vision->with_gated_mlp                          ? "a gated MLP"
+                       : vision->with_inner_norms                        ? "norms within attention and the MLP"
+                       : vision->norms_last                              ? "norms after attention and the MLP"
                        : vision->without_class_token                     ? "an image tower without class token"
                        : vision->without_pre_norm                        ? "an image tower without a norm before its blocks"
                        : vision->with_patch_bias                         ? "a bias of the patch embedding"
@@ -361,7 +367,8 @@ static bool read_vision_flags(const tl_json *json, tl_vision_config *out, tl_err
 {
     return read_flag(json, "no_class_token", &out->without_class_token, err) &&
            read_flag(json, "no_ln_pre", &out->without_pre_norm, err) &&
-           read_flag(json, "patch_bias", &out->with_patch_bias, err) &&
+           read_flag(json, "patch_bias", &out->with_patch_bias, err) && read_flag(json, "gated_mlp", &out->with_gated_mlp, err) &&
+           read_flag(json, "inner_norms", &out->with_inner_norms, err) && read_flag(json, "norms_last", &out->norms_last, err) &&
            read_flag(json, "final_ln_after_pool", &out->norm_after_pooling, err);
 }
 
@@ -536,6 +543,9 @@ static tl_json *write_vision(const tl_vision_config *vision, tl_error *err)
         write_true(json, "no_class_token", vision->without_class_token, err) &&
         write_true(json, "no_ln_pre", vision->without_pre_norm, err) &&
         write_true(json, "patch_bias", vision->with_patch_bias, err) &&
+        write_true(json, "gated_mlp", vision->with_gated_mlp, err) &&
+        write_true(json, "inner_norms", vision->with_inner_norms, err) &&
+        write_true(json, "norms_last", vision->norms_last, err) &&
         write_true(json, "final_ln_after_pool", vision->norm_after_pooling, err) && write_pooling(json, vision, err) &&
         write_rotary(json, &vision->rotary, err) && write_resnet(json, vision, err))
         return json;

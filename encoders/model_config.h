@@ -65,6 +65,9 @@ typedef struct tl_vision_config {
     uint32_t pool_heads;     /* of "map" */
     uint32_t pool_mlp_width; /* of "map"; 0: mlp_width */
     tl_rotary_config rotary;
+    bool with_gated_mlp;   /* silu(gate) * value of a joint product, gates first, in place of the activation */
+    bool with_inner_norms; /* of what attention and the MLP's hidden layer give, before their last products */
+    bool norms_last;       /* a block's two norms are of what it adds, not of what it reads */
     tl_vision_trunk trunk;
     uint32_t stage_layers[4]; /* "resnet": bottlenecks of each stage; layers is their sum, width the stem's, heads the pooling's,
                                  patch_size 32 (the whole reduction), mlp_width unused */

@@ -110,6 +110,11 @@ double tl_softmax_cross_entropy(float *row, size_t count, size_t target)
     return log((double)sum) + (double)maximum - (double)own;
 }
 
+void tl_swiglu(const float *x, size_t rows, size_t dim, float *y)
+{
+    tl_kernels_active()->swiglu(x, rows, dim, y);
+}
+
 void tl_rotate_pairs(float *x, size_t pieces, size_t dim, const float *cosines, const float *sines)
 {
     tl_kernels_active()->rotate_pairs(x, pieces, dim, cosines, sines);

@@ -73,10 +73,14 @@ void tl_gelu(tl_gelu_kind kind, const float *x, float *y, size_t count);
 /* out = dy * gelu'(x); out may be x or dy. */
 void tl_gelu_backward(tl_gelu_kind kind, const float *x, const float *dy, float *out, size_t count);
 
+/* y [rows, dim] = silu(gate) * value of rows (gate [dim], value [dim]) of x, silu(g) = g sigmoid(g) ("SwiGLU", Shazeer 2020). y
+ * may be x. */
+void tl_swiglu(const float *x, size_t rows, size_t dim, float *y);
+
 /* ---- rows ---- */
 
 /* y = (x - mean) / sqrt(variance + epsilon) * gain + bias, row by row (Ba et al. 2016). mean and inverse_deviation [rows] may be
- * NULL. */
+ * NULL. y may be x. */
 void tl_layer_norm(const float *x, const float *gain, const float *bias, size_t rows, size_t dim, float epsilon, float *y,
                    float *mean, float *inverse_deviation);
 /* dx = the gradient by x + residual (NULL: 0); dx may be x, dy or residual. Adds to gain_gradient and bias_gradient [dim]. */

@@ -88,6 +88,17 @@ static void gelu_backward(tl_gelu_kind kind, const float *x, const float *dy, fl
         gelu_by_tanh_backward(x, dy, out, count);
 }
 
+/* A row of y ends before the rows of x that are still to be read begin, so y may be x. */
+static void swiglu(const float *x, size_t rows, size_t dim, float *y)
+{
+    for (size_t r = 0; r < rows; r++, x += 2 * dim, y += dim)
+        for (size_t i = 0; i < dim; i += LANES) {
+            size_t n = step_size(i, dim);
+            vector gate = load_some(x + i, n);
+            store_some(y + i, gate * sigmoid_of(gate) * load_some(x + dim + i, n), n);
+        }
+}
+
 static void exponential(const float *x, float *y, size_t count)
 {
     for (size_t i = 0; i < count; i += LANES) {

@@ -11,6 +11,7 @@ const tl_kernels TL_KERNELS_TABLE = {
     .name = TL_KERNELS_NAME,
     .gelu = gelu,
     .gelu_backward = gelu_backward,
+    .swiglu = swiglu,
     .exponential = exponential,
     .error_function = error_function,
     .axpy = axpy,

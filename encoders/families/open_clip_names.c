@@ -7,6 +7,7 @@
 
 #define TRUNK "visual.trunk."
 #define POOL TRUNK "attn_pool."
+#define EVA TRUNK "blocks.*.attn."
 
 static const tl_tensor_name rows[] = {
     {"visual.class_embedding", {TRUNK "cls_token"}, false},
@@ -15,6 +16,18 @@ static const tl_tensor_name rows[] = {
     TL_NAME_PAIR("visual.ln_pre", TRUNK "norm_pre"),
     {"visual.transformer.resblocks.*.attn.in_proj_weight", {TRUNK "blocks.*.attn.qkv.weight"}, false},
     {"visual.transformer.resblocks.*.attn.in_proj_bias", {TRUNK "blocks.*.attn.qkv.bias"}, false},
+    /* EVA: no key bias; in EVA-02 queries, keys and values apart, a gated MLP and its norms. */
+    {"visual.transformer.resblocks.*.attn.in_proj_bias", {EVA "q_bias", TL_TENSOR_ZEROS, EVA "v_bias"}, false},
+    {"visual.transformer.resblocks.*.attn.in_proj_weight",
+     {EVA "q_proj.weight", EVA "k_proj.weight", EVA "v_proj.weight"},
+     false},
+    {"visual.transformer.resblocks.*.attn.in_proj_bias", {EVA "q_proj.bias", TL_TENSOR_ZEROS, EVA "v_proj.bias"}, false},
+    TL_NAME_PAIR("visual.transformer.resblocks.*.attn.ln", EVA "norm"),
+    {"visual.transformer.resblocks.*.mlp.c_fc.weight",
+     {TRUNK "blocks.*.mlp.fc1_g.weight", TRUNK "blocks.*.mlp.fc1_x.weight"},
+     false},
+    {"visual.transformer.resblocks.*.mlp.c_fc.bias", {TRUNK "blocks.*.mlp.fc1_g.bias", TRUNK "blocks.*.mlp.fc1_x.bias"}, false},
+    TL_NAME_PAIR("visual.transformer.resblocks.*.mlp.ln", TRUNK "blocks.*.mlp.norm"),
     TL_NAME_BLOCK("visual.transformer.resblocks.*.", TRUNK "blocks.*.", "norm1", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2"),
     TL_NAME_PAIR("visual.ln_post", TRUNK "norm"),
     {"visual.attn_pool.probe", {POOL "latent"}, false},

@@ -12,6 +12,13 @@
  *     visual.trunk.blocks.N.norm2.{weight,bias}           visual.transformer.resblocks.N.ln_2.{weight,bias}
  *     visual.trunk.blocks.N.mlp.fc1.{weight,bias}         visual.transformer.resblocks.N.mlp.c_fc.{weight,bias}
  *     visual.trunk.blocks.N.mlp.fc2.{weight,bias}         visual.transformer.resblocks.N.mlp.c_proj.{weight,bias}
+ *   EVA has no key bias and, in EVA-02, a gated MLP with norms inside; then in place of the above
+ *     visual.trunk.blocks.N.attn.{q,v}_bias [W]           ...attn.in_proj_bias, its middle third zero
+ *     visual.trunk.blocks.N.attn.{q,k,v}_proj.weight      ...attn.in_proj_weight; of biases only q_proj's and v_proj's
+ *     visual.trunk.blocks.N.attn.norm.{weight,bias} [W]   ...attn.ln.{weight,bias}
+ *     visual.trunk.blocks.N.mlp.fc1_{g,x}.{weight,bias}   ...mlp.c_fc.{weight,bias} [2 M, W], g first
+ *     visual.trunk.blocks.N.mlp.norm.{weight,bias} [M]    ...mlp.ln.{weight,bias}
+ *   and then again
  *     visual.trunk.norm.{weight,bias}                     visual.ln_post.{weight,bias}
  *     visual.trunk.attn_pool.latent [1, 1, W]             visual.attn_pool.probe [W]
  *     visual.trunk.attn_pool.q.{weight,bias}, kv.{...}    visual.attn_pool.attn.in_proj_{weight,bias}: q, then kv

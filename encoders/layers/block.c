@@ -17,10 +17,23 @@ static bool add_row(tl_parameter_table *table, const char *prefix, const char *s
     return tl_parameter_table_add(table, name, rank, shape, rank >= 2, initialization, initial_value, number, err);
 }
 
+static bool add_inner_norm(const tl_block_shape *shape, tl_parameter_table *table, const char *prefix, const char *name,
+                           size_t dim, size_t *weight, size_t *bias, tl_error *err)
+{
+    char suffix[TL_PARAMETER_NAME_SIZE];
+    if (!shape->has_inner_norms)
+        return true;
+    snprintf(suffix, sizeof suffix, "%s.weight", name);
+    if (!add_row(table, prefix, suffix, 1, dim, 0, TL_INITIALIZE_CONSTANT, 1.0f, weight, err))
+        return false;
+    snprintf(suffix, sizeof suffix, "%s.bias", name);
+    return add_row(table, prefix, suffix, 1, dim, 0, TL_INITIALIZE_CONSTANT, 0.0f, bias, err);
+}
+
 bool tl_block_create(const tl_block_shape *shape, const char *prefix, const tl_block_initialization *initialization,
                      tl_parameter_table *table, tl_block_parameters *out, tl_error *err)
 {
-    const size_t width = shape->width, mlp = shape->mlp_width;
+    const size_t width = shape->width, mlp = shape->mlp_width, fully_connected = shape->is_gated ? 2 * mlp : mlp;
     /* PyTorch: Xavier for the joint projection, uniform by fan-in for Linear and its bias, zero for the attention's biases. */
     const float by_width = 1.0f / sqrtf((float)width), by_mlp = 1.0f / sqrtf((float)mlp), xavier = sqrtf(1.5f / (float)width);
     const bool is_normal = initialization->is_normal;
@@ -30,14 +43,17 @@ bool tl_block_create(const tl_block_shape *shape, const char *prefix, const tl_b
            add_row(table, prefix, "attn.in_proj_weight", 2, 3 * width, width, rule,
                    is_normal ? initialization->attention : xavier, &out->in_proj_weight, err) &&
            add_row(table, prefix, "attn.in_proj_bias", 1, 3 * width, 0, TL_INITIALIZE_CONSTANT, 0.0f, &out->in_proj_bias, err) &&
+           add_inner_norm(shape, table, prefix, "attn.ln", width, &out->inner_1_weight, &out->inner_1_bias, err) &&
            add_row(table, prefix, "attn.out_proj.weight", 2, width, width, rule,
                    is_normal ? initialization->projection : by_width, &out->out_proj_weight, err) &&
            add_row(table, prefix, "attn.out_proj.bias", 1, width, 0, TL_INITIALIZE_CONSTANT, 0.0f, &out->out_proj_bias, err) &&
            add_row(table, prefix, "ln_2.weight", 1, width, 0, TL_INITIALIZE_CONSTANT, 1.0f, &out->ln_2_weight, err) &&
            add_row(table, prefix, "ln_2.bias", 1, width, 0, TL_INITIALIZE_CONSTANT, 0.0f, &out->ln_2_bias, err) &&
-           add_row(table, prefix, "mlp.c_fc.weight", 2, mlp, width, rule, is_normal ? initialization->fully_connected : by_width,
-                   &out->c_fc_weight, err) &&
-           add_row(table, prefix, "mlp.c_fc.bias", 1, mlp, 0, TL_INITIALIZE_UNIFORM, by_width, &out->c_fc_bias, err) &&
+           add_row(table, prefix, "mlp.c_fc.weight", 2, fully_connected, width, rule,
+                   is_normal ? initialization->fully_connected : by_width, &out->c_fc_weight, err) &&
+           add_row(table, prefix, "mlp.c_fc.bias", 1, fully_connected, 0, TL_INITIALIZE_UNIFORM, by_width, &out->c_fc_bias,
+                   err) &&
+           add_inner_norm(shape, table, prefix, "mlp.ln", mlp, &out->inner_2_weight, &out->inner_2_bias, err) &&
            add_row(table, prefix, "mlp.c_proj.weight", 2, width, mlp, rule, is_normal ? initialization->projection : by_mlp,
                    &out->c_proj_weight, err) &&
            add_row(table, prefix, "mlp.c_proj.bias", 1, width, 0, TL_INITIALIZE_UNIFORM, by_mlp, &out->c_proj_bias, err);
@@ -106,46 +122,99 @@ static void turn_rows(const tl_block_shape *shape, const tl_chunk *chunk, const 
     }
 }
 
-void tl_block_forward(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_weight *values,
-                      const tl_chunk *chunk, tl_thread_pool *pool, const tl_block_state *state, float *scratch)
+static void norm_rows(const tl_weight *values, size_t weight, size_t bias, float epsilon, size_t rows, size_t dim, const float *x,
+                      float *y, float *mean, float *inverse)
 {
-    const size_t width = shape->width, mlp = shape->mlp_width;
+    tl_layer_norm(x, tl_weight_floats(&values[weight]), tl_weight_floats(&values[bias]), rows, dim, epsilon, y, mean, inverse);
+}
+
+/* sum [rows, W] = residual + part; sum may be residual. */
+static void add_part(const float *residual, const float *part, size_t count, float *sum)
+{
+    if (sum != residual)
+        memcpy(sum, residual, count * sizeof *sum);
+    tl_axpy(1.0f, part, sum, count);
+}
+
+static void attention_half(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_weight *values,
+                           const tl_chunk *chunk, tl_thread_pool *pool, const tl_block_state *state, float *scratch)
+{
+    const size_t width = shape->width;
     const bool is_pooled = chunk->pooled_rows != NULL;
     const size_t rows = is_pooled ? chunk->item_count : chunk->row_count;
-    const tl_weight *in_weight = &values[parameters->in_proj_weight];
+    const tl_weight *in_weight = &values[parameters->in_proj_weight], *out_weight = &values[parameters->out_proj_weight];
     const float *in_bias = tl_weight_floats(&values[parameters->in_proj_bias]);
+    const float *out_bias = tl_weight_floats(&values[parameters->out_proj_bias]);
 
-    tl_layer_norm(state->input, tl_weight_floats(&values[parameters->ln_1_weight]),
-                  tl_weight_floats(&values[parameters->ln_1_bias]), chunk->row_count, width, shape->epsilon, state->normal_1,
-                  state->mean_1, state->inverse_1);
-    const float *residual = state->input;
+    const float *normal = state->input, *residual = state->input;
+    if (!shape->norms_last) {
+        norm_rows(values, parameters->ln_1_weight, parameters->ln_1_bias, shape->epsilon, chunk->row_count, width, state->input,
+                  state->normal_1, state->mean_1, state->inverse_1);
+        normal = state->normal_1;
+    }
     if (is_pooled) {
         gather_rows(chunk, width, state->input, state->query_input);
-        gather_rows(chunk, width, state->normal_1, state->query_normal);
+        gather_rows(chunk, width, normal, state->query_normal);
         tl_weight query_weight = tl_weight_rows(in_weight, 0, width, width);
         tl_weight key_value_weight = tl_weight_rows(in_weight, width, 2 * width, width);
         tl_linear(pool, state->query_normal, rows, width, &query_weight, in_bias, NULL, width, state->query);
-        tl_linear(pool, state->normal_1, chunk->row_count, width, &key_value_weight, in_bias + width, NULL, 2 * width,
-                  state->qkv);
+        tl_linear(pool, normal, chunk->row_count, width, &key_value_weight, in_bias + width, NULL, 2 * width, state->qkv);
         residual = state->query_input;
     } else {
-        tl_linear(pool, state->normal_1, rows, width, in_weight, in_bias, NULL, 3 * width, state->qkv);
+        tl_linear(pool, normal, rows, width, in_weight, in_bias, NULL, 3 * width, state->qkv);
     }
     if (shape->rotary != NULL)
         turn_rows(shape, chunk, state);
     tl_attention_call call = attention_call(shape, chunk, state);
     tl_attention(&call, state->probabilities, scratch, state->attended);
-    tl_linear(pool, state->attended, rows, width, &values[parameters->out_proj_weight],
-              tl_weight_floats(&values[parameters->out_proj_bias]), residual, width, state->middle);
+    if (shape->has_inner_norms)
+        norm_rows(values, parameters->inner_1_weight, parameters->inner_1_bias, shape->epsilon, rows, width, state->attended,
+                  state->attended, NULL, NULL);
+    if (!shape->norms_last) {
+        tl_linear(pool, state->attended, rows, width, out_weight, out_bias, residual, width, state->middle);
+        return;
+    }
+    float *part = state->qkv; /* nothing reads it any more */
+    tl_linear(pool, state->attended, rows, width, out_weight, out_bias, NULL, width, part);
+    norm_rows(values, parameters->ln_1_weight, parameters->ln_1_bias, shape->epsilon, rows, width, part, part, NULL, NULL);
+    add_part(residual, part, rows * width, state->middle);
+}
 
-    tl_layer_norm(state->middle, tl_weight_floats(&values[parameters->ln_2_weight]),
-                  tl_weight_floats(&values[parameters->ln_2_bias]), rows, width, shape->epsilon, state->normal_2, state->mean_2,
-                  state->inverse_2);
-    tl_linear(pool, state->normal_2, rows, width, &values[parameters->c_fc_weight],
-              tl_weight_floats(&values[parameters->c_fc_bias]), NULL, mlp, state->before);
-    tl_gelu(shape->activation, state->before, state->after, rows * mlp);
-    tl_linear(pool, state->after, rows, mlp, &values[parameters->c_proj_weight],
-              tl_weight_floats(&values[parameters->c_proj_bias]), state->middle, width, state->output);
+static void mlp_half(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_weight *values, size_t rows,
+                     tl_thread_pool *pool, const tl_block_state *state)
+{
+    const size_t width = shape->width, mlp = shape->mlp_width;
+    const tl_weight *out_weight = &values[parameters->c_proj_weight];
+    const float *out_bias = tl_weight_floats(&values[parameters->c_proj_bias]), *normal = state->middle;
+    if (!shape->norms_last) {
+        norm_rows(values, parameters->ln_2_weight, parameters->ln_2_bias, shape->epsilon, rows, width, state->middle,
+                  state->normal_2, state->mean_2, state->inverse_2);
+        normal = state->normal_2;
+    }
+    tl_linear(pool, normal, rows, width, &values[parameters->c_fc_weight], tl_weight_floats(&values[parameters->c_fc_bias]), NULL,
+              shape->is_gated ? 2 * mlp : mlp, state->before);
+    if (shape->is_gated)
+        tl_swiglu(state->before, rows, mlp, state->after);
+    else
+        tl_gelu(shape->activation, state->before, state->after, rows * mlp);
+    if (shape->has_inner_norms)
+        norm_rows(values, parameters->inner_2_weight, parameters->inner_2_bias, shape->epsilon, rows, mlp, state->after,
+                  state->after, NULL, NULL);
+    if (!shape->norms_last) {
+        tl_linear(pool, state->after, rows, mlp, out_weight, out_bias, state->middle, width, state->output);
+        return;
+    }
+    float *part = state->normal_2;
+    tl_linear(pool, state->after, rows, mlp, out_weight, out_bias, NULL, width, part);
+    norm_rows(values, parameters->ln_2_weight, parameters->ln_2_bias, shape->epsilon, rows, width, part, part, NULL, NULL);
+    add_part(state->middle, part, rows * width, state->output);
+}
+
+void tl_block_forward(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_weight *values,
+                      const tl_chunk *chunk, tl_thread_pool *pool, const tl_block_state *state, float *scratch)
+{
+    attention_half(shape, parameters, values, chunk, pool, state, scratch);
+    mlp_half(shape, parameters, values, chunk->pooled_rows != NULL ? chunk->item_count : chunk->row_count, pool, state);
 }
 
 /* ---- backward ---- */
@@ -237,7 +306,7 @@ void tl_block_backward(const tl_block_shape *shape, const tl_block_parameters *p
     const size_t width = shape->width, mlp = shape->mlp_width;
     const size_t rows = chunk->pooled_rows != NULL ? chunk->item_count : chunk->row_count;
     const vector_layout layout = lay_out_vectors(shape);
-    TL_ASSERT(shape->rotary == NULL);
+    TL_ASSERT(shape->rotary == NULL && !shape->is_gated && !shape->has_inner_norms && !shape->norms_last);
     float *d_normal = scratch;
     float *d_after = d_normal + whole_lines(chunk->row_count * width);
     float *attention_scratch = d_after + whole_lines(chunk->row_count * mlp);

@@ -19,17 +19,23 @@ typedef struct tl_block_shape {
     tl_gelu_kind activation;
     float epsilon;
     bool is_causal;
-    const tl_rotary *rotary; /* NULL: none; not owned. Only forward knows it */
+    /* Only forward knows these. */
+    const tl_rotary *rotary; /* NULL: none; not owned */
+    bool is_gated;           /* the MLP is c_proj(silu(gate) * value) of c_fc's 2 M columns, gates first */
+    bool has_inner_norms;    /* before out_proj and before c_proj */
+    bool norms_last;         /* middle = input + ln_1(attention part), output = middle + ln_2(MLP part) */
 } tl_block_shape;
 
 /* Numbers in the parameter table. */
 typedef struct tl_block_parameters {
     size_t ln_1_weight, ln_1_bias;
     size_t in_proj_weight, in_proj_bias; /* [3 W, W]: queries, keys, values */
+    size_t inner_1_weight, inner_1_bias; /* where has_inner_norms; [W] */
     size_t out_proj_weight, out_proj_bias;
     size_t ln_2_weight, ln_2_bias;
-    size_t c_fc_weight, c_fc_bias;     /* [M, W] */
-    size_t c_proj_weight, c_proj_bias; /* [W, M] */
+    size_t c_fc_weight, c_fc_bias;       /* [M, W], or [2 M, W] where is_gated */
+    size_t inner_2_weight, inner_2_bias; /* [M] */
+    size_t c_proj_weight, c_proj_bias;   /* [W, M] */
 } tl_block_parameters;
 
 /* How the weights start: PyTorch's defaults (open_clip's vision tower), or normal with these deviations (its text tower). */
@@ -62,7 +68,7 @@ typedef struct tl_block_state {
     float *middle;             /* [R, W] g */
     float *normal_2;           /* [R, W] */
     float *mean_2, *inverse_2; /* [R], NULL in inference */
-    float *before, *after;     /* [R, M] around the activation; before is g */
+    float *before, *after;     /* [R, M] around the activation; before is g, and [R, 2 M] where the MLP is gated */
     float *output;             /* [R, W]; its gradient comes in here */
 } tl_block_state;
 
@@ -73,7 +79,7 @@ bool tl_block_create(const tl_block_shape *shape, const char *prefix, const tl_b
 size_t tl_block_scratch_count(const tl_block_shape *shape, size_t max_rows, size_t max_tokens);
 
 /* state's pointers are those of the chunk. pool: for the only chunk of a batch, else NULL. In inference input, middle and output
- * may be one block, as may normal_1, attended and normal_2. */
+ * may be one block, as may normal_1, attended and normal_2, and before and after. */
 void tl_block_forward(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_weight *values,
                       const tl_chunk *chunk, tl_thread_pool *pool, const tl_block_state *state, float *scratch);
 

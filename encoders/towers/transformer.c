@@ -190,7 +190,8 @@ static worker_layout lay_out_worker(const tl_transformer *transformer, size_t ma
                                     size_t embedding_scratch_per_row, bool is_kept)
 {
     const size_t width = transformer->shape.width, mlp = transformer->shape.mlp_width;
-    const size_t wide_rows = max_rows * (3 * width > mlp ? 3 * width : mlp);
+    const size_t hidden = transformer->shape.is_gated ? 2 * mlp : mlp;
+    const size_t wide_rows = max_rows * (3 * width > hidden ? 3 * width : hidden);
     const size_t pool_wide = transformer->pooling == TL_POOLING_ATTENTION ? max_items * transformer->attention_pool_mlp_width : 0;
     worker_layout layout = {0};
     size_t at = 0;

@@ -110,7 +110,10 @@ static bool create_vit(const tl_model_config *config, tl_parameter_table *table,
                             .activation = tl_gelu_kind_of(vision->activation),
                             .epsilon = vision->layer_norm_epsilon,
                             .is_causal = false,
-                            .rotary = vision->rotary.is_used ? &tower->rotary : NULL};
+                            .rotary = vision->rotary.is_used ? &tower->rotary : NULL,
+                            .is_gated = vision->with_gated_mlp,
+                            .has_inner_norms = vision->with_inner_norms,
+                            .norms_last = vision->norms_last};
     if ((vision->rotary.is_used &&
          !tl_rotary_init(&tower->rotary, &vision->rotary, side, vision->width / vision->heads, tower->has_class_token, err)) ||
         !add_parameters(tower, table, &shape, vision->layers, err)) {

@@ -13,7 +13,7 @@
 enum { MAX_NAME = 256 };
 
 typedef struct found_row {
-    const tl_tensor_view *parts[TL_WEIGHT_MAX_PARTS];
+    const tl_tensor_view *parts[TL_WEIGHT_MAX_PARTS]; /* NULL: zeros */
     const void *values[TL_WEIGHT_MAX_PARTS];
     size_t part_rows[TL_WEIGHT_MAX_PARTS];
     uint32_t part_count;
@@ -104,11 +104,20 @@ static bool fits(const tl_parameter *parameter, const tl_tensor_view *view, bool
 static bool stack_parts(const binder *work, const tl_parameter *parameter, found_row *row)
 {
     size_t total = 0, row_size = parameter->count / parameter->shape[0];
+    bool has_zeros = false;
     for (uint32_t part = 0; part < row->part_count; part++) {
         const tl_tensor_view *view = row->parts[part];
+        if (view == NULL) {
+            has_zeros = true;
+            row->part_rows[part] = row->part_rows[0];
+            total += row->part_rows[part];
+            continue;
+        }
         if (view->count == 0 || view->count % row_size != 0 || view->rank == 0 || view->shape[0] * row_size != view->count)
             return refuse_shape(work, parameter, view, " for it and its like together");
         row->part_rows[part] = view->count / row_size;
+        if (has_zeros && row->part_rows[part] != row->part_rows[0])
+            return refuse_shape(work, parameter, view, " for it and its like together");
         total += row->part_rows[part];
     }
     if (total != parameter->shape[0])
@@ -120,6 +129,10 @@ static bool take(binder *work, const tl_parameter *parameter, const tl_tensor_na
 {
     char text[MAX_NAME];
     for (uint32_t part = 0; part < TL_WEIGHT_MAX_PARTS && name->theirs[part] != NULL; part++) {
+        if (strcmp(name->theirs[part], TL_TENSOR_ZEROS) == 0) {
+            row->part_count++;
+            continue;
+        }
         fill_in(name->theirs[part], digits, text);
         row->parts[part] = tl_weight_files_find(work->files, text);
         if (row->parts[part] == NULL)
@@ -224,6 +237,8 @@ static bool decide(const binder *work, size_t number, tl_dtype *dtype)
     bool is_whole = row->part_count == 1, is_uniform = true;
     for (uint32_t part = 0; part < row->part_count; part++) {
         tl_dtype own;
+        if (row->parts[part] == NULL)
+            continue;
         if (!dtype_of(work, row->parts[part], &own))
             return false;
         *dtype = part == 0 ? own : *dtype;
@@ -240,6 +255,11 @@ static void copy_row(const found_row *row, float *to)
 {
     for (uint32_t part = 0; part < row->part_count; part++) {
         const tl_tensor_view *view = row->parts[part];
+        if (view == NULL) {
+            memset(to, 0, row->part_rows[part] * sizeof *to);
+            to += row->part_rows[part];
+            continue;
+        }
         tl_widen(view->type == TL_TENSOR_F16    ? TL_F16
                  : view->type == TL_TENSOR_BF16 ? TL_BF16
                                                 : TL_F32,
@@ -302,7 +322,8 @@ bool tl_binding_create(const tl_parameter_table *table, tl_weight_files *files, 
         if (!find_row(&work, i))
             goto done;
         for (uint32_t part = 0; part < work.rows[i].part_count; part++)
-            work.used[work.used_count++] = work.rows[i].parts[part];
+            if (work.rows[i].parts[part] != NULL)
+                work.used[work.used_count++] = work.rows[i].parts[part];
     }
     ok = refuse_surplus(&work) && point_rows(&work, out);
 done:

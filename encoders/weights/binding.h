@@ -10,6 +10,9 @@
 #include "encoders/weights/parameters.h"
 #include "encoders/weights/weight_files.h"
 
+/* Of a vector in equal parts, one that their files leave out because it is zero; not the first. */
+#define TL_TENSOR_ZEROS ""
+
 /* One of their names for one of ours. '*' in both stands for the same number (of a block). */
 typedef struct tl_tensor_name {
     const char *ours;

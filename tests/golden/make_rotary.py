@@ -17,6 +17,12 @@ VARIANTS = {
     # Its largest: no class token, no offset, a pooling of its own MLP width (the wider one here), a head of 12, a stretched grid.
     'gigantic': ('vit_pe_core_gigantic_patch14_448', 'map',
                  dict(img_size=21, patch_size=6, embed_dim=24, depth=2, num_heads=2, mlp_ratio=1.5, attn_pool_mlp_ratio=9., ref_feat_shape=5)),
+    # EVA-02: rows first, a stretched grid, a gated MLP, inner norms, no key bias, read at the class token.
+    'eva02': ('eva02_base_patch16_clip_224', 'token', dict(img_size=24, patch_size=8, embed_dim=32, depth=2, num_heads=4, mlp_ratio=2.2)),
+    # EVA-01: its biases beside a joint projection.
+    'eva01': ('eva_giant_patch14_224', 'token', dict(img_size=16, patch_size=8, embed_dim=24, depth=2, num_heads=2, mlp_ratio=2.5)),
+    # EVA-02's largest: norms last.
+    'enormous': ('eva02_enormous_patch14_clip_224', 'token', dict(img_size=16, patch_size=8, embed_dim=24, depth=3, num_heads=2, mlp_ratio=0.5)),
     # Rows first and read at the class token, so that the last block computes one query.
     'token': ('vit_pe_core_tiny_patch16_384', 'token',
               dict(img_size=24, patch_size=8, embed_dim=32, depth=2, num_heads=4, ref_feat_shape=16, rope_grid_offset=0., rope_grid_indexing='ij')),
@@ -39,7 +45,10 @@ def name_stream(name):
         h = (h ^ c) * 16777619 & 0xFFFFFFFF
     return h
 
-BLOCK = {'norm1': 'ln_1', 'norm2': 'ln_2', 'attn.proj': 'attn.out_proj', 'mlp.fc1': 'mlp.c_fc', 'mlp.fc2': 'mlp.c_proj', 'attn.qkv': 'attn.in_proj'}
+BLOCK = {'norm1': 'ln_1', 'norm2': 'ln_2', 'attn.proj': 'attn.out_proj', 'attn.norm': 'attn.ln', 'mlp.norm': 'mlp.ln', 'mlp.fc1': 'mlp.c_fc',
+         'mlp.fc2': 'mlp.c_proj'}
+PARTS = {'qkv.': ('attn.in_proj_', 3, 0), 'q_': ('attn.in_proj_', 3, 0), 'k_': ('attn.in_proj_', 3, 1), 'v_': ('attn.in_proj_', 3, 2),
+         'fc1_g.': ('mlp.c_fc.', 2, 0), 'fc1_x.': ('mlp.c_fc.', 2, 1)}  # theirs: ours, of how many parts, which
 TRUNK = {'patch_embed.proj': 'conv1', 'norm_pre': 'ln_pre', 'norm': 'ln_post', 'attn_pool.proj': 'attn_pool.attn.out_proj',
          'attn_pool.norm': 'attn_pool.ln', 'attn_pool.mlp.fc1': 'attn_pool.mlp.c_fc', 'attn_pool.mlp.fc2': 'attn_pool.mlp.c_proj'}
 WHOLE = {'cls_token': 'class_embedding', 'pos_embed': 'positional_embedding', 'attn_pool.latent': 'attn_pool.probe'}
@@ -63,10 +72,16 @@ def value_of(theirs, shape, width):
             whole = our_values('attn_pool.attn.in_proj_' + kind, (3 * width,) + tuple(shape[1:]))
             return whole[first:first + shape[0]]
     stem, kind = theirs.rsplit('.', 1)
-    found = re.match(r'blocks\.(\d+)\.(.*)', stem)
+    found = re.match(r'blocks\.(\d+)\.(.*)', theirs)
     if found:
-        ours = BLOCK[found.group(2)]
-        return our_values('transformer.resblocks.%s.%s%s%s' % (found.group(1), ours, '_' if ours == 'attn.in_proj' else '.', kind), shape)
+        block, name = 'transformer.resblocks.%s.' % found.group(1), found.group(2)
+        part = re.match(r'(?:attn|mlp)\.(qkv\.|[qkv]_|fc1_[gx]\.)', name)
+        if part:
+            ours, count, number = PARTS[part.group(1)]
+            rows = shape[0] if part.group(1) == 'qkv.' else count * shape[0]
+            whole = our_values(block + ours + re.search('(weight|bias)$', name).group(1), (rows,) + tuple(shape[1:]))
+            return whole[number * shape[0]:][:shape[0]]
+        return our_values('%s%s.%s' % (block, BLOCK[name.rsplit('.', 1)[0]], kind), shape)
     return our_values('%s.%s' % (TRUNK[stem], kind), shape)
 
 def write(folder, name, entries):

@@ -6,11 +6,11 @@ usage: print_timm_models.py
 import glob, json, os
 import open_clip, timm, torch
 from torch import nn
-from timm.models.eva import Eva
+from timm.models.eva import Eva, EvaBlock, EvaBlockPostNorm
 from timm.models.vision_transformer import VisionTransformer
 
 PREFIXES = ('vit_pe_core_', 'vit_base_patch16_siglip_', 'vit_base_patch32_siglip_', 'vit_large_patch16_siglip_', 'vit_so400m_', 'vit_giantopt_',
-            'vit_large_patch14_clip_224')
+            'vit_large_patch14_clip_224', 'eva_giant_patch14_224', 'eva02_')
 
 def wanted():
     names = {}
@@ -29,15 +29,25 @@ def activation(module):
 def is_identity(module):
     return module is None or isinstance(module, nn.Identity)
 
+def is_gated(block):
+    return hasattr(block.mlp, 'fc1_g')
+
 def check_block(block, first):
-    assert is_identity(block.attn.q_norm) and is_identity(block.attn.k_norm) and is_identity(block.attn.norm)
+    assert is_identity(block.attn.q_norm) and is_identity(block.attn.k_norm)
     assert is_identity(getattr(block, 'ls1', None)) and is_identity(getattr(block, 'ls2', None))
     assert getattr(block, 'gamma_1', None) is None and getattr(block, 'gamma_2', None) is None
-    assert block.attn.qkv.bias is not None and block.attn.proj.bias is not None
+    attn, mlp = block.attn, block.mlp
+    # Which tensors hold the three biases; a key bias that is left out is a buffer of zeros, or not there.
+    fused = attn.qkv is not None and attn.qkv.bias is not None and getattr(attn, 'q_bias', None) is None
+    apart = attn.qkv is not None and attn.qkv.bias is None and attn.q_bias is not None and attn.v_bias is not None and not attn.qkv_bias_separate
+    split = attn.qkv is None and attn.q_proj.bias is not None and attn.k_proj.bias is None and attn.v_proj.bias is not None
+    assert fused + apart + split == 1 and attn.proj.bias is not None and getattr(attn, 'gate', None) is None
     assert abs(block.attn.scale - block.attn.head_dim ** -0.5) < 1e-12
-    assert type(block.mlp).__name__ == 'Mlp' and is_identity(block.mlp.norm)
+    assert type(mlp).__name__ == ('SwiGLU' if is_gated(block) else 'Mlp') and is_identity(attn.norm) == is_identity(mlp.norm)
+    assert not is_gated(block) or (type(mlp.act) is nn.SiLU and mlp.fc1_g.bias is not None and mlp.fc1_x.bias is not None)
+    assert is_identity(attn.norm) or attn.norm.eps == mlp.norm.eps == block.norm1.eps
     shapes = lambda b: {k: tuple(v.shape) for k, v in b.state_dict().items()}
-    assert shapes(block) == shapes(first) and activation(block.mlp.act) == activation(first.mlp.act)
+    assert shapes(block) == shapes(first) and type(block) is type(first) and (is_gated(block) or activation(mlp.act) == activation(first.mlp.act))
     assert block.norm1.eps == block.norm2.eps == first.norm1.eps
 
 def row(name, pool, proj, image_size):
@@ -45,6 +55,7 @@ def row(name, pool, proj, image_size):
         model = timm.create_model(name, pretrained=False, num_classes=0 if proj == 'none' else 8, global_pool=pool)
     assert type(model) in (Eva, VisionTransformer)
     width, block = model.embed_dim, model.blocks[0]
+    assert type(block) in (EvaBlock, EvaBlockPostNorm) or type(block).__name__ == 'Block'
     for other in model.blocks:
         check_block(other, block)
     patch, grid = model.patch_embed.patch_size, model.patch_embed.grid_size
@@ -54,9 +65,9 @@ def row(name, pool, proj, image_size):
     assert tuple(model.pos_embed.shape) == (1, grid[0] * grid[1] + has_class, width)
     norms = [model.norm] + ([] if is_identity(model.norm_pre) else [model.norm_pre])
     out = ['.image_size = %d' % image_size, '.patch_size = %d' % patch[0], '.width = %d' % width, '.layers = %d' % len(model.blocks),
-           '.heads = %d' % block.attn.num_heads, '.mlp_width = %d' % block.mlp.fc1.out_features,
+           '.heads = %d' % block.attn.num_heads, '.mlp_width = %d' % block.mlp.fc2.in_features,
            '.pooling = %s' % {'map': 'TL_POOL_ATTENTION', 'token': 'TL_POOL_CLASS_TOKEN'}[pool],
-           '.activation = %s' % activation(block.mlp.act), '.layer_norm_epsilon = %rF' % block.norm1.eps,
+           '.activation = %s' % ('TL_GELU' if is_gated(block) else activation(block.mlp.act)), '.layer_norm_epsilon = %rF' % block.norm1.eps,
            '.projection = %s' % ('TL_PROJECTION_NONE' if proj == 'none' else 'TL_PROJECTION_LINEAR')]
     assert proj == 'none' or (proj is None and isinstance(model.head, nn.Linear) and model.head.bias is not None)
     assert block.attn.num_heads * block.attn.head_dim == width
@@ -81,6 +92,8 @@ def row(name, pool, proj, image_size):
         words = ['true', {'xy': 'true', 'ij': 'false'}[rope.grid_indexing], '%.1fF' % rope.temperature, '%.1fF' % rope.grid_offset,
                  '%d' % rope.ref_feat_shape[0]]
         out.append('.rotary = {%s}' % ', '.join(words))
+    out += ['.%s = true' % word for word, holds in (('with_gated_mlp', is_gated(block)), ('with_inner_norms', not is_identity(block.attn.norm)),
+                                                    ('norms_last', type(block) is EvaBlockPostNorm)) if holds]
     return '    {"%s", {%s}},' % (name, ', '.join(out))
 
 for name, words in sorted(wanted().items()):

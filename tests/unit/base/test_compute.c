@@ -442,6 +442,22 @@ static void check_attention(const size_t *lengths, size_t items, size_t heads, s
 
 /* ---- the tests, one table each ---- */
 
+static void check_swiglu(size_t dim)
+{
+    enum { GATED_ROWS = 3 };
+    float *x = random_block(GATED_ROWS * 2 * dim, dim), *y = random_block(GATED_ROWS * dim, 1);
+    tl_swiglu(x, GATED_ROWS, dim, y);
+    for (size_t i = 0; i < GATED_ROWS * dim; i++) {
+        const double gate = (double)x[i / dim * 2 * dim + i % dim], value = (double)x[i / dim * 2 * dim + dim + i % dim];
+        const double expected = gate / (1.0 + exp(-gate)) * value;
+        expect_near("swiglu", dim, (double)y[i], expected, 2e-6 * fabs(expected) + 1e-12);
+    }
+    tl_swiglu(x, GATED_ROWS, dim, x);
+    assert_memory_equal(x, y, GATED_ROWS * dim * sizeof *y);
+    tl_memory_free(x);
+    tl_memory_free(y);
+}
+
 static void check_rotation(void)
 {
     for (size_t s = 0; s < SIZE_COUNT; s++)
@@ -477,6 +493,7 @@ static void test_table(void **state)
     check_rotation();
     check_functions();
     for (size_t i = 0; i < SIZE_COUNT; i++) {
+        check_swiglu(sizes[i]);
         check_sums(sizes[i]);
         check_layer_norm(sizes[i]);
         check_softmax(sizes[i]);

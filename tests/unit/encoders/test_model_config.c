@@ -155,11 +155,26 @@ static void rotary_positions_and_their_pooling_are_read_and_written(void **state
         config.vision.rotary.reference_side = 0;
         config.vision.pool_mlp_width = 0;
     }
+    config.vision.with_gated_mlp = config.vision.norms_last = true;
+    round_trip(&config, &again);
+    assert_true(again.vision.with_gated_mlp && again.vision.norms_last && !again.vision.with_inner_norms);
+    config.vision.with_gated_mlp = config.vision.norms_last = false;
+    config.vision.with_inner_norms = true;
+    round_trip(&config, &again);
+    assert_true(!again.vision.with_gated_mlp && !again.vision.norms_last && again.vision.with_inner_norms);
+    config.vision.with_inner_norms = false;
+
     assert_false(tl_model_config_check_trainable(&config, &err));
     config.vision.pooling = TL_POOL_CLASS_TOKEN;
     assert_false(tl_model_config_check_trainable(&config, &err));
     assert_non_null(strstr(err.message, "rotary"));
     config.vision.rotary.is_used = false;
+    bool *const pieces[] = {&config.vision.with_gated_mlp, &config.vision.with_inner_norms, &config.vision.norms_last};
+    for (size_t i = 0; i < 3; i++) {
+        *pieces[i] = true;
+        assert_false(tl_model_config_check_trainable(&config, &err));
+        *pieces[i] = false;
+    }
     assert_true(tl_model_config_check_trainable(&config, &err));
 }
 

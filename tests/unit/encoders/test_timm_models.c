@@ -29,7 +29,7 @@ static void every_row_is_a_sound_tower(void **state)
             fail_msg("%s: %s", model->name, err.message);
         assert_ptr_equal(tl_timm_model_find(model->name), model);
     }
-    assert_true(count >= 22);
+    assert_true(count >= 27);
     assert_null(tl_timm_model_at(SIZE_MAX));
 }
 
