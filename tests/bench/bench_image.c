@@ -31,9 +31,9 @@ static void end_with(const tl_error *err)
     exit(1);
 }
 
-static void bench_files(const tl_string *files, size_t count, uint32_t size, uint32_t min_side, float *out)
+static void bench_files(const tl_string *files, size_t count, const char *name, const tl_image_recipe *recipe, uint32_t min_side,
+                        float *out)
 {
-    tl_image_recipe recipe = tl_image_recipe_default(size);
     tl_image_decode_options options = {.min_side = min_side};
     double best_decode = 1e9, best_apply = 1e9;
     for (int try = 0; try < TRIES; try++) {
@@ -45,7 +45,7 @@ static void bench_files(const tl_string *files, size_t count, uint32_t size, uin
             if (!tl_image_decode(tl_string_slice(&files[i]), &options, &image, &err))
                 end_with(&err);
             double decoded = processor_seconds();
-            if (!tl_image_recipe_apply(&recipe, &image, out, &err))
+            if (!tl_image_recipe_apply(recipe, &image, out, &err))
                 end_with(&err);
             apply += processor_seconds() - decoded;
             decode += decoded - start;
@@ -55,9 +55,10 @@ static void bench_files(const tl_string *files, size_t count, uint32_t size, uin
         best_apply = apply < best_apply ? apply : best_apply;
     }
     double pictures = (double)count;
-    printf("{\"bench\": \"picture to input\", \"pictures\": %zu, \"side\": %u, \"min_side\": %u, \"images_per_second\": %.0f, "
+    printf("{\"bench\": \"picture to input\", \"pictures\": %zu, \"recipe\": \"%s\", \"side\": %u, \"min_side\": %u, "
+           "\"images_per_second\": %.0f, "
            "\"decode_us\": %.0f, \"recipe_us\": %.0f}\n",
-           count, size, min_side, pictures / (best_decode + best_apply), best_decode / pictures * 1e6,
+           count, name, recipe->size, min_side, pictures / (best_decode + best_apply), best_decode / pictures * 1e6,
            best_apply / pictures * 1e6);
 }
 
@@ -108,10 +109,16 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < sizeof sides / sizeof sides[0]; i++) {
         if (count != 0) {
-            bench_files(files, count, sides[i], 0, out);
-            bench_files(files, count, sides[i], sides[i], out);
+            tl_image_recipe recipe = tl_image_recipe_default(sides[i]);
+            bench_files(files, count, "ours", &recipe, 0, out);
+            bench_files(files, count, "ours", &recipe, sides[i], out);
         }
         bench_views(sides[i], out);
+    }
+    tl_image_recipe published;
+    if (count != 0 && tl_image_recipe_read_open_clip(NULL, 224, &published, NULL)) {
+        bench_files(files, count, "open_clip", &published, 0, out);
+        bench_files(files, count, "open_clip", &published, 448, out);
     }
     for (size_t i = 0; i < count; i++)
         tl_string_clear(&files[i]);
