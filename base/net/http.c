@@ -94,6 +94,9 @@ static bool accept_body(transfer *run)
     tl_http_response *response = run->response;
     curl_off_t length = -1;
     curl_easy_getinfo(run->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    const char *stated = header_value(run->easy, "Content-Length");
+    if (length < 0 && stated != NULL && header_value(run->easy, "Transfer-Encoding") == NULL) /* more than 63 bits */
+        return tl_fail(run->err, TL_ERROR_IO, "expected a length in bytes, found '%.40s'", stated);
     response->first = 0;
     response->total_size = length >= 0 ? (uint64_t)length : TL_HTTP_SIZE_UNKNOWN;
     if (response->status == 206) {
