@@ -1,0 +1,196 @@
+/*
+ * Rows of x are packed in blocks, once; then every panel of columns meets every block. A task is a run of panels: it reads its
+ * part of the weight once, and the packed rows, which stay in the second-level cache, once a panel.
+ */
+#include "base/compute/packed.h"
+
+#include "base/compute/packed_internal.h"
+#include "base/core/error.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { PANELS_OF_A_TASK = 6, MOST_IN = 1 << 20 };
+
+static size_t group_count(tl_packed_kind kind, size_t in)
+{
+    static const size_t group_sizes[TL_PACKED_KINDS] = {1, 2, 4};
+    return (in + group_sizes[kind] - 1) / group_sizes[kind];
+}
+
+static size_t panel_bytes(tl_packed_kind kind, size_t in)
+{
+    return group_count(kind, in) * TL_PACKED_COLUMNS * 4 + (kind == TL_PACKED_INT8 ? TL_INT8_HEADER : 0);
+}
+
+static size_t panel_count(size_t out)
+{
+    return (out + TL_PACKED_COLUMNS - 1) / TL_PACKED_COLUMNS;
+}
+
+size_t tl_packed_panel_size(tl_packed_kind kind, size_t out, size_t in)
+{
+    return panel_count(out) * panel_bytes(kind, in);
+}
+
+size_t tl_packed_scale_count(tl_packed_kind kind, size_t out)
+{
+    return kind == TL_PACKED_INT8 ? out : 0;
+}
+
+/* ---- the weight ---- */
+
+static float value_at(const tl_weight *weight, size_t row, size_t column, size_t out, size_t in)
+{
+    float value;
+    if (!weight->is_transposed) {
+        tl_weight one = tl_weight_rows(weight, row, 1, in);
+        tl_widen(one.dtype, (const char *)one.parts[0] + column * tl_dtype_size(one.dtype), 1, &value);
+    } else {
+        tl_widen(weight->dtype, (const char *)weight->parts[0] + (column * out + row) * tl_dtype_size(weight->dtype), 1, &value);
+    }
+    return value;
+}
+
+static uint32_t round_to_bf16(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return (bits & 0x7fffffffu) > 0x7f800000u ? (bits >> 16) | 0x40u : (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+}
+
+static float largest_of_row(const tl_weight *weight, size_t row, size_t out, size_t in)
+{
+    float largest = 0.0f;
+    for (size_t i = 0; i < in; i++)
+        largest = fmaxf(largest, fabsf(value_at(weight, row, i, out, in)));
+    return largest;
+}
+
+static void pack_row(tl_packed_kind kind, const tl_weight *weight, size_t row, size_t out, size_t in, void *panels, float *scales)
+{
+    const size_t column = row % TL_PACKED_COLUMNS;
+    char *panel = (char *)panels + row / TL_PACKED_COLUMNS * panel_bytes(kind, in);
+    uint32_t *groups = (uint32_t *)(void *)(panel + (kind == TL_PACKED_INT8 ? TL_INT8_HEADER : 0));
+    float factor = 1.0f;
+    int32_t sum = 0;
+    if (kind == TL_PACKED_INT8) {
+        float largest = largest_of_row(weight, row, out, in);
+        factor = largest > 0.0f ? 127.0f / largest : 0.0f;
+        scales[row] = largest / 127.0f;
+    }
+    for (size_t i = 0; i < in; i++) {
+        float value = value_at(weight, row, i, out, in);
+        uint32_t bits;
+        switch (kind) {
+        case TL_PACKED_F32:
+            memcpy(&bits, &value, sizeof bits);
+            groups[i * TL_PACKED_COLUMNS + column] = bits;
+            break;
+        case TL_PACKED_BF16:
+            groups[i / 2 * TL_PACKED_COLUMNS + column] |= round_to_bf16(value) << (16 * (i % 2));
+            break;
+        case TL_PACKED_INT8: {
+            int32_t step = (int32_t)lrintf(value * factor);
+            sum += step;
+            groups[i / 4 * TL_PACKED_COLUMNS + column] |= ((uint32_t)step & 0xffu) << (8 * (i % 4));
+            break;
+        }
+        }
+    }
+    if (kind == TL_PACKED_INT8)
+        ((int32_t *)(void *)panel)[column] = -128 * sum;
+}
+
+void tl_pack_weight(tl_packed_kind kind, const tl_weight *weight, size_t out, size_t in, void *panels, float *scales)
+{
+    TL_ASSERT(in <= MOST_IN);
+    memset(panels, 0, tl_packed_panel_size(kind, out, in));
+    for (size_t row = 0; row < out; row++)
+        pack_row(kind, weight, row, out, in, panels, scales);
+}
+
+/* ---- the product ---- */
+
+typedef struct packed_work {
+    const tl_packed_kernels *kernels;
+    const float *x;
+    size_t rows;
+    const tl_packed_weight *weight;
+    const float *bias, *residual;
+    float *y;
+    size_t groups, block_count;
+    uint32_t *a;       /* blocks one after the other, each [groups, its rows] */
+    float *row_scales; /* [rows] */
+} packed_work;
+
+static size_t align(size_t bytes)
+{
+    return (bytes + 63) / 64 * 64;
+}
+
+size_t tl_packed_scratch_size(tl_packed_kind kind, size_t rows, size_t in)
+{
+    return align(group_count(kind, in) * rows * 4) + align(rows * sizeof(float));
+}
+
+/* Blocks of nearly equal size: a short one at the end would waste the registers. */
+static size_t first_row(const packed_work *work, size_t block)
+{
+    return work->rows * block / work->block_count;
+}
+
+static void pack_block(void *context, size_t block, size_t worker)
+{
+    (void)worker;
+    const packed_work *work = context;
+    size_t first = first_row(work, block), end = first_row(work, block + 1);
+    work->kernels->pack_rows[work->weight->kind](work->x + first * work->weight->in, end - first, work->weight->in,
+                                                 work->a + first * work->groups, work->row_scales + first);
+}
+
+static void multiply_panels(void *context, size_t index, size_t worker)
+{
+    (void)worker;
+    const packed_work *work = context;
+    const tl_packed_weight *weight = work->weight;
+    const size_t count = panel_count(weight->out), bytes = panel_bytes(weight->kind, weight->in);
+    for (size_t p = index * PANELS_OF_A_TASK; p < count && p < (index + 1) * PANELS_OF_A_TASK; p++) {
+        const size_t column = p * TL_PACKED_COLUMNS;
+        tl_packed_tile tile = {.groups = work->groups,
+                               .panel = (const char *)weight->panels + p * bytes,
+                               .columns = weight->out - column < TL_PACKED_COLUMNS ? weight->out - column : TL_PACKED_COLUMNS,
+                               .scales = weight->scales != NULL ? weight->scales + column : NULL,
+                               .bias = work->bias != NULL ? work->bias + column : NULL,
+                               .y_row = weight->out};
+        for (size_t block = 0; block < work->block_count; block++) {
+            size_t first = first_row(work, block);
+            tile.rows = first_row(work, block + 1) - first;
+            tile.a = work->a + first * work->groups;
+            tile.row_scales = work->row_scales + first;
+            tile.residual = work->residual != NULL ? work->residual + first * weight->out + column : NULL;
+            tile.y = work->y + first * weight->out + column;
+            work->kernels->multiply[weight->kind](&tile);
+        }
+    }
+}
+
+void tl_packed_linear(tl_thread_pool *pool, const float *x, size_t rows, const tl_packed_weight *weight, const float *bias,
+                      const float *residual, void *scratch, float *y)
+{
+    if (rows == 0)
+        return;
+    packed_work work = {.kernels = tl_packed_active(),
+                        .x = x,
+                        .rows = rows,
+                        .weight = weight,
+                        .bias = bias,
+                        .residual = residual,
+                        .y = y,
+                        .groups = group_count(weight->kind, weight->in),
+                        .a = scratch};
+    work.block_count = (rows + work.kernels->block_rows - 1) / work.kernels->block_rows;
+    work.row_scales = (float *)(void *)((char *)scratch + align(work.groups * rows * 4));
+    tl_thread_pool_run(pool, work.block_count, pack_block, &work);
+    tl_thread_pool_run(pool, (panel_count(weight->out) + PANELS_OF_A_TASK - 1) / PANELS_OF_A_TASK, multiply_panels, &work);
+}

@@ -1,0 +1,13 @@
+/* Packed products for processors with AVX-512 and its VNNI. Compiled with those flags (cmake/TwinlensKernels.cmake); empty on
+ * other architectures. */
+#define TL_VECTOR_FLOATS 16
+#define TL_BLOCK_ROWS 14
+#define TL_PACKED_TABLE tl_packed_avx512_vnni
+#define TL_PACKED_NAME "avx512_vnni"
+#if defined(__x86_64__)
+#include <immintrin.h>
+#define TL_DOT_INT8(sums, a, b) ((group_vector)_mm512_dpbusd_epi32((__m512i)(sums), (__m512i)(a), (__m512i)(b)))
+#include "base/compute/packed_body_internal.h"
+#else
+typedef int tl_no_avx512_vnni_here;
+#endif

@@ -1,0 +1,196 @@
+/* Packed products of every kind on every level this processor has, against sums in double. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "base/compute/compute.h"
+#include "base/compute/packed.h"
+#include "base/core/memory.h"
+#include "base/core/random.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { MOST_LEVELS = 16 };
+
+static float *random_block(size_t count, uint64_t stream)
+{
+    float *block = tl_memory_allocate_aligned(count, sizeof(float), NULL);
+    assert_non_null(block);
+    tl_random random = tl_random_stream(7, stream);
+    for (size_t i = 0; i < count; i++)
+        block[i] = tl_random_normal(&random);
+    return block;
+}
+
+typedef struct packed {
+    tl_packed_weight weight;
+    void *panels;
+    float *scales;
+} packed;
+
+static packed pack(tl_packed_kind kind, const tl_weight *weight, size_t out, size_t in)
+{
+    packed made = {.panels = tl_memory_allocate_aligned(tl_packed_panel_size(kind, out, in), 1, NULL),
+                   .scales = tl_memory_allocate_aligned(out, sizeof(float), NULL)};
+    assert_non_null(made.panels);
+    assert_non_null(made.scales);
+    assert_int_equal(tl_packed_scale_count(kind, out), kind == TL_PACKED_INT8 ? out : 0);
+    tl_pack_weight(kind, weight, out, in, made.panels, made.scales);
+    made.weight = (tl_packed_weight){kind, out, in, made.panels, kind == TL_PACKED_INT8 ? made.scales : NULL};
+    return made;
+}
+
+static void discard(packed *made)
+{
+    tl_memory_free(made->panels);
+    tl_memory_free(made->scales);
+}
+
+static float rounded_to_bf16(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    bits = (bits + 0x7fffu + ((bits >> 16) & 1u)) & 0xffff0000u;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static float largest(const float *row, size_t count)
+{
+    float most = 0.0f;
+    for (size_t i = 0; i < count; i++)
+        most = fmaxf(most, fabsf(row[i]));
+    return most;
+}
+
+/* What a factor becomes in its kind. */
+static double factor_of(tl_packed_kind kind, const float *row, size_t count, size_t i)
+{
+    if (kind == TL_PACKED_F32)
+        return (double)row[i];
+    if (kind == TL_PACKED_BF16)
+        return (double)rounded_to_bf16(row[i]);
+    float most = largest(row, count);
+    return most > 0.0f ? (double)(rintf(row[i] * (127.0f / most)) * (most / 127.0f)) : 0.0;
+}
+
+static void check_product(tl_packed_kind kind, size_t rows, size_t in, size_t out, tl_thread_pool *pool)
+{
+    float *x = random_block(rows * in, 1), *values = random_block(out * in, 2), *bias = random_block(out, 3);
+    float *residual = random_block(rows * out, 4), *y = random_block(rows * out, 5), *again = random_block(rows * out, 6);
+    void *scratch = tl_memory_allocate_aligned(tl_packed_scratch_size(kind, rows, in), 1, NULL);
+    tl_weight weight = tl_weight_of_floats(values);
+    packed made = pack(kind, &weight, out, in);
+    assert_non_null(scratch);
+    tl_packed_linear(NULL, x, rows, &made.weight, bias, residual, scratch, y);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t o = 0; o < out; o++) {
+            double sum = (double)bias[o] + (double)residual[r * out + o];
+            for (size_t i = 0; i < in; i++)
+                sum += factor_of(kind, x + r * in, in, i) * factor_of(kind, values + o * in, in, i);
+            /* An activation half-way between two int8 steps may go either way: a step is worth about 1/40 here. */
+            double allowed = kind == TL_PACKED_INT8 ? 0.02 * sqrt((double)in) + 1e-5 : 2e-6 * (double)in + 1e-5;
+            if (fabs((double)y[r * out + o] - sum) > allowed)
+                fail_msg("%s, kind %d, %zu x %zu x %zu: [%zu, %zu]: expected %g, found %g", tl_kernels_name(), (int)kind, rows,
+                         in, out, r, o, sum, (double)y[r * out + o]);
+        }
+    tl_packed_linear(pool, x, rows, &made.weight, bias, residual, scratch, again);
+    assert_memory_equal(y, again, rows * out * sizeof *y);
+    /* The residual's place may take the answer; without bias and residual the product is alone. */
+    memcpy(again, residual, rows * out * sizeof *again);
+    tl_packed_linear(pool, x, rows, &made.weight, bias, again, scratch, again);
+    assert_memory_equal(y, again, rows * out * sizeof *y);
+    tl_packed_linear(NULL, x, rows, &made.weight, NULL, NULL, scratch, again);
+    for (size_t i = 0; i < rows * out; i++)
+        assert_true(fabsf(again[i] + bias[i % out] + residual[i] - y[i]) < 1e-3f);
+    discard(&made);
+    float *blocks[] = {x, values, bias, residual, y, again, scratch};
+    for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
+        tl_memory_free(blocks[i]);
+}
+
+static void every_kind_on_every_level(void **state)
+{
+    (void)state;
+    static const size_t shapes[][3] = {{1, 1, 1},   {1, 64, 32}, {2, 7, 31},    {3, 8, 33},    {13, 33, 64},
+                                       {14, 16, 1}, {15, 5, 95}, {29, 130, 96}, {50, 48, 257}, {64, 3, 200}};
+    const char *names[MOST_LEVELS];
+    size_t count = tl_kernels_available(names, MOST_LEVELS);
+    tl_thread_pool *pool;
+    assert_true(tl_thread_pool_create(3, &pool, NULL));
+    for (size_t level = 0; level < count; level++) {
+        assert_true(tl_kernels_select(names[level], NULL));
+        for (int kind = TL_PACKED_F32; kind <= TL_PACKED_INT8; kind++)
+            for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+                check_product((tl_packed_kind)kind, shapes[i][0], shapes[i][1], shapes[i][2], pool);
+    }
+    assert_true(tl_kernels_select(NULL, NULL));
+    tl_thread_pool_destroy(pool);
+}
+
+/* What a weight looks like in memory makes no difference to its packing. */
+static void any_layout_packs_alike(void **state)
+{
+    (void)state;
+    enum { OUT = 45, IN = 27 };
+    float *values = random_block(OUT * IN, 8), *turned = random_block(OUT * IN, 9);
+    uint16_t halves[OUT * IN];
+    for (size_t o = 0; o < OUT; o++)
+        for (size_t i = 0; i < IN; i++) {
+            uint32_t bits;
+            values[o * IN + i] = rounded_to_bf16(values[o * IN + i]);
+            turned[i * OUT + o] = values[o * IN + i];
+            memcpy(&bits, &values[o * IN + i], sizeof bits);
+            halves[o * IN + i] = (uint16_t)(bits >> 16);
+        }
+    const tl_weight layouts[] = {
+        tl_weight_of_floats(values),
+        {.parts = {turned}, .part_rows = {SIZE_MAX}, .part_count = 1, .dtype = TL_F32, .is_transposed = true},
+        {.parts = {halves}, .part_rows = {SIZE_MAX}, .part_count = 1, .dtype = TL_BF16},
+        {.parts = {values, values + 11 * IN, values + 30 * IN}, .part_rows = {11, 19, 15}, .part_count = 3, .dtype = TL_F32},
+    };
+    for (int kind = TL_PACKED_F32; kind <= TL_PACKED_INT8; kind++) {
+        packed first = pack((tl_packed_kind)kind, &layouts[0], OUT, IN);
+        for (size_t i = 1; i < sizeof layouts / sizeof layouts[0]; i++) {
+            packed other = pack((tl_packed_kind)kind, &layouts[i], OUT, IN);
+            assert_memory_equal(first.panels, other.panels, tl_packed_panel_size((tl_packed_kind)kind, OUT, IN));
+            discard(&other);
+        }
+        discard(&first);
+    }
+    tl_memory_free(values);
+    tl_memory_free(turned);
+}
+
+static void what_is_not_finite_stays_so(void **state)
+{
+    (void)state;
+    enum { IN = 40, OUT = 34 };
+    float *x = random_block(IN, 10), *values = random_block(OUT * IN, 11), y[OUT];
+    char scratch[4096];
+    void *aligned = (void *)(((uintptr_t)scratch + 63) / 64 * 64);
+    const tl_weight weight = tl_weight_of_floats(values);
+    x[17] = NAN;
+    for (int kind = TL_PACKED_F32; kind <= TL_PACKED_BF16; kind++) {
+        packed made = pack((tl_packed_kind)kind, &weight, OUT, IN);
+        tl_packed_linear(NULL, x, 1, &made.weight, NULL, NULL, aligned, y);
+        for (size_t i = 0; i < OUT; i++)
+            assert_true(isnan(y[i]));
+        discard(&made);
+    }
+    tl_memory_free(x);
+    tl_memory_free(values);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kind_on_every_level),
+        cmocka_unit_test(any_layout_packs_alike),
+        cmocka_unit_test(what_is_not_finite_stays_so),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
