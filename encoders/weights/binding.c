@@ -236,9 +236,11 @@ static bool decide(const binder *work, size_t number, tl_dtype *dtype)
     found_row *row = &work->rows[number];
     bool is_whole = row->part_count == 1, is_uniform = true;
     for (uint32_t part = 0; part < row->part_count; part++) {
-        tl_dtype own;
-        if (row->parts[part] == NULL)
+        tl_dtype own = TL_F32;
+        if (row->parts[part] == NULL) { /* no memory to point to */
+            is_uniform = false;
             continue;
+        }
         if (!dtype_of(work, row->parts[part], &own))
             return false;
         *dtype = part == 0 ? own : *dtype;
