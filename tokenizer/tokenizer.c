@@ -1,79 +1,88 @@
 /*
- * The door: opens a vocabulary, and turns texts into rows of T ids and back. Owns bos and eos, cutting and padding, and the check
- * that a text is UTF-8; the pieces themselves are the SentencePiece library's. Nothing here changes after opening.
+ * The door: opens a vocabulary, and turns texts into rows of T ids and back. Owns the recipe around the vocabulary (clean-up,
+ * added ids, cutting, padding) and the check that a text is UTF-8; the pieces are the vocabulary's own. Nothing here changes
+ * after opening.
  */
 #include "tokenizer/tokenizer.h"
 
-#include "base/core/hash.h"
 #include "base/core/memory.h"
-#include "base/io/file.h"
-#include "tokenizer/model_check_internal.h"
-#include "tokenizer/sentencepiece_shim.h"
+#include "tokenizer/recipe_internal.h"
 
 enum {
-    MAX_MODEL_SIZE = 64 << 20, /* bytes */
-    MAX_TEXT_SIZE = 1 << 20,   /* bytes; the library counts in int, and a rule may lengthen a byte to 128 */
+    MAX_TEXT_SIZE = 1 << 20,     /* bytes; kinds count in int, and a rule may lengthen a byte to 128 */
+    MAX_CLEANED_SIZE = 16 << 20, /* no clean-up makes a text this much longer */
     MIN_CONTEXT_LENGTH = 3,
     MAX_CONTEXT_LENGTH = 1 << 20
 };
 
 struct tl_tokenizer {
-    tl_sentencepiece *pieces;
+    tl_vocabulary vocabulary;
+    tl_tokenizer_recipe recipe;
     tl_tokenizer_info info;
-    int32_t first_id, last_id; /* bos and eos to add, -1: none */
 };
 
-static bool check_options(const tl_tokenizer_options *options, tl_error *err)
+static bool check_length(size_t length, tl_error *err)
 {
-    size_t length = options->context_length;
     if (length < MIN_CONTEXT_LENGTH || length > MAX_CONTEXT_LENGTH)
         return tl_fail(err, TL_ERROR_INVALID, "expected a context length of %d to %d ids, found %zu", MIN_CONTEXT_LENGTH,
                        MAX_CONTEXT_LENGTH, length);
     return true;
 }
 
+tl_tokenizer_recipe tl_tokenizer_recipe__plain(size_t context_length)
+{
+    return (tl_tokenizer_recipe){
+        .cleanup = TL_CLEANUP_NONE,
+        .context_length = context_length,
+        .first_id = -1,
+        .last_id = -1,
+        .pad_id = -1,
+        .removed_id = -1,
+        .class_id = -1,
+    };
+}
+
+bool tl_tokenizer__create(tl_vocabulary *vocabulary, const tl_tokenizer_recipe *recipe, tl_tokenizer **out, tl_error *err)
+{
+    tl_tokenizer *self = check_length(recipe->context_length, err) ? tl_memory_allocate(1, sizeof *self, err) : NULL;
+    if (self == NULL) {
+        vocabulary->kind->close(vocabulary->state);
+        return false;
+    }
+    self->vocabulary = *vocabulary;
+    self->recipe = *recipe;
+    if (recipe->limit < MIN_CONTEXT_LENGTH || recipe->limit > recipe->context_length)
+        self->recipe.limit = recipe->context_length;
+    self->info = (tl_tokenizer_info){
+        .vocabulary_size = vocabulary->count,
+        .context_length = recipe->context_length,
+        .pad_id = recipe->pad_id,
+        .unknown_id = vocabulary->special.unknown,
+        .bos_id = vocabulary->special.bos,
+        .eos_id = vocabulary->special.eos,
+    };
+    memcpy(self->info.fingerprint, vocabulary->fingerprint, sizeof self->info.fingerprint);
+    *out = self;
+    return true;
+}
+
 bool tl_tokenizer_open(const char *path, const tl_tokenizer_options *options, tl_tokenizer **out, tl_error *err)
 {
-    bool ok = false;
-    tl_tokenizer *self = NULL;
-    tl_string model;
-    tl_string_init(&model, MAX_MODEL_SIZE);
-
-    if (!check_options(options, err) || !tl_file_read(path, &model, err))
-        goto done;
-    self = tl_memory_allocate(1, sizeof *self, err);
-    if (self == NULL)
-        goto done;
-    if (!tl_model__check(tl_string_slice(&model), err) || !tl_sentencepiece__open(tl_string_slice(&model), &self->pieces, err)) {
-        tl_fail_within(err, "vocabulary '%s'", path);
-        goto done;
-    }
-    tl_special_ids special = tl_sentencepiece__special(self->pieces);
-    self->info = (tl_tokenizer_info){
-        .vocabulary_size = tl_sentencepiece__count(self->pieces),
-        .context_length = options->context_length,
-        .pad_id = special.pad,
-        .unknown_id = special.unknown,
-        .bos_id = special.bos,
-        .eos_id = special.eos,
-    };
-    tl_hash_text(model.data, model.size, self->info.fingerprint);
-    self->first_id = options->without_bos ? -1 : special.bos;
-    self->last_id = options->without_eos ? -1 : special.eos;
-    *out = self;
-    ok = true;
-done:
-    if (!ok)
-        tl_tokenizer_close(self);
-    tl_string_clear(&model);
-    return ok;
+    tl_vocabulary vocabulary;
+    if (!check_length(options->context_length, err) || !tl_sentencepiece_vocabulary__open(path, &vocabulary, err))
+        return false;
+    tl_tokenizer_recipe recipe = tl_tokenizer_recipe__plain(options->context_length);
+    recipe.first_id = options->without_bos ? -1 : vocabulary.special.bos;
+    recipe.last_id = options->without_eos ? -1 : vocabulary.special.eos;
+    recipe.pad_id = vocabulary.special.pad;
+    return tl_tokenizer__create(&vocabulary, &recipe, out, err);
 }
 
 void tl_tokenizer_close(tl_tokenizer *tokenizer)
 {
     if (tokenizer == NULL)
         return;
-    tl_sentencepiece__close(tokenizer->pieces);
+    tokenizer->vocabulary.kind->close(tokenizer->vocabulary.state);
     tl_memory_free(tokenizer);
 }
 
@@ -90,25 +99,45 @@ static bool encode_text(const tl_tokenizer *self, tl_slice text, tl_piece_ids *o
     if (!tl_text_is_utf8(text, &bad))
         return tl_fail(err, TL_ERROR_INVALID, "expected UTF-8 without NUL, found byte 0x%02x at %zu",
                        (unsigned)(unsigned char)text.data[bad], bad);
-    return tl_sentencepiece__encode(self->pieces, text, out, err);
+    if (self->recipe.cleanup == TL_CLEANUP_NONE)
+        return self->vocabulary.kind->encode(self->vocabulary.state, text, out, err);
+    tl_string cleaned;
+    tl_string_init(&cleaned, MAX_CLEANED_SIZE);
+    bool ok = tl_cleanup__apply(self->recipe.cleanup, text, &cleaned, err) &&
+              self->vocabulary.kind->encode(self->vocabulary.state, tl_string_slice(&cleaned), out, err);
+    tl_string_clear(&cleaned);
+    return ok;
 }
 
-/* Writes one row of T ids; returns how many come before the padding. */
+/* Writes one row of T ids; returns how many of them are the text's: all where something stands behind the padding. */
 static uint32_t fill_row(const tl_tokenizer *self, const tl_piece_ids *pieces, int32_t *row)
 {
-    size_t used = 0, length = self->info.context_length;
-    size_t room = length - (self->first_id >= 0) - (self->last_id >= 0);
-    size_t kept = pieces->count < room ? pieces->count : room;
+    const tl_tokenizer_recipe *recipe = &self->recipe;
+    size_t length = recipe->context_length - (recipe->class_id >= 0);
+    size_t limit = recipe->limit < length ? recipe->limit : length;
+    size_t added = (size_t)(recipe->first_id >= 0) + (recipe->last_id >= 0);
+    size_t kept = pieces->count < limit - added ? pieces->count : limit - added;
+    size_t used = recipe->pads_left ? length - kept - added : 0;
+    int32_t pad = recipe->pad_id >= 0 ? recipe->pad_id : 0;
 
-    if (self->first_id >= 0)
-        row[used++] = self->first_id;
+    for (size_t i = 0; i < used; i++)
+        row[i] = pad;
+    if (recipe->first_id >= 0)
+        row[used++] = recipe->first_id;
     if (kept != 0)
         memcpy(row + used, pieces->ids, kept * sizeof *row);
     used += kept;
-    if (self->last_id >= 0)
-        row[used++] = self->last_id;
+    if (recipe->last_id >= 0)
+        row[used++] = recipe->last_id;
     for (size_t i = used; i < length; i++)
-        row[i] = self->info.pad_id >= 0 ? self->info.pad_id : 0;
+        row[i] = pad;
+    if (recipe->class_id >= 0) {
+        row[length] = recipe->class_id;
+        used = length + 1;
+    }
+    for (size_t i = 0; recipe->removed_id >= 0 && i < recipe->context_length; i++)
+        if (row[i] == recipe->removed_id)
+            row[i] = 0;
     return (uint32_t)used;
 }
 
@@ -174,7 +203,7 @@ bool tl_tokenizer_decode(const tl_tokenizer *tokenizer, const int32_t *ids, size
         if (!is_silent(info, ids[i]))
             kept[kept_count++] = ids[i];
     }
-    if (!tl_sentencepiece__decode(tokenizer->pieces, kept, kept_count, text, err))
+    if (!tokenizer->vocabulary.kind->decode(tokenizer->vocabulary.state, kept, kept_count, text, err))
         goto done;
     /* The vocabulary's text for unknown pieces is the one part that the check at opening leaves unread. */
     if (!tl_text_is_utf8((tl_slice){text->data + size_before, text->size - size_before}, &bad)) {
@@ -189,5 +218,5 @@ done:
 
 const char *tl_tokenizer_piece(const tl_tokenizer *tokenizer, int32_t id)
 {
-    return is_outside(&tokenizer->info, id) ? NULL : tl_sentencepiece__piece(tokenizer->pieces, id);
+    return is_outside(&tokenizer->info, id) ? NULL : tokenizer->vocabulary.kind->piece(tokenizer->vocabulary.state, id);
 }

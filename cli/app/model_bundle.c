@@ -23,27 +23,30 @@ static void name_from_path(const char *directory, char *name, size_t size)
     }
 }
 
+/* Published models may have rows for more pieces than there are; ours have exactly one a piece. */
+static bool fits(const tl_model_info *model, const tl_tokenizer_info *tokenizer)
+{
+    size_t rows = model->config.text.vocabulary_size;
+    return strcmp(model->family, "twinlens") == 0 ? tokenizer->vocabulary_size == rows : tokenizer->vocabulary_size <= rows;
+}
+
 static bool open_tokenizer(const char *directory, tl_model_bundle *bundle, tl_error *err)
 {
-    char *path = tl_path_join(directory, "tokenizer.model", err);
-    if (path == NULL)
-        return false;
     const tl_text_config *text = &bundle->info->config.text;
-    tl_tokenizer_options options = {.context_length = text->context_length};
-    bool ok = tl_tokenizer_open(path, &options, &bundle->tokenizer, err);
     tl_tokenizer_info info;
+    bool ok = tl_tokenizer_open_folder(directory, text->context_length, &bundle->tokenizer, err);
     if (ok) {
         tl_tokenizer_info_read(bundle->tokenizer, &info);
-        if (info.vocabulary_size != text->vocabulary_size)
-            ok = tl_fail(err, TL_ERROR_INVALID, "'%s': expected %u pieces as in config.json, found %zu", path,
-                         text->vocabulary_size, info.vocabulary_size);
+        if (!fits(bundle->info, &info))
+            ok =
+                tl_fail(err, TL_ERROR_INVALID, "model '%s': expected a tokenizer of %u pieces as in its configuration, found %zu",
+                        directory, text->vocabulary_size, info.vocabulary_size);
     }
     if (ok) {
         char both[2 * TL_HASH_TEXT_SIZE];
         int size = snprintf(both, sizeof both, "%s%s", bundle->info->fingerprint, info.fingerprint);
         tl_hash_text(both, (size_t)size, bundle->fingerprint);
     }
-    tl_memory_free(path);
     return ok;
 }
 
