@@ -45,6 +45,8 @@ typedef struct header {
     uint64_t hash; /* of the header up to here */
 } header;
 
+_Static_assert(sizeof(header) == TL_COMPILED_HEADER_SIZE, "the header is laid out without gaps");
+
 static uint64_t header_hash(const header *self)
 {
     return tl_hash64(self, offsetof(header, hash));

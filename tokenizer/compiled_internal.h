@@ -19,7 +19,8 @@
 enum {
     TL_COMPILED_MAX_STEPS = 12,
     TL_COMPILED_MAX_PIECES = 1 << 21,
-    TL_COMPILED_MAX_SOURCE = 1 << 28 /* bytes of a vocabulary file */
+    TL_COMPILED_MAX_SOURCE = 1 << 28, /* bytes of a vocabulary file */
+    TL_COMPILED_HEADER_SIZE = 1344    /* bytes before the sections; the last 8 are the hash of those before them */
 };
 
 typedef enum tl_compiled_model {
