@@ -10,6 +10,38 @@
 /* Rows of scores are padded to this many floats, the widest vector of any table. */
 #define TL_ROW_PADDING 16
 
+/* Output channels of a packed panel of weights, and the most output pixels of a tile. */
+#define TL_PANEL_COLUMNS 64
+#define TL_MOST_TAP_ROWS 6
+
+/* Weights of row_count <= 16 output channels, rows [channels, taps] row_step apart, to columns of a panel [taps, channels,
+ * TL_PANEL_COLUMNS]; those of a row are multiplied by its scale (NULL: 1). */
+typedef struct tl_packing {
+    const float *rows;
+    size_t row_step, row_count, taps, channels;
+    const float *scale;
+    float *panel;
+} tl_packing;
+
+/* A panel as a factor: y row (+)= sum over taps t and channels c of x row[tap_offsets[t] + c] * panel[t, c], and what goes with
+ * it. */
+typedef struct tl_tap_product {
+    size_t taps, channels;
+    const size_t *tap_offsets;
+    const float *panel;
+    size_t columns; /* of the panel, and of y */
+    const float *shift;
+    bool accumulates; /* y has a sum already; otherwise it starts from shift (NULL: 0) and the residual */
+    bool rectifies;
+} tl_tap_product;
+
+typedef struct tl_tap_rows {
+    size_t count; /* 1 to tap_rows of the table */
+    const float *x[TL_MOST_TAP_ROWS];
+    float *y[TL_MOST_TAP_ROWS];
+    const float *residual[TL_MOST_TAP_ROWS]; /* all or none are NULL */
+} tl_tap_rows;
+
 typedef struct tl_kernels {
     const char *name;
     /* y = gelu(x); y may be x */
@@ -53,6 +85,9 @@ typedef struct tl_kernels {
      */
     void (*small_matmul)(size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_column, const float *b,
                          size_t b_row, float *c, size_t c_row, bool accumulate);
+    size_t tap_rows; /* output pixels of a full tile */
+    void (*pack_taps)(const tl_packing *packing);
+    void (*multiply_taps)(const tl_tap_product *product, const tl_tap_rows *rows);
     /* to [columns, to_row] = from^T, from [rows, from_row] */
     void (*transpose)(const float *from, size_t from_row, size_t rows, size_t columns, float *to, size_t to_row);
 } tl_kernels;

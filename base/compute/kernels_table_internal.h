@@ -6,6 +6,7 @@
 
 #include "base/compute/kernels_matmul_internal.h"
 #include "base/compute/kernels_rows_internal.h"
+#include "base/compute/kernels_taps_internal.h"
 
 const tl_kernels TL_KERNELS_TABLE = {
     .name = TL_KERNELS_NAME,
@@ -30,6 +31,9 @@ const tl_kernels TL_KERNELS_TABLE = {
     .rotate_pairs = rotate_pairs,
     .adamw = adamw,
     .small_matmul = small_matmul,
+    .tap_rows = TAP_ROWS,
+    .pack_taps = pack_taps,
+    .multiply_taps = multiply_taps,
     .transpose = transpose,
 };
 

@@ -8,12 +8,15 @@ struct tl_vision_tower {
     void *trunk;
 };
 
+static const tl_vision_kind *const kinds[] = {
+    [TL_TRUNK_TRANSFORMER] = &tl_vision_kind_vit, [TL_TRUNK_RESNET] = &tl_vision_kind_resnet};
+
 bool tl_vision_tower_create(const tl_model_config *config, tl_parameter_table *table, tl_vision_tower **out, tl_error *err)
 {
     tl_vision_tower *tower = tl_memory_allocate(1, sizeof *tower, err);
     if (tower == NULL)
         return false;
-    tower->kind = &tl_vision_kind_vit;
+    tower->kind = kinds[config->vision.trunk];
     if (!tower->kind->create(config, table, &tower->trunk, err)) {
         tl_memory_free(tower);
         return false;

@@ -16,5 +16,6 @@ typedef struct tl_vision_kind {
 } tl_vision_kind;
 
 extern const tl_vision_kind tl_vision_kind_vit;
+extern const tl_vision_kind tl_vision_kind_resnet;
 
 #endif
