@@ -208,7 +208,7 @@ static bool prepare(transfer *run, const char *url, struct curl_slist **headers,
     SET(CURLOPT_REDIR_PROTOCOLS_STR, protocols);
     SET(CURLOPT_FOLLOWLOCATION, 1L);
     SET(CURLOPT_MAXREDIRS, options->max_redirects != 0 ? (long)options->max_redirects : 10L);
-    SET(CURLOPT_USERAGENT, "twinlens/0.1.0");
+    SET(CURLOPT_USERAGENT, "twinlens");
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(connect_seconds * 1000));
     SET(CURLOPT_LOW_SPEED_LIMIT, 1L);

@@ -132,7 +132,7 @@ static bool fill_part(part_file *part, const char *url, tl_error *err)
         } else if (!ok && !response.is_transient) {
             return tl_hub__explain(hub, &response, err);
         }
-        if (!tl_hub__may_try_again(hub, &left, part->size > before, response.retry_after, err))
+        if (!tl_hub__may_try_again(hub, &left, part->size > before, &response, err))
             return false;
     }
     return true;

@@ -15,7 +15,9 @@
 #include <string.h>
 #include <time.h>
 
-enum { MAX_ANSWER = 16 << 20, MAX_LISTED = 10000, MAX_WAIT_SECONDS = 300 };
+enum { MAX_ANSWER = 16 << 20, MAX_LISTED = 10000, MAX_WAIT_SECONDS = 300, TRIES_UNANSWERED = 2 };
+
+static const int64_t max_file_size = (int64_t)1 << 44; /* so that sums of them fit */
 
 bool tl_hub__open(const char *endpoint, tl_hub *hub, tl_error *err)
 {
@@ -71,19 +73,24 @@ static bool wait_seconds(const tl_hub *hub, double seconds, tl_error *err)
     return tl_progress_continue(hub->progress, err);
 }
 
-bool tl_hub__may_try_again(const tl_hub *hub, tl_hub_patience *left, bool has_progressed, double retry_after, tl_error *err)
+bool tl_hub__may_try_again(tl_hub *hub, tl_hub_patience *left, bool has_progressed, const tl_http_response *response,
+                           tl_error *err)
 {
     if (has_progressed)
         left->failures = 0;
-    if (left->failures >= hub->retries)
+    hub->has_answered = hub->has_answered || response->status != 0;
+    /* Nobody there from the start: more likely no network than a moment's trouble. */
+    unsigned retries = !hub->has_answered && hub->retries > TRIES_UNANSWERED ? TRIES_UNANSWERED : hub->retries;
+    if (left->failures >= retries)
         return tl_fail_within(err, "gave up after %u tries", left->failures + 1);
     double seconds = hub->retry_seconds * (double)(1U << (left->failures < 8 ? left->failures : 8));
     if (seconds > 60)
         seconds = 60;
-    if (retry_after > MAX_WAIT_SECONDS)
-        return tl_fail_within(err, "the server asks to wait %.0f seconds", retry_after);
+    if (response->retry_after > MAX_WAIT_SECONDS)
+        return tl_fail_within(err, "the server asks to wait %.0f seconds", response->retry_after);
     left->failures++;
-    return wait_seconds(hub, retry_after > seconds ? retry_after : seconds, err);
+    tl_progress_report(hub->progress, hub->bytes_done / 1000000, hub->bytes_total / 1000000, "waiting to try again");
+    return wait_seconds(hub, response->retry_after > seconds ? response->retry_after : seconds, err);
 }
 
 /* The hub does not tell a repository that is not there from one that must not be read. */
@@ -130,8 +137,9 @@ static bool get_json(tl_hub *hub, const char *url, const char *repository, const
     tl_hub_patience left = {0};
     bool ok;
     while (!(ok = tl_http_get(hub->client, url, &options, &sink, &response, err)))
-        if (!response.is_transient || !tl_hub__may_try_again(hub, &left, false, response.retry_after, err))
+        if (!response.is_transient || !tl_hub__may_try_again(hub, &left, false, &response, err))
             break;
+    hub->has_answered = hub->has_answered || ok;
     if (!ok)
         tl_hub__explain(hub, &response, err);
     ok = (ok && tl_json_parse(tl_string_slice(&text), "answer", out, err)) || tl_fail_within(err, "'%s': '%s'", repository, what);
@@ -151,7 +159,10 @@ static void read_license(const tl_json *json, char *license, size_t size)
         if (tag != NULL && strncmp(tag, "license:", 8) == 0)
             word = tag + 8;
     }
-    snprintf(license, size, "%s", strlen(word) < size ? word : "");
+    bool is_word = strlen(word) < size;
+    for (const char *at = word; is_word && *at != '\0'; at++)
+        is_word = *at >= ' ' && *at <= '~';
+    snprintf(license, size, "%s", is_word ? word : "");
 }
 
 bool tl_hub__read_description(const tl_json *json, char *commit, char *license, size_t license_size, tl_error *err)
@@ -187,8 +198,9 @@ static bool read_listed(const tl_json *row, tl_model_file_list *out, tl_error *e
     int64_t size = tl_json_integer_or(lfs != NULL ? lfs : row, "size", -1);
     if (strcmp(tl_json_text_or(row, "type", ""), "file") != 0 || !tl_model_file_name_is_plain(name))
         return true;
-    if (size < 0)
-        return tl_fail(err, TL_ERROR_CORRUPT, "'%.80s': expected a size, found none", name);
+    if (size < 0 || size > max_file_size)
+        return tl_fail(err, TL_ERROR_CORRUPT, "'%.80s': expected a size of 0 to %lld bytes, found %lld", name,
+                       (long long)max_file_size, (long long)size);
     if (lfs != NULL ? !tl_digest_is_text(TL_DIGEST_SHA256, sha256) : !tl_digest_is_text(TL_DIGEST_SHA1, sha1))
         return tl_fail(err, TL_ERROR_CORRUPT, "'%.80s': expected a %s digest, found '%.80s'", name,
                        lfs != NULL ? "sha-256" : "sha-1", lfs != NULL ? sha256 : sha1);

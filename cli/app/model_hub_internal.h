@@ -18,6 +18,7 @@ typedef struct tl_hub {
     unsigned retries;                  /* in a row without a new byte */
     double retry_seconds;              /* before the first; doubled each time */
     const tl_progress *progress;
+    bool has_answered;                /* ever */
     uint64_t bytes_done, bytes_total; /* of all files, for progress */
 } tl_hub;
 
@@ -50,7 +51,7 @@ typedef struct tl_hub_patience {
     unsigned failures;
 } tl_hub_patience;
 /* After a failure that may pass: true after a pause, to try again. False: err says more, or is that of a cancellation. */
-bool tl_hub__may_try_again(const tl_hub *hub, tl_hub_patience *left, bool has_progressed, double retry_after,
+bool tl_hub__may_try_again(tl_hub *hub, tl_hub_patience *left, bool has_progressed, const tl_http_response *response,
                            tl_error *err) TL_MUST_USE;
 /* Puts in front of err what a status means on a hub. Returns false. */
 bool tl_hub__explain(const tl_hub *hub, const tl_http_response *response, tl_error *err);

@@ -51,11 +51,22 @@ void tl_model_origin_clear(tl_model_origin *origin)
     *origin = (tl_model_origin){0};
 }
 
+/* These texts are shown to people: nothing that a terminal would obey. */
+static bool is_printable(const char *text)
+{
+    for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++)
+        if (*at < 0x20 || *at == 0x7F || (at[0] == 0xC2 && at[1] >= 0x80 && at[1] <= 0x9F))
+            return false;
+    return true;
+}
+
 static bool copy_member(const tl_json *json, const char *name, char *text, size_t size, tl_error *err)
 {
     const char *value = tl_json_text_or(json, name, "");
     if (strlen(value) >= size)
         return tl_fail(err, TL_ERROR_CORRUPT, "%s: expected at most %zu bytes, found %zu", name, size - 1, strlen(value));
+    if (!is_printable(value))
+        return tl_fail(err, TL_ERROR_CORRUPT, "%s: expected printable text, found a control character", name);
     snprintf(text, size, "%s", value);
     return true;
 }

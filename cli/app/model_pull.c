@@ -226,7 +226,7 @@ static bool download_all(pull *job, tl_error *err)
 }
 
 /* Nothing that does not open takes a model's place. origin.json is there before: a family may go by the repository's name. */
-static bool try_to_open(pull *job, tl_error *err)
+static bool try_to_open(pull *job, tl_model_pull_result *out, tl_error *err)
 {
     tl_model_bundle bundle;
     if (!tl_model_origin_write(&job->origin, job->partial, err))
@@ -235,6 +235,7 @@ static bool try_to_open(pull *job, tl_error *err)
         return tl_fail_within(err, "'%s': downloaded whole, but it does not open as a model", job->reference->repository);
     snprintf(job->origin.family, sizeof job->origin.family, "%s", bundle.info->family);
     job->origin.parameter_count = bundle.info->parameter_count;
+    snprintf(out->warning, sizeof out->warning, "%s", bundle.info->warning);
     tl_model_bundle_close(&bundle);
     return true;
 }
@@ -242,7 +243,7 @@ static bool try_to_open(pull *job, tl_error *err)
 static bool pull_locked(pull *job, tl_model_pull_result *out, tl_error *err)
 {
     job->partial = tl_model_store_partial(job->runtime, job->reference, job->origin.revision, err);
-    if (job->partial == NULL || !choose_files(job, err) || !download_all(job, err) || !try_to_open(job, err) ||
+    if (job->partial == NULL || !choose_files(job, err) || !download_all(job, err) || !try_to_open(job, out, err) ||
         !tl_model_origin_write(&job->origin, job->partial, err) ||
         !tl_model_store_place(job->runtime, job->reference, job->partial, &out->path, err))
         return false;

@@ -21,6 +21,7 @@ typedef struct tl_model_pull_result {
     tl_model_origin origin;
     bool was_complete; /* nothing had to be done */
     bool was_updated;  /* another revision was there before */
+    char warning[320]; /* "", or what a user should know of how the model opened */
     bool is_unchecked; /* offline: whether the hub has a newer one is not known */
 } tl_model_pull_result;
 

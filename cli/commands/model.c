@@ -117,6 +117,8 @@ static bool pull(tl_command_call *call, const char *given, tl_error *err)
             tl_fail(err, TL_ERROR_CANCELLED, "'%s': stopped; the same command goes on from here", reference.repository);
         return false;
     }
+    if (result.warning[0] != '\0')
+        fprintf(stderr, "twinlens: warning: model %s: %s\n", reference.repository, result.warning);
     print_pulled(&result);
     ok = make_default_if_none(call, result.path, reference.repository, err);
     tl_model_pull_result_clear(&result);

@@ -128,6 +128,7 @@ static void broken_origins_are_refused(void **state)
         "{\"format\": 2}",
         "{\"format\": 1}",
         "{\"format\": 1, \"downloaded\": \"yesterday\"}",
+        "{\"format\": 1, \"downloaded\": \"2026-01-31T12:00:00Z\", \"license\": \"\\u001b]0;x\"}",
         "{\"format\": 1, \"downloaded\": \"2026-01-31T12:00:00Z\", \"files\": [{}]}",
         "{\"format\": 1, \"downloaded\": \"2026-01-31T12:00:00Z\", \"files\": [{\"name\": \"../x\", \"size\": 1}]}",
         "{\"format\": 1, \"downloaded\": \"2026-01-31T12:00:00Z\", \"files\": [{\"name\": \"x\", \"size\": -1}]}",
