@@ -33,6 +33,13 @@ typedef struct tl_model_info {
 
 /* Maps the weights; nothing is copied. Errors name file, tensor, what was expected and found. */
 bool tl_model_open(const char *directory, tl_model **out, tl_error *err) TL_MUST_USE;
+/*
+ * Makes products with the weights faster at the price of another copy of them in memory: worth it for more than a few items.
+ * precision: of the factors; sums are f32 (f32, bf16) or int32 (int8). Done once: later calls do nothing. Not while a session
+ * encodes. pool may be NULL.
+ */
+typedef enum tl_precision { TL_PRECISION_F32, TL_PRECISION_BF16, TL_PRECISION_INT8 } tl_precision;
+bool tl_model_pack(tl_model *model, tl_precision precision, tl_thread_pool *pool, tl_error *err) TL_MUST_USE;
 void tl_model_close(tl_model *model);
 const tl_model_info *tl_model_info_read(const tl_model *model); /* borrowed */
 /* Calls visit for every tensor: name, rank, shape. */

@@ -149,10 +149,19 @@ done:
     return ok;
 }
 
+bool tl_model_pack(tl_model *model, tl_precision precision, tl_thread_pool *pool, tl_error *err)
+{
+    static const tl_packed_kind kinds[] = {
+        [TL_PRECISION_F32] = TL_PACKED_F32, [TL_PRECISION_BF16] = TL_PACKED_BF16, [TL_PRECISION_INT8] = TL_PACKED_INT8};
+    return model->packed != NULL ||
+           tl_packed_weights_create(kinds[precision], &model->table, model->binding.values, pool, &model->packed, err);
+}
+
 void tl_model_close(tl_model *model)
 {
     if (model == NULL)
         return;
+    tl_packed_weights_destroy(model->packed);
     tl_binding_clear(&model->binding);
     tl_vision_tower_destroy(model->vision);
     tl_text_tower_destroy(model->text);

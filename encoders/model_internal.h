@@ -6,6 +6,7 @@
 #include "encoders/families/family.h"
 #include "encoders/towers/towers.h"
 #include "encoders/weights/binding.h"
+#include "encoders/weights/packed_weights.h"
 
 /* Immutable once opened. */
 struct tl_model {
@@ -15,7 +16,8 @@ struct tl_model {
     tl_parameter_table table; /* vision rows, text rows, logit_scale */
     tl_vision_tower *vision;
     tl_text_tower *text;
-    tl_binding binding; /* values: one a row, into the mapped files */
+    tl_packed_weights *packed; /* NULL: not made */
+    tl_binding binding;        /* values: one a row, into the mapped files */
 };
 
 #endif

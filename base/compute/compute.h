@@ -45,6 +45,10 @@ void tl_matmul(tl_thread_pool *pool, const tl_matmul_call *call);
  */
 void tl_linear(tl_thread_pool *pool, const float *x, size_t rows, size_t in, const tl_weight *weight, const float *bias,
                const float *residual, size_t out, float *y);
+/* The same by the weight's packed form where it has one. scratch: tl_linear_scratch_count floats. */
+void tl_linear_packed(tl_thread_pool *pool, const float *x, size_t rows, size_t in, const tl_weight *weight, const float *bias,
+                      const float *residual, size_t out, float *scratch, float *y);
+size_t tl_linear_scratch_count(size_t rows, size_t in);
 /* dx [rows, in] = dy [rows, out] weight [out, in] */
 void tl_linear_backward_input(tl_thread_pool *pool, const float *dy, size_t rows, size_t out, const float *weight, size_t in,
                               float *dx);

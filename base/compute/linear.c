@@ -5,10 +5,16 @@
  */
 #include "base/compute/compute.h"
 #include "base/compute/kernels_internal.h"
+#include "base/compute/packed.h"
 
 #include <string.h>
 
 enum { BLOCK_OUT = 64, BLOCK_IN = 512 }; /* of widened weights: 128 KiB of stack */
+
+tl_weight tl_weight_of_floats(const float *values)
+{
+    return (tl_weight){.parts = {values}, .part_rows = {SIZE_MAX}, .part_count = 1, .dtype = TL_F32};
+}
 
 const float *tl_weight_floats(const tl_weight *weight)
 {
@@ -30,6 +36,8 @@ tl_weight tl_weight_rows(const tl_weight *weight, size_t first, size_t count, si
 {
     TL_ASSERT(!weight->is_transposed);
     tl_weight out = {.dtype = weight->dtype};
+    if (weight->packed.panels != NULL)
+        out.packed = tl_packed_rows(&weight->packed, first, count);
     for (uint32_t part = 0; part < weight->part_count && count != 0; part++) {
         size_t rows = weight->part_rows[part];
         if (first >= rows) {
@@ -144,4 +152,20 @@ void tl_linear(tl_thread_pool *pool, const float *x, size_t rows, size_t in, con
         }
         done += part_out;
     }
+}
+
+size_t tl_linear_scratch_count(size_t rows, size_t in)
+{
+    return tl_packed_scratch_size(TL_PACKED_F32, rows, in) / sizeof(float);
+}
+
+void tl_linear_packed(tl_thread_pool *pool, const float *x, size_t rows, size_t in, const tl_weight *weight, const float *bias,
+                      const float *residual, size_t out, float *scratch, float *y)
+{
+    if (weight->packed.panels == NULL) {
+        tl_linear(pool, x, rows, in, weight, bias, residual, out, y);
+        return;
+    }
+    TL_ASSERT(weight->packed.in == in && weight->packed.out == out);
+    tl_packed_linear(pool, x, rows, &weight->packed, bias, residual, scratch, y);
 }

@@ -15,26 +15,16 @@
 extern "C" {
 #endif
 
-typedef enum tl_packed_kind {
-    TL_PACKED_F32,
-    TL_PACKED_BF16, /* both factors rounded to bf16 */
-    TL_PACKED_INT8  /* weights by row of the weight, activations by row of x, each to -127..127 of its largest */
-} tl_packed_kind;
-
-typedef struct tl_packed_weight {
-    tl_packed_kind kind;
-    size_t out, in;      /* of the weight [out, in] */
-    const void *panels;  /* aligned to 64 bytes */
-    const float *scales; /* int8: [out], what one step of a row is worth */
-} tl_packed_weight;
-
 /* Bytes of the panels, and of the scales (0 unless int8). */
 size_t tl_packed_panel_size(tl_packed_kind kind, size_t out, size_t in);
 size_t tl_packed_scale_count(tl_packed_kind kind, size_t out);
 /* Fills panels and scales from a weight [out, in]; both must be as large as said above, panels aligned to 64 bytes. */
 void tl_pack_weight(tl_packed_kind kind, const tl_weight *weight, size_t out, size_t in, void *panels, float *scales);
 
-/* Bytes of scratch for x of so many rows. */
+/* Rows first..first + count - 1 of a packed weight; none (panels NULL) when first is not where a panel starts. */
+tl_packed_weight tl_packed_rows(const tl_packed_weight *weight, size_t first, size_t count);
+
+/* Bytes of scratch for x of so many rows; f32 takes most. */
 size_t tl_packed_scratch_size(tl_packed_kind kind, size_t rows, size_t in);
 /* y [rows, out] = x [rows, in] weight^T + bias (NULL: 0) + residual [rows, out] (NULL: 0; may be y). scratch is aligned to 64
  * bytes. The same bits for any pool. */

@@ -21,6 +21,19 @@ typedef enum tl_dtype {
     TL_BF16 /* the upper half of an f32 */
 } tl_dtype;
 
+typedef enum tl_packed_kind {
+    TL_PACKED_F32,
+    TL_PACKED_BF16, /* both factors rounded to bf16 */
+    TL_PACKED_INT8  /* weights by row of the weight, activations by row of x, each to -127..127 of its largest */
+} tl_packed_kind;
+
+typedef struct tl_packed_weight {
+    tl_packed_kind kind;
+    size_t out, in;      /* of the weight [out, in] */
+    const void *panels;  /* aligned to 64 bytes */
+    const float *scales; /* int8: [out], what one step of a row is worth */
+} tl_packed_weight;
+
 enum { TL_WEIGHT_MAX_PARTS = 3 };
 
 typedef struct tl_weight {
@@ -30,14 +43,12 @@ typedef struct tl_weight {
     size_t part_rows[TL_WEIGHT_MAX_PARTS];
     uint32_t part_count;
     tl_dtype dtype;
-    bool is_transposed; /* memory holds [columns, rows]; then there is one part */
+    bool is_transposed;      /* memory holds [columns, rows]; then there is one part */
+    tl_packed_weight packed; /* the same once more, for tl_linear_packed; panels NULL: not made */
 } tl_weight;
 
 /* One part of f32 rows. */
-static inline tl_weight tl_weight_of_floats(const float *values)
-{
-    return (tl_weight){.parts = {values}, .part_rows = {SIZE_MAX}, .part_count = 1, .dtype = TL_F32};
-}
+tl_weight tl_weight_of_floats(const float *values);
 
 /* The values of a weight that is one part of f32 as its shape says: every vector is, and all that is trained. */
 const float *tl_weight_floats(const tl_weight *weight);

@@ -14,6 +14,7 @@ typedef struct tl_model_bundle {
     tl_model *model;
     tl_tokenizer *tokenizer;
     const tl_model_info *info; /* borrowed from model */
+    tl_precision precision;    /* of the products, for embedders; f32 after opening */
     char fingerprint[33];      /* of weights, config, recipe and vocabulary: what vectors are stored under */
     char name[96];             /* last part of the folder's path, for people */
 } tl_model_bundle;

@@ -12,6 +12,7 @@ enum { BATCH = 32 };
 
 typedef struct classify_options {
     const char *labels, *labels_file, *model;
+    const char *precision;
     tl_text_list templates;
     int64_t k;
     bool json;
@@ -39,6 +40,7 @@ static const tl_option options[] = {
      .minimum = 1,
      .maximum = 1e6,
      .fallback = 3},
+    TL_PRECISION_OPTION(AT(precision)),
     {.name = "model", .type = TL_OPTION_TEXT, .value = "MODEL", .help = "the model folder", .offset = AT(model)},
     {.name = "json", .type = TL_OPTION_FLAG, .help = "one JSON object a picture", .offset = AT(json)},
 };
@@ -186,7 +188,8 @@ static bool run(tl_command_call *call, tl_error *err)
                                      : tl_labels_read(values->labels_file, &labels, err);
     if (!ok && values->labels != NULL)
         call->exit = TL_EXIT_USAGE;
-    ok = ok && tl_command_open_model(call, values->model, &bundle, err) && classify(call, &bundle, &labels, err);
+    ok = ok && tl_command_open_model(call, values->model, &bundle, err) &&
+         tl_command_set_precision(call, values->precision, &bundle, err) && classify(call, &bundle, &labels, err);
     tl_model_bundle_close(&bundle);
     tl_labels_clear(&labels);
     return ok;

@@ -35,6 +35,22 @@ bool tl_command_open_model(const tl_command_call *call, const char *given, tl_mo
     return true;
 }
 
+bool tl_command_set_precision(tl_command_call *call, const char *text, tl_model_bundle *bundle, tl_error *err)
+{
+    static const struct {
+        const char *name;
+        tl_precision precision;
+    } choices[] = {{"f32", TL_PRECISION_F32}, {"bf16", TL_PRECISION_BF16}, {"int8", TL_PRECISION_INT8}};
+    if (text == NULL)
+        return true;
+    for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++)
+        if (strcmp(text, choices[i].name) == 0) {
+            bundle->precision = choices[i].precision;
+            return true;
+        }
+    return tl_command_misuse(call, err, "--precision: expected f32, bf16 or int8, found '%s'", text);
+}
+
 void tl_command_print_help(const tl_command *command)
 {
     printf("twinlens %s: %s\n\nusage: twinlens %s %s\n", command->name, command->summary, command->name, command->usage);

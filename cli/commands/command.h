@@ -44,6 +44,13 @@ bool tl_command_misuse(tl_command_call *call, tl_error *err, const char *format,
 bool tl_command_check_templates(tl_command_call *call, const tl_text_list *templates, tl_error *err) TL_MUST_USE;
 /* The model given by option, else the default one; says on stderr what a user should know about how it was read. */
 bool tl_command_open_model(const tl_command_call *call, const char *given, tl_model_bundle *out, tl_error *err) TL_MUST_USE;
+/* Help and values of the option that such commands share, and its value into the bundle; NULL: f32. */
+#define TL_PRECISION_OPTION(place)                                                                  \
+    {                                                                                               \
+        .name = "precision", .type = TL_OPTION_TEXT, .value = "P",                                  \
+        .help = "f32 (default), bf16 or int8: faster, with slightly other vectors", .offset = place \
+    }
+bool tl_command_set_precision(tl_command_call *call, const char *text, tl_model_bundle *bundle, tl_error *err) TL_MUST_USE;
 void tl_command_print_help(const tl_command *command);
 
 /* Tables and JSON go to stdout through these, so that a full disk or a closed pipe behind it is an error and not silence. */

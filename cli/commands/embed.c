@@ -11,6 +11,7 @@ enum { BATCH = 32, MAX_LINE_BYTES = 1 << 20 };
 
 typedef struct embed_options {
     const char *model;
+    const char *precision;
     bool images, json;
 } embed_options;
 
@@ -20,6 +21,7 @@ static const tl_option options[] = {
      .type = TL_OPTION_FLAG,
      .help = "arguments are pictures, folders or datasets, not texts",
      .offset = AT(images)},
+    TL_PRECISION_OPTION(AT(precision)),
     {.name = "model", .type = TL_OPTION_TEXT, .value = "MODEL", .help = "the model folder", .offset = AT(model)},
     {.name = "json", .type = TL_OPTION_FLAG, .help = "one JSON object a line", .offset = AT(json)},
 };
@@ -118,7 +120,8 @@ static bool run(tl_command_call *call, tl_error *err)
     if (values->images && call->arguments->count == 0)
         return tl_command_misuse(call, err, "--images: expected PICTURE..., found nothing");
     tl_model_bundle bundle = {0};
-    bool ok = tl_command_open_model(call, values->model, &bundle, err) && embed(call, &bundle, err);
+    bool ok = tl_command_open_model(call, values->model, &bundle, err) &&
+              tl_command_set_precision(call, values->precision, &bundle, err) && embed(call, &bundle, err);
     tl_model_bundle_close(&bundle);
     return ok;
 }

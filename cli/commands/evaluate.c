@@ -7,12 +7,14 @@
 
 typedef struct evaluate_options {
     const char *model, *split, *labels_file;
+    const char *precision;
     tl_text_list templates;
     bool per_class, json;
 } evaluate_options;
 
 #define AT(field) offsetof(evaluate_options, field)
 static const tl_option options[] = {
+    TL_PRECISION_OPTION(AT(precision)),
     {.name = "model", .type = TL_OPTION_TEXT, .value = "MODEL", .help = "the model folder", .offset = AT(model)},
     {.name = "split",
      .type = TL_OPTION_TEXT,
@@ -172,7 +174,9 @@ static bool run(tl_command_call *call, tl_error *err)
     tl_progress progress;
     tl_progress_line line;
     tl_thread_pool *pool = NULL;
-    bool ok = tl_command_open_model(call, values->model, &bundle, err) && (pool = tl_runtime_pool(call->runtime, err)) != NULL;
+    bool ok = tl_command_open_model(call, values->model, &bundle, err) &&
+              tl_command_set_precision(call, values->precision, &bundle, err) &&
+              (pool = tl_runtime_pool(call->runtime, err)) != NULL;
     if (ok) {
         tl_progress_line_start(&line, "pictures", &progress);
         tl_evaluate_job job = {.dataset = call->arguments->items[1],

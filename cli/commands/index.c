@@ -8,6 +8,7 @@
 
 typedef struct index_options {
     const char *index, *model;
+    const char *precision;
     const char *forget;
     tl_text_list moved;
     bool names, check, stats, json;
@@ -16,6 +17,7 @@ typedef struct index_options {
 #define AT(field) offsetof(index_options, field)
 static const tl_option options[] = {
     {.name = "index", .type = TL_OPTION_TEXT, .value = "FILE", .help = "the index file, made when missing", .offset = AT(index)},
+    TL_PRECISION_OPTION(AT(precision)),
     {.name = "model", .type = TL_OPTION_TEXT, .value = "MODEL", .help = "the model folder", .offset = AT(model)},
     {.name = "caption-from-name",
      .type = TL_OPTION_FLAG,
@@ -108,7 +110,9 @@ static bool index_paths(tl_command_call *call, const char *index_path, tl_error 
     tl_progress progress;
     tl_progress_line line;
     tl_thread_pool *pool = NULL;
-    bool ok = tl_command_open_model(call, values->model, &bundle, err) && (pool = tl_runtime_pool(call->runtime, err)) != NULL;
+    bool ok = tl_command_open_model(call, values->model, &bundle, err) &&
+              tl_command_set_precision(call, values->precision, &bundle, err) &&
+              (pool = tl_runtime_pool(call->runtime, err)) != NULL;
     for (size_t i = 0; ok && i < call->arguments->count; i++) {
         tl_progress_line_start(&line, "pictures", &progress);
         tl_index_job job = {.index_path = index_path,

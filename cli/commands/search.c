@@ -7,6 +7,7 @@
 
 typedef struct search_options {
     const char *like, *index, *model, *target, *directory;
+    const char *precision;
     int64_t k;
     bool json;
 } search_options;
@@ -36,6 +37,7 @@ static const tl_option options[] = {
      .fallback_text = "image"},
     {.name = "in", .type = TL_OPTION_TEXT, .value = "DIR", .help = "only pictures in this folder", .offset = AT(directory)},
     {.name = "index", .type = TL_OPTION_TEXT, .value = "FILE", .help = "the index file", .offset = AT(index)},
+    TL_PRECISION_OPTION(AT(precision)),
     {.name = "model", .type = TL_OPTION_TEXT, .value = "MODEL", .help = "the model folder", .offset = AT(model)},
     {.name = "json", .type = TL_OPTION_FLAG, .help = "one JSON object a line", .offset = AT(json)},
 };
@@ -107,7 +109,8 @@ static bool run(tl_command_call *call, tl_error *err)
         return false;
     tl_model_bundle bundle = {0};
     char *index_path = tl_runtime_index_path(call->runtime, values->index, err);
-    bool ok = index_path != NULL && tl_command_open_model(call, values->model, &bundle, err);
+    bool ok = index_path != NULL && tl_command_open_model(call, values->model, &bundle, err) &&
+              tl_command_set_precision(call, values->precision, &bundle, err);
     if (ok) {
         tl_search_job job = {.index_path = index_path,
                              .bundle = &bundle,

@@ -10,7 +10,11 @@ static bool add_row(tl_parameter_table *table, const char *prefix, const char *s
     char name[2 * TL_PARAMETER_NAME_SIZE];
     snprintf(name, sizeof name, "%s%s", prefix, suffix);
     size_t shape[2] = {rows, columns};
-    return tl_parameter_table_add(table, name, rank, shape, rank >= 2, TL_INITIALIZE_NORMAL, 0.02f, number, err);
+    if (!tl_parameter_table_add(table, name, rank, shape, rank >= 2, TL_INITIALIZE_NORMAL, 0.02f, number, err))
+        return false;
+    if (rank >= 2)
+        tl_parameter_table_mark_product(table, *number);
+    return true;
 }
 
 bool tl_attention_pool_create(const tl_block_shape *shape, const char *prefix, tl_parameter_table *table,
@@ -39,10 +43,12 @@ void tl_attention_pool_forward(const tl_block_shape *shape, const tl_attention_p
     const tl_weight query_weight = tl_weight_rows(&values[parameters->in_proj_weight], 0, width, width);
     const tl_weight key_value_weight = tl_weight_rows(&values[parameters->in_proj_weight], width, 2 * width, width);
 
-    tl_linear(pool, tl_weight_floats(&values[parameters->probe]), 1, width, &query_weight, in_bias, NULL, width, query);
+    tl_linear_packed(pool, tl_weight_floats(&values[parameters->probe]), 1, width, &query_weight, in_bias, NULL, width, scratch,
+                     query);
     for (size_t i = 1; i < items; i++)
         memcpy(query + i * width, query, width * sizeof *query);
-    tl_linear(pool, rows, chunk->row_count, width, &key_value_weight, in_bias + width, NULL, 2 * width, key_value);
+    tl_linear_packed(pool, rows, chunk->row_count, width, &key_value_weight, in_bias + width, NULL, 2 * width, scratch,
+                     key_value);
     const tl_attention_call call = {.heads = shape->heads,
                                     .head_dim = width / shape->heads,
                                     .item_count = items,
@@ -55,14 +61,14 @@ void tl_attention_pool_forward(const tl_block_shape *shape, const tl_attention_p
                                     .key_row = 2 * width,
                                     .out_row = width};
     tl_attention(&call, NULL, scratch, attended);
-    tl_linear(pool, attended, items, width, &values[parameters->out_proj_weight],
-              tl_weight_floats(&values[parameters->out_proj_bias]), NULL, width, query);
+    tl_linear_packed(pool, attended, items, width, &values[parameters->out_proj_weight],
+                     tl_weight_floats(&values[parameters->out_proj_bias]), NULL, width, scratch, query);
 
     tl_layer_norm(query, tl_weight_floats(&values[parameters->norm_weight]), tl_weight_floats(&values[parameters->norm_bias]),
                   items, width, shape->epsilon, attended, NULL, NULL);
-    tl_linear(pool, attended, items, width, &values[parameters->c_fc_weight], tl_weight_floats(&values[parameters->c_fc_bias]),
-              NULL, mlp, hidden);
+    tl_linear_packed(pool, attended, items, width, &values[parameters->c_fc_weight],
+                     tl_weight_floats(&values[parameters->c_fc_bias]), NULL, mlp, scratch, hidden);
     tl_gelu(shape->activation, hidden, hidden, items * mlp);
-    tl_linear(pool, hidden, items, mlp, &values[parameters->c_proj_weight], tl_weight_floats(&values[parameters->c_proj_bias]),
-              query, width, pooled);
+    tl_linear_packed(pool, hidden, items, mlp, &values[parameters->c_proj_weight],
+                     tl_weight_floats(&values[parameters->c_proj_bias]), query, width, scratch, pooled);
 }

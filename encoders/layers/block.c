@@ -14,7 +14,11 @@ static bool add_row(tl_parameter_table *table, const char *prefix, const char *s
     char name[2 * TL_PARAMETER_NAME_SIZE];
     snprintf(name, sizeof name, "%s%s", prefix, suffix);
     size_t shape[2] = {rows, columns};
-    return tl_parameter_table_add(table, name, rank, shape, rank >= 2, initialization, initial_value, number, err);
+    if (!tl_parameter_table_add(table, name, rank, shape, rank >= 2, initialization, initial_value, number, err))
+        return false;
+    if (rank >= 2)
+        tl_parameter_table_mark_product(table, *number);
+    return true;
 }
 
 static bool add_inner_norm(const tl_block_shape *shape, tl_parameter_table *table, const char *prefix, const char *name,
@@ -68,6 +72,13 @@ size_t tl_block_scratch_count(const tl_block_shape *shape, size_t max_rows, size
 {
     size_t attention = tl_attention_scratch_count(max_tokens, max_tokens, shape->width / shape->heads);
     return whole_lines(max_rows * shape->width) + whole_lines(max_rows * shape->mlp_width) + whole_lines(attention);
+}
+
+size_t tl_block_forward_scratch_count(const tl_block_shape *shape, size_t max_rows, size_t max_tokens)
+{
+    size_t attention = tl_attention_scratch_count(max_tokens, max_tokens, shape->width / shape->heads);
+    size_t product = tl_linear_scratch_count(max_rows, shape->width > shape->mlp_width ? shape->width : shape->mlp_width);
+    return whole_lines(attention > product ? attention : product);
 }
 
 static tl_attention_call attention_call(const tl_block_shape *shape, const tl_chunk *chunk, const tl_block_state *state)
@@ -157,11 +168,12 @@ static void attention_half(const tl_block_shape *shape, const tl_block_parameter
         gather_rows(chunk, width, normal, state->query_normal);
         tl_weight query_weight = tl_weight_rows(in_weight, 0, width, width);
         tl_weight key_value_weight = tl_weight_rows(in_weight, width, 2 * width, width);
-        tl_linear(pool, state->query_normal, rows, width, &query_weight, in_bias, NULL, width, state->query);
-        tl_linear(pool, normal, chunk->row_count, width, &key_value_weight, in_bias + width, NULL, 2 * width, state->qkv);
+        tl_linear_packed(pool, state->query_normal, rows, width, &query_weight, in_bias, NULL, width, scratch, state->query);
+        tl_linear_packed(pool, normal, chunk->row_count, width, &key_value_weight, in_bias + width, NULL, 2 * width, scratch,
+                         state->qkv);
         residual = state->query_input;
     } else {
-        tl_linear(pool, normal, rows, width, in_weight, in_bias, NULL, 3 * width, state->qkv);
+        tl_linear_packed(pool, normal, rows, width, in_weight, in_bias, NULL, 3 * width, scratch, state->qkv);
     }
     if (shape->rotary != NULL)
         turn_rows(shape, chunk, state);
@@ -171,17 +183,17 @@ static void attention_half(const tl_block_shape *shape, const tl_block_parameter
         norm_rows(values, parameters->inner_1_weight, parameters->inner_1_bias, shape->epsilon, rows, width, state->attended,
                   state->attended, NULL, NULL);
     if (!shape->norms_last) {
-        tl_linear(pool, state->attended, rows, width, out_weight, out_bias, residual, width, state->middle);
+        tl_linear_packed(pool, state->attended, rows, width, out_weight, out_bias, residual, width, scratch, state->middle);
         return;
     }
     float *part = state->qkv; /* nothing reads it any more */
-    tl_linear(pool, state->attended, rows, width, out_weight, out_bias, NULL, width, part);
+    tl_linear_packed(pool, state->attended, rows, width, out_weight, out_bias, NULL, width, scratch, part);
     norm_rows(values, parameters->ln_1_weight, parameters->ln_1_bias, shape->epsilon, rows, width, part, part, NULL, NULL);
     add_part(residual, part, rows * width, state->middle);
 }
 
 static void mlp_half(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_weight *values, size_t rows,
-                     tl_thread_pool *pool, const tl_block_state *state)
+                     tl_thread_pool *pool, const tl_block_state *state, float *scratch)
 {
     const size_t width = shape->width, mlp = shape->mlp_width;
     const tl_weight *out_weight = &values[parameters->c_proj_weight];
@@ -191,8 +203,9 @@ static void mlp_half(const tl_block_shape *shape, const tl_block_parameters *par
                   state->normal_2, state->mean_2, state->inverse_2);
         normal = state->normal_2;
     }
-    tl_linear(pool, normal, rows, width, &values[parameters->c_fc_weight], tl_weight_floats(&values[parameters->c_fc_bias]), NULL,
-              shape->is_gated ? 2 * mlp : mlp, state->before);
+    tl_linear_packed(pool, normal, rows, width, &values[parameters->c_fc_weight],
+                     tl_weight_floats(&values[parameters->c_fc_bias]), NULL, shape->is_gated ? 2 * mlp : mlp, scratch,
+                     state->before);
     if (shape->is_gated)
         tl_swiglu(state->before, rows, mlp, state->after);
     else
@@ -201,11 +214,11 @@ static void mlp_half(const tl_block_shape *shape, const tl_block_parameters *par
         norm_rows(values, parameters->inner_2_weight, parameters->inner_2_bias, shape->epsilon, rows, mlp, state->after,
                   state->after, NULL, NULL);
     if (!shape->norms_last) {
-        tl_linear(pool, state->after, rows, mlp, out_weight, out_bias, state->middle, width, state->output);
+        tl_linear_packed(pool, state->after, rows, mlp, out_weight, out_bias, state->middle, width, scratch, state->output);
         return;
     }
     float *part = state->normal_2;
-    tl_linear(pool, state->after, rows, mlp, out_weight, out_bias, NULL, width, part);
+    tl_linear_packed(pool, state->after, rows, mlp, out_weight, out_bias, NULL, width, scratch, part);
     norm_rows(values, parameters->ln_2_weight, parameters->ln_2_bias, shape->epsilon, rows, width, part, part, NULL, NULL);
     add_part(state->middle, part, rows * width, state->output);
 }
@@ -214,7 +227,7 @@ void tl_block_forward(const tl_block_shape *shape, const tl_block_parameters *pa
                       const tl_chunk *chunk, tl_thread_pool *pool, const tl_block_state *state, float *scratch)
 {
     attention_half(shape, parameters, values, chunk, pool, state, scratch);
-    mlp_half(shape, parameters, values, chunk->pooled_rows != NULL ? chunk->item_count : chunk->row_count, pool, state);
+    mlp_half(shape, parameters, values, chunk->pooled_rows != NULL ? chunk->item_count : chunk->row_count, pool, state, scratch);
 }
 
 /* ---- backward ---- */

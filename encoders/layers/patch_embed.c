@@ -17,7 +17,7 @@ void tl_patches_lay_out(const float *pixels, size_t image_size, size_t patch_siz
 }
 
 void tl_patch_embed(const float *patches, size_t items, size_t tokens, size_t patch_floats, const tl_patch_weights *weights,
-                    size_t width, float *rows)
+                    size_t width, float *scratch, float *rows)
 {
     const bool has_class = weights->class_embedding != NULL;
     for (size_t i = 0; i < items; i++) {
@@ -28,7 +28,7 @@ void tl_patch_embed(const float *patches, size_t items, size_t tokens, size_t pa
         for (size_t t = has_class; weights->bias != NULL && t < tokens; t++)
             tl_axpy(1.0f, weights->bias, item + t * width, width);
     }
-    tl_linear(NULL, patches, items * tokens, patch_floats, weights->kernel, NULL, rows, width, rows);
+    tl_linear_packed(NULL, patches, items * tokens, patch_floats, weights->kernel, NULL, rows, width, scratch, rows);
 }
 
 void tl_patch_embed_backward_positions(const float *rows_gradient, size_t items, size_t tokens, size_t width, size_t first,

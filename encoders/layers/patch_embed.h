@@ -17,9 +17,10 @@ typedef struct tl_patch_weights {
     const float *bias;            /* [W], for the patches, or NULL */
 } tl_patch_weights;
 
-/* rows [items, T, W] = patches [items * T, K] kernel^T + positions, class embedding and bias; a class token's patch is zero. */
+/* rows [items, T, W] = patches [items * T, K] kernel^T + positions, class embedding and bias; a class token's patch is zero.
+ * scratch: tl_linear_scratch_count floats. */
 void tl_patch_embed(const float *patches, size_t items, size_t tokens, size_t patch_floats, const tl_patch_weights *weights,
-                    size_t width, float *rows);
+                    size_t width, float *scratch, float *rows);
 /* Adds the gradients of positions first..first+count-1 (and of the class embedding with position 0), items in order. */
 void tl_patch_embed_backward_positions(const float *rows_gradient, size_t items, size_t tokens, size_t width, size_t first,
                                        size_t count, float *positions_gradient, float *class_gradient);

@@ -209,12 +209,17 @@ static worker_layout lay_out_worker(const tl_transformer *transformer, size_t ma
         layout.query = at;
         at += tl_whole_lines(max_items * width);
     }
-    size_t scratch = tl_block_scratch_count(&transformer->shape, 0, max_tokens), embedding = max_rows * embedding_scratch_per_row;
+    size_t scratch = is_kept ? tl_block_scratch_count(&transformer->shape, 0, max_tokens)
+                             : tl_block_forward_scratch_count(&transformer->shape, max_rows, max_tokens);
+    const size_t embedding = max_rows * embedding_scratch_per_row;
     if (scratch < embedding)
         scratch = embedding;
     if (transformer->pooling == TL_POOLING_ATTENTION) {
+        const size_t pool_mlp = transformer->attention_pool_mlp_width;
         size_t pooling = tl_attention_scratch_count(1, max_tokens, width / transformer->attention_pool_heads);
+        size_t product = tl_linear_scratch_count(max_items, pool_mlp > width ? pool_mlp : width); /* or of all rows: the block's */
         scratch = scratch < pooling ? pooling : scratch;
+        scratch = scratch < product ? product : scratch;
     }
     layout.scratch = at;
     layout.total = at + tl_whole_lines(scratch);

@@ -37,6 +37,7 @@ static bool add_parameters(vit *tower, tl_parameter_table *table, const tl_block
         !tl_parameter_table_add(table, "visual.conv1.weight", 4, kernel, true, TL_INITIALIZE_UNIFORM, by_fan_in,
                                 &tower->conv1_weight, err))
         return false;
+    tl_parameter_table_mark_product(table, tower->conv1_weight);
     if (tower->has_patch_bias && !tl_parameter_table_add(table, "visual.conv1.bias", 1, vector, false, TL_INITIALIZE_UNIFORM,
                                                          by_fan_in, &tower->conv1_bias, err))
         return false;
@@ -124,10 +125,11 @@ static bool create_vit(const tl_model_config *config, tl_parameter_table *table,
     return true;
 }
 
-/* Patches of one row, and the row before ln_pre. */
+/* Patches of one row, the row before ln_pre, and what the product takes. */
 static size_t embedding_scratch_per_row(const vit *tower)
 {
-    return tower->patch_floats + tower->transformer.shape.width;
+    enum { SLACK = 33 }; /* of a packed row, its scale and rounding up to cache lines */
+    return 2 * tower->patch_floats + tower->transformer.shape.width + SLACK;
 }
 
 static size_t vit_scratch_size(const void *trunk, size_t batch, bool training)
@@ -182,7 +184,8 @@ static void embed(const void *context, const tl_chunk *chunk, const tl_tower_sta
         .class_embedding = tower->has_class_token ? tl_weight_floats(&values[tower->class_embedding]) : NULL,
         .bias = tower->has_patch_bias ? tl_weight_floats(&values[tower->conv1_bias]) : NULL,
     };
-    tl_patch_embed(patches, chunk->item_count, tower->tokens, tower->patch_floats, &weights, width, target);
+    tl_patch_embed(patches, chunk->item_count, tower->tokens, tower->patch_floats, &weights, width,
+                   scratch + chunk->row_count * (tower->patch_floats + width), target);
     if (tower->has_pre_norm)
         tl_layer_norm(embedded, tl_weight_floats(&values[tower->ln_pre_weight]), tl_weight_floats(&values[tower->ln_pre_bias]),
                       chunk->row_count, width, tower->transformer.shape.epsilon, rows,

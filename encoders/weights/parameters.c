@@ -55,6 +55,11 @@ bool tl_parameter_table_add(tl_parameter_table *table, const char *name, uint32_
     return true;
 }
 
+void tl_parameter_table_mark_product(tl_parameter_table *table, size_t index)
+{
+    table->items[index].is_product = true;
+}
+
 void tl_parameter_table_read_as_floats(tl_parameter_table *table, size_t index)
 {
     table->items[index].is_read_as_floats = true;

@@ -24,6 +24,7 @@ typedef struct tl_parameter {
     size_t shape[TL_PARAMETER_MAX_RANK]; /* row-major */
     size_t count;                        /* product of shape */
     size_t offset;                       /* first element in a flat block; rows start at multiples of 16 floats (64 bytes) */
+    bool is_product;                     /* a matrix that only tl_linear_packed reads in inference: worth packing */
     bool is_read_as_floats;              /* the tower reads the values themselves, not only by products; vectors always */
     bool decays;                         /* weight decay applies: matrices, not biases, norms, embeddings' scale */
     tl_initialization initialization;
@@ -41,6 +42,7 @@ void tl_parameter_table_clear(tl_parameter_table *table);
 /* Adds a row; *index is its number. rank <= 4; a scalar has rank 0 and count 1. */
 bool tl_parameter_table_add(tl_parameter_table *table, const char *name, uint32_t rank, const size_t *shape, bool decays,
                             tl_initialization initialization, float initial_value, size_t *index, tl_error *err) TL_MUST_USE;
+void tl_parameter_table_mark_product(tl_parameter_table *table, size_t index);
 /* Says that a row of rank 2 or more is read as floats. */
 void tl_parameter_table_read_as_floats(tl_parameter_table *table, size_t index);
 /* Row of a name, or SIZE_MAX. */

@@ -8,8 +8,11 @@
 #include "base/core/memory.h"
 #include "encoders/towers/towers.h"
 
+#include "encoders/weights/packed_weights.h"
+
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 enum { TRIES = 4, MOST_BATCH = 32, CAPTION_TOKENS = 12 };
@@ -49,6 +52,8 @@ typedef struct encode_bench {
     tl_thread_pool *pool;
     tl_arena *arena;
     tl_weight *values;
+    tl_packed_weights *packed;
+    const char *precision; /* "raw": the weights as they lie */
     float *block, *pixels, *out;
     int32_t *ids;
     uint32_t lengths[MOST_BATCH];
@@ -81,6 +86,16 @@ static bool prepare(encode_bench *bench, size_t threads, tl_error *err)
     return true;
 }
 
+static bool pack(encode_bench *bench, tl_error *err)
+{
+    static const char *const names[] = {"f32", "bf16", "int8"};
+    for (int kind = 0; kind < 3; kind++)
+        if (strcmp(bench->precision, names[kind]) == 0)
+            return tl_packed_weights_create((tl_packed_kind)kind, &bench->table, bench->values, bench->pool, &bench->packed, err);
+    return strcmp(bench->precision, "raw") == 0 ||
+           tl_fail(err, TL_ERROR_INVALID, "expected raw, f32, bf16 or int8, found '%s'", bench->precision);
+}
+
 static bool measure(encode_bench *bench, bool is_image, size_t batch, tl_error *err)
 {
     const tl_weight *values = bench->values;
@@ -98,9 +113,9 @@ static bool measure(encode_bench *bench, bool is_image, size_t batch, tl_error *
         best_processor = i == 1 || (i > 1 && processor < best_processor) ? processor : best_processor;
     }
     printf("{\"what\": \"vit-b-32 %s\", \"threads\": %zu, \"batch\": %zu, \"value\": %.2f, \"per core second\": %.2f, "
-           "\"kernels\": \"%s\"}\n",
+           "\"precision\": \"%s\", \"kernels\": \"%s\"}\n",
            is_image ? "image/s" : "text/s, 12 tokens", tl_thread_pool_size(bench->pool), batch, (double)batch / best,
-           (double)batch / best_processor, tl_kernels_name());
+           (double)batch / best_processor, bench->precision, tl_kernels_name());
     return true;
 }
 
@@ -108,12 +123,14 @@ int main(int argc, char **argv)
 {
     tl_error err;
     encode_bench bench = {0};
+    bench.precision = argc > 3 ? argv[3] : "raw";
     bool ok = tl_kernels_select(argc > 2 ? argv[2] : NULL, &err) &&
-              prepare(&bench, argc > 1 ? (size_t)strtoul(argv[1], NULL, 10) : 0, &err) && measure(&bench, true, 1, &err) &&
-              measure(&bench, true, MOST_BATCH, &err) && measure(&bench, false, 1, &err) &&
+              prepare(&bench, argc > 1 ? (size_t)strtoul(argv[1], NULL, 10) : 0, &err) && pack(&bench, &err) &&
+              measure(&bench, true, 1, &err) && measure(&bench, true, MOST_BATCH, &err) && measure(&bench, false, 1, &err) &&
               measure(&bench, false, MOST_BATCH, &err);
     if (!ok)
         fprintf(stderr, "bench_encode: %s\n", err.message);
+    tl_packed_weights_destroy(bench.packed);
     tl_memory_free(bench.ids);
     tl_memory_free(bench.out);
     tl_memory_free(bench.pixels);

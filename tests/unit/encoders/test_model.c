@@ -313,6 +313,51 @@ static void sessions_agree_whatever_the_batch_and_threads(void **state)
     tl_safetensors_close(batches.file);
 }
 
+static void packed_weights_give_nearly_the_same(void **state)
+{
+    (void)state;
+    tl_error err;
+    tl_thread_pool *pool;
+    fixture_batches batches;
+    enum { N = FIXTURE_STEPS * FIXTURE_BATCH };
+    static float plain[2][N * FIXTURE_DIM], packed[N * FIXTURE_DIM], again[N * FIXTURE_DIM];
+    static const double allowed[] = {[TL_PRECISION_F32] = 1e-6, [TL_PRECISION_BF16] = 0.02, [TL_PRECISION_INT8] = 0.05};
+    static const double least[] = {[TL_PRECISION_F32] = 0.0, [TL_PRECISION_BF16] = 1e-5, [TL_PRECISION_INT8] = 1e-5};
+    load_batches(&batches);
+    must(tl_thread_pool_create(2, &pool, &err), &err);
+    for (int precision = TL_PRECISION_F32; precision <= TL_PRECISION_INT8; precision++) {
+        tl_model *model;
+        tl_model_session *session, *threaded;
+        copy_model_folder("model");
+        must(tl_model_open("model", &model, &err), &err);
+        must(tl_model_session_create(model, N, NULL, &session, &err), &err);
+        must(tl_model_session_create(model, N, pool, &threaded, &err), &err);
+        must(tl_model_session_encode_pixels(session, batches.pixels, N, plain[0], &err), &err);
+        must(tl_model_session_encode_tokens(session, batches.ids, batches.lengths, N, plain[1], &err), &err);
+        must(tl_model_pack(model, (tl_precision)precision, pool, &err), &err);
+        must(tl_model_pack(model, (tl_precision)precision, pool, &err), &err); /* done already */
+        for (size_t kind = 0; kind < 2; kind++) {
+            for (size_t thread = 0; thread < 2; thread++) {
+                tl_model_session *used = thread == 0 ? session : threaded;
+                float *out = thread == 0 ? packed : again;
+                must(kind == 0 ? tl_model_session_encode_pixels(used, batches.pixels, N, out, &err)
+                               : tl_model_session_encode_tokens(used, batches.ids, batches.lengths, N, out, &err),
+                     &err);
+            }
+            assert_memory_equal(packed, again, sizeof packed);
+            double distance = relative_distance(packed, plain[kind], N * FIXTURE_DIM, 0, 0);
+            if (!(distance >= least[precision] && distance < allowed[precision]))
+                fail_msg("precision %d, kind %zu: expected a distance of %g to %g, found %g", precision, kind, least[precision],
+                         allowed[precision], distance);
+        }
+        tl_model_session_destroy(threaded);
+        tl_model_session_destroy(session);
+        tl_model_close(model);
+    }
+    tl_thread_pool_destroy(pool);
+    tl_safetensors_close(batches.file);
+}
+
 static void a_vector_that_is_not_finite_is_refused(void **state)
 {
     (void)state;
@@ -352,6 +397,7 @@ int main(void)
         cmocka_unit_test(other_types_are_refused_clearly),
         cmocka_unit_test(missing_and_damaged_files_are_named),
         cmocka_unit_test(sessions_agree_whatever_the_batch_and_threads),
+        cmocka_unit_test(packed_weights_give_nearly_the_same),
         cmocka_unit_test(a_vector_that_is_not_finite_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
