@@ -32,6 +32,10 @@ bool tl_train_model_config(const tl_train_settings *settings, size_t vocabulary_
             size = &sizes[i];
     if (size == NULL)
         return tl_fail(err, TL_ERROR_INVALID, "size: expected tiny, small or medium, found '%s'", settings->size);
+    /* Published towers leave a rest over; here it would only be a mistake. */
+    if (settings->patch_size > 0 && settings->image_size % settings->patch_size != 0)
+        return tl_fail(err, TL_ERROR_INVALID, "image size: expected a multiple of the patch size %" PRId64 ", found %" PRId64,
+                       (int64_t)settings->patch_size, (int64_t)settings->image_size);
     *out = (tl_model_config){
         .embedding_dim = size->embedding_dim,
         .vision = {.activation = TL_GELU,

@@ -53,8 +53,8 @@ static bool refuse_type(const char *directory, const tl_json *config, tl_error *
 {
     const char *type = tl_json_text_or(config, "model_type", NULL);
     return tl_fail(err, TL_ERROR_UNSUPPORTED,
-                   "model '%s': config.json: 'model_type': expected twinlens, clip, metaclip_2 or siglip, found %s%.40s%s",
-                   directory, type != NULL ? "'" : "", type != NULL ? type : "none", type != NULL ? "'" : "");
+                   "'%s/config.json': 'model_type': expected twinlens, clip, metaclip_2 or siglip, found %s%.40s%s", directory,
+                   type != NULL ? "'" : "", type != NULL ? type : "none", type != NULL ? "'" : "");
 }
 
 bool tl_family_find(const char *directory, const tl_family **out, const char **weights, tl_error *err)
