@@ -10,14 +10,14 @@ gemma.json      that vocabulary with its merges, as GemmaTokenizer saves it; sig
 vocab.txt       WordPiece: as BertTokenizer; bert.json is what that saves
 ids.tsv         file, kind, text in hex, ids
 """
-import io, itertools, json, pathlib, random, tempfile
+import contextlib, io, itertools, json, pathlib, random, tempfile
 import sentencepiece
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 import transformers
 from transformers.convert_slow_tokenizer import import_protobuf
 
-OUT = pathlib.Path(__file__).parent / "fixtures" / "vocabularies"
-SEEDS = pathlib.Path(__file__).parents[1] / "fuzz" / "corpus"
+OUT = pathlib.Path(__file__).resolve().parent / "fixtures" / "vocabularies"
+SEEDS = pathlib.Path(__file__).resolve().parents[1] / "fuzz" / "corpus"
 RULES = "41\t61\n42\t62\n41 42\t63\n41 42 43\t64 20 64\nE9\t65 301\n65 301\tE9\n9\t20\nA\t20\nD\t20\nA0\t20\n3000\t20\nFB01\t66 69\n2122\t54 4D\n200B\t\n1F\t\n"
 ADJECTIVES = "red green blue small big old wooden striped shiny sleeping round dark".split()
 THINGS = "fox boat apple kite lamp cat tree car shoe bear house cloud".split()
@@ -44,11 +44,11 @@ def captions():
 
 def train(name, **options):
     model = io.BytesIO()
-    with tempfile.TemporaryDirectory() as folder:
-        rules = pathlib.Path(folder) / "rules.tsv"
-        rules.write_text(RULES)
+    # The model keeps the name of the rules' file, which must not be a path of this machine.
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        pathlib.Path("rules.tsv").write_text(RULES)
         sentencepiece.SentencePieceTrainer.train(sentence_iterator=captions(), model_writer=model, num_threads=1, hard_vocab_limit=False,
-                                                 minloglevel=3, normalization_rule_tsv=str(rules), **options)
+                                                 minloglevel=3, normalization_rule_tsv="rules.tsv", **options)
     (OUT / name).write_bytes(model.getvalue())
     return model.getvalue()
 
