@@ -332,7 +332,7 @@ static void any_row_can_be_the_one_that_is_read(void **state)
     const tl_block_initialization initialization = {.is_normal = false};
     tl_parameter_table table = {0};
     tl_block_parameters parameters;
-    tl_arena *arena;
+    tl_arena *arena = NULL;
     assert_true(tl_block_create(&shape, "block.", &initialization, &table, &parameters, NULL) &&
                 tl_arena_create(1 << 16, &arena, NULL));
     float *block = floats(arena, table.flat_count);
