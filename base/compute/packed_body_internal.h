@@ -11,7 +11,7 @@
 
 #include <math.h>
 
-enum { VECTORS = TL_PACKED_COLUMNS / LANES };
+enum { VECTORS = TL_PACKED_COLUMNS / LANES, PIECE = 1024 /* numbers converted at a time, a multiple of 4 */ };
 
 typedef uint32_t group_vector __attribute__((vector_size(TL_VECTOR_FLOATS * 4)));
 typedef int16_t short_vector __attribute__((vector_size(TL_VECTOR_FLOATS * 4)));
@@ -103,33 +103,33 @@ KERNEL_INLINE void store_row(const tl_packed_tile *tile, size_t row, const vecto
  * DOT over all groups of so many rows, a constant where it is called, so that the sums stay in registers. With few vectors a
  * panel these are kept and each row is broadcast once; with many, each is loaded for all rows.
  */
-#define DEFINE_SUM_GROUPS(name, DOT, TYPE)                                                                                \
-    KERNEL_INLINE void name(size_t rows, const tl_packed_tile *tile, const uint32_t *panel, TYPE (*sums)[VECTORS]) \
-    {                                                                                                                     \
-        TYPE kept[TL_BLOCK_ROWS][VECTORS];                                                                                \
-        for (size_t r = 0; r < rows; r++)                                                                                 \
-            for (size_t v = 0; v < VECTORS; v++)                                                                          \
-                kept[r][v] = sums[r][v];                                                                                  \
-        const uint32_t *a = tile->a;                                                                                      \
-        for (size_t g = 0; g < tile->groups; g++, a += rows, panel += TL_PACKED_COLUMNS) {                                \
-            if (VECTORS <= 2) {                                                                                           \
-                group_vector b[VECTORS];                                                                                  \
-                for (size_t v = 0; v < VECTORS; v++)                                                                      \
-                    b[v] = load_groups(panel + v * LANES);                                                                \
-                for (size_t r = 0; r < rows; r++)                                                                         \
-                    for (size_t v = 0; v < VECTORS; v++)                                                                  \
-                        kept[r][v] = DOT(kept[r][v], a[r], b[v]);                                                         \
-            } else {                                                                                                      \
-                for (size_t v = 0; v < VECTORS; v++) {                                                                    \
-                    group_vector b = load_groups(panel + v * LANES);                                                      \
-                    for (size_t r = 0; r < rows; r++)                                                                     \
-                        kept[r][v] = DOT(kept[r][v], a[r], b);                                                            \
-                }                                                                                                         \
-            }                                                                                                             \
-        }                                                                                                                 \
-        for (size_t r = 0; r < rows; r++)                                                                                 \
-            for (size_t v = 0; v < VECTORS; v++)                                                                          \
-                sums[r][v] = kept[r][v];                                                                                  \
+#define DEFINE_SUM_GROUPS(name, DOT, TYPE)                                                                        \
+    KERNEL_INLINE void name(size_t rows, const tl_packed_tile *tile, const uint32_t *panel, TYPE(*sums)[VECTORS]) \
+    {                                                                                                             \
+        TYPE kept[TL_BLOCK_ROWS][VECTORS];                                                                        \
+        for (size_t r = 0; r < rows; r++)                                                                         \
+            for (size_t v = 0; v < VECTORS; v++)                                                                  \
+                kept[r][v] = sums[r][v];                                                                          \
+        const uint32_t *a = tile->a;                                                                              \
+        for (size_t g = 0; g < tile->groups; g++, a += rows, panel += TL_PACKED_COLUMNS) {                        \
+            if (VECTORS <= 2) {                                                                                   \
+                group_vector b[VECTORS];                                                                          \
+                for (size_t v = 0; v < VECTORS; v++)                                                              \
+                    b[v] = load_groups(panel + v * LANES);                                                        \
+                for (size_t r = 0; r < rows; r++)                                                                 \
+                    for (size_t v = 0; v < VECTORS; v++)                                                          \
+                        kept[r][v] = DOT(kept[r][v], a[r], b[v]);                                                 \
+            } else {                                                                                              \
+                for (size_t v = 0; v < VECTORS; v++) {                                                            \
+                    group_vector b = load_groups(panel + v * LANES);                                              \
+                    for (size_t r = 0; r < rows; r++)                                                             \
+                        kept[r][v] = DOT(kept[r][v], a[r], b);                                                    \
+                }                                                                                                 \
+            }                                                                                                     \
+        }                                                                                                         \
+        for (size_t r = 0; r < rows; r++)                                                                         \
+            for (size_t v = 0; v < VECTORS; v++)                                                                  \
+                sums[r][v] = kept[r][v];                                                                          \
     }
 
 DEFINE_SUM_GROUPS(sum_f32, dot_f32, vector)
@@ -165,10 +165,19 @@ static void store_floats(const tl_packed_tile *tile, vector (*sums)[VECTORS])
         store_row(tile, r, sums[r]);
 }
 
+/* The rows of y are far apart and may be in no near cache: they arrive while the sums are made. */
+KERNEL_INLINE void ask_for_rows(const tl_packed_tile *tile)
+{
+    for (size_t r = 0; r < tile->rows; r++)
+        for (size_t at = 0; at < TL_PACKED_COLUMNS; at += 16)
+            __builtin_prefetch(tile->y + r * tile->y_row + at, 1);
+}
+
 static void multiply_f32(const tl_packed_tile *tile)
 {
     const uint32_t *panel = tile->panel;
     vector sums[TL_BLOCK_ROWS][VECTORS] = {0};
+    ask_for_rows(tile);
     switch (tile->rows) {
         FOR_ROWS(CASE_F32)
     }
@@ -179,6 +188,7 @@ static void multiply_bf16(const tl_packed_tile *tile)
 {
     const uint32_t *panel = tile->panel;
     vector sums[TL_BLOCK_ROWS][VECTORS] = {0};
+    ask_for_rows(tile);
     switch (tile->rows) {
         FOR_ROWS(CASE_BF16)
     }
@@ -192,6 +202,7 @@ static void multiply_int8(const tl_packed_tile *tile)
     for (size_t r = 0; r < tile->rows; r++)
         for (size_t v = 0; v < VECTORS; v++)
             sums[r][v] = load_groups(header + v * LANES);
+    ask_for_rows(tile);
     switch (tile->rows) {
         FOR_ROWS(CASE_INT8)
     }
@@ -224,16 +235,27 @@ KERNEL_INLINE uint32_t bf16_of(float value)
     return (bits & 0x7fffffffu) > 0x7f800000u ? (bits >> 16) | 0x40u : rounded;
 }
 
+/* Groups of one row, lying together, to every rows-th place of a. */
+KERNEL_INLINE void scatter_groups(const void *groups, size_t count, size_t rows, uint32_t *a)
+{
+    for (size_t g = 0; g < count; g++)
+        memcpy(&a[g * rows], (const char *)groups + g * sizeof *a, sizeof *a);
+}
+
 static void pack_rows_bf16(const float *x, size_t rows, size_t in, uint32_t *a, float *row_scales)
 {
     (void)row_scales;
-    for (size_t r = 0; r < rows; r++) {
-        const float *row = x + r * in;
-        for (size_t g = 0; g < in / 2; g++)
-            a[g * rows + r] = bf16_of(row[2 * g]) | bf16_of(row[2 * g + 1]) << 16;
-        if (in % 2 != 0)
-            a[in / 2 * rows + r] = bf16_of(row[in - 1]);
-    }
+    uint16_t piece[PIECE];
+    for (size_t r = 0; r < rows; r++)
+        for (size_t first = 0; first < in; first += PIECE) {
+            const float *values = x + r * in + first;
+            size_t count = in - first < PIECE ? in - first : PIECE;
+            for (size_t i = 0; i < count; i++)
+                piece[i] = (uint16_t)bf16_of(values[i]);
+            if (count % 2 != 0)
+                piece[count] = 0;
+            scatter_groups(piece, (count + 1) / 2, rows, a + first / 2 * rows + r);
+        }
 }
 
 KERNEL_INLINE float largest_of_row(const float *row, size_t count)
@@ -253,21 +275,18 @@ KERNEL_INLINE float largest_of_row(const float *row, size_t count)
 
 static void pack_rows_int8(const float *x, size_t rows, size_t in, uint32_t *a, float *row_scales)
 {
-    const float rounder = 12582912.0f; /* 1.5 * 2^23: adding it leaves the nearest integer in the low bits */
+    uint8_t piece[PIECE];
     for (size_t r = 0; r < rows; r++) {
         const float *row = x + r * in;
-        float largest = largest_of_row(row, in), factor = largest > 0.0f ? 127.0f / largest : 0.0f;
+        const float largest = largest_of_row(row, in), factor = largest > 0.0f ? 127.0f / largest : 0.0f;
         row_scales[r] = largest / 127.0f;
-        for (size_t g = 0; g < (in + 3) / 4; g++) {
-            uint32_t group = 0;
-            for (size_t i = 0; i < 4; i++) {
-                float value = 4 * g + i < in ? row[4 * g + i] * factor : 0.0f;
-                float shifted = value + (rounder + 128.0f);
-                uint32_t bits;
-                memcpy(&bits, &shifted, sizeof bits);
-                group |= (bits & 0xffu) << (8 * i);
-            }
-            a[g * rows + r] = group;
+        for (size_t first = 0; first < in; first += PIECE) {
+            size_t count = in - first < PIECE ? in - first : PIECE;
+            for (size_t i = 0; i < count; i++)
+                piece[i] = (uint8_t)((int32_t)rintf(row[first + i] * factor) + 128);
+            for (size_t i = count; i % 4 != 0; i++)
+                piece[i] = 128; /* zero, as the kernels see it */
+            scatter_groups(piece, (count + 3) / 4, rows, a + first / 4 * rows + r);
         }
     }
 }
