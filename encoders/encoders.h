@@ -40,6 +40,9 @@ bool tl_model_open(const char *directory, tl_model **out, tl_error *err) TL_MUST
  */
 typedef enum tl_precision { TL_PRECISION_F32, TL_PRECISION_BF16, TL_PRECISION_INT8 } tl_precision;
 bool tl_model_pack(tl_model *model, tl_precision precision, tl_thread_pool *pool, tl_error *err) TL_MUST_USE;
+/* Decides which GELU somebody's model was trained with, in its folder (twinlens.json): "gelu", "quick_gelu", "gelu_tanh", or
+ * "auto" to leave it to name and configuration again. Not of a model trained here. */
+bool tl_model_choose_activation(const char *directory, const char *name, tl_error *err) TL_MUST_USE;
 void tl_model_close(tl_model *model);
 const tl_model_info *tl_model_info_read(const tl_model *model); /* borrowed */
 /* Calls visit for every tensor: name, rank, shape. */

@@ -26,12 +26,17 @@ bool tl_command_check_templates(tl_command_call *call, const tl_text_list *templ
     return true;
 }
 
+void tl_command_warn_of_model(const tl_model_bundle *bundle)
+{
+    if (bundle->info->warning[0] != '\0')
+        fprintf(stderr, "twinlens: warning: model %s: %s\n", bundle->name, bundle->info->warning);
+}
+
 bool tl_command_open_model(const tl_command_call *call, const char *given, tl_model_bundle *out, tl_error *err)
 {
     if (!tl_model_bundle_open_chosen(call->runtime, given, out, err))
         return false;
-    if (out->info->warning[0] != '\0')
-        fprintf(stderr, "twinlens: warning: model %s: %s\n", out->name, out->info->warning);
+    tl_command_warn_of_model(out);
     return true;
 }
 

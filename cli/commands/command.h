@@ -43,6 +43,7 @@ bool tl_command_misuse(tl_command_call *call, tl_error *err, const char *format,
 /* Misuse when one of the prompts has no place for the label. */
 bool tl_command_check_templates(tl_command_call *call, const tl_text_list *templates, tl_error *err) TL_MUST_USE;
 /* The model given by option, else the default one; says on stderr what a user should know about how it was read. */
+void tl_command_warn_of_model(const tl_model_bundle *bundle);
 bool tl_command_open_model(const tl_command_call *call, const char *given, tl_model_bundle *out, tl_error *err) TL_MUST_USE;
 /* Help and values of the option that such commands share, and its value into the bundle; NULL: f32. */
 #define TL_PRECISION_OPTION(place)                                                                  \

@@ -13,6 +13,7 @@ typedef struct model_options {
     bool tensors, json, offline;
     int64_t retries;
     double retry_wait;
+    const char *activation;
 } model_options;
 
 #define AT(field) offsetof(model_options, field)
@@ -20,6 +21,11 @@ static const tl_option options[] = {
     {.name = "json", .type = TL_OPTION_FLAG, .help = "list, inspect: print as JSON", .offset = AT(json)},
     {.name = "tensors", .type = TL_OPTION_FLAG, .help = "inspect: list every tensor with its shape", .offset = AT(tensors)},
     {.name = "offline", .type = TL_OPTION_FLAG, .help = "pull: never touch the network", .offset = AT(offline)},
+    {.name = "activation",
+     .type = TL_OPTION_TEXT,
+     .value = "GELU",
+     .help = "use: the model was trained with gelu, quick_gelu or gelu_tanh; auto: as its name and configuration say",
+     .offset = AT(activation)},
     {.name = "retries",
      .type = TL_OPTION_INTEGER,
      .value = "N",
@@ -44,8 +50,12 @@ static bool use(const tl_command_call *call, const char *given, tl_error *err)
     if (directory == NULL)
         return false;
     /* Opened first, so that nothing broken becomes the default. */
+    const model_options *values = call->options;
     tl_model_bundle bundle = {0};
-    bool ok = tl_model_bundle_open(directory, &bundle, err) && tl_runtime_use_model(call->runtime, directory, err);
+    bool ok = (values->activation == NULL || tl_model_choose_activation(directory, values->activation, err)) &&
+              tl_model_bundle_open(directory, &bundle, err) && tl_runtime_use_model(call->runtime, directory, err);
+    if (ok)
+        tl_command_warn_of_model(&bundle);
     if (ok)
         printf("%s is the default model now\n", bundle.name);
     tl_model_bundle_close(&bundle);

@@ -3,6 +3,7 @@
 
 #include "base/core/memory.h"
 #include "base/io/file.h"
+#include "encoders/encoders.h"
 #include "encoders/families/known_activations.h"
 
 #include <stdio.h>
@@ -67,4 +68,28 @@ bool tl_activation_settle(const char *directory, const tl_family *family, const 
             tl_activation_name(stated));
     }
     return true;
+}
+
+bool tl_model_choose_activation(const char *directory, const char *name, tl_error *err)
+{
+    bool ok = false;
+    const tl_family *family;
+    const char *weights;
+    tl_activation activation;
+    const bool is_automatic = strcmp(name, "auto") == 0;
+    tl_json *json = NULL;
+    char *path = NULL;
+    if (!is_automatic && !tl_activation_of_name(name, &activation))
+        return tl_fail(err, TL_ERROR_INVALID, "expected the activation gelu, quick_gelu, gelu_tanh or auto, found '%.40s'", name);
+    if (!tl_family_find(directory, &family, &weights, err))
+        return false;
+    if (family->states_activation == NULL)
+        return tl_fail(err, TL_ERROR_INVALID, "model '%s': its configuration says its activation, which cannot be chosen",
+                       directory);
+    path = tl_path_join(directory, TL_MODEL_CHOICES_FILE, err);
+    json = path != NULL ? tl_json_object_create(err) : NULL;
+    ok = json != NULL && (is_automatic || tl_json_set_text(json, "activation", name, err)) && tl_json_write_file(json, path, err);
+    tl_json_free(json);
+    tl_memory_free(path);
+    return ok;
 }

@@ -155,6 +155,21 @@ static void a_choice_decides_before_all(void **state)
     assert_non_null(strstr(err.message, "expected gelu, quick_gelu or gelu_tanh, found 'relu'"));
 }
 
+static void a_choice_is_written_and_forgotten(void **state)
+{
+    (void)state;
+    tl_error err;
+    copy_open_clip("chosen", NULL, NULL);
+    must(tl_model_choose_activation("chosen", "quick_gelu", &err), &err);
+    expect_activation("chosen", TL_QUICK_GELU, NULL, NULL);
+    must(tl_model_choose_activation("chosen", "auto", &err), &err);
+    expect_activation("chosen", TL_GELU, "says nothing of the activation", NULL);
+    assert_false(tl_model_choose_activation("chosen", "relu", &err));
+    assert_non_null(strstr(err.message, "found 'relu'"));
+    assert_false(tl_model_choose_activation("no-folder", "gelu", &err));
+    assert_int_equal(err.kind, TL_ERROR_NOT_FOUND);
+}
+
 static void transformers_say_their_activation(void **state)
 {
     (void)state;
@@ -261,6 +276,7 @@ int main(void)
         cmocka_unit_test(a_name_decides_the_activation),
         cmocka_unit_test(the_origin_of_a_download_decides_before_the_folder),
         cmocka_unit_test(a_choice_decides_before_all),
+        cmocka_unit_test(a_choice_is_written_and_forgotten),
         cmocka_unit_test(transformers_say_their_activation),
         cmocka_unit_test(what_open_clip_says_and_is_not_written_is_refused),
         cmocka_unit_test(what_transformers_say_and_is_not_written_is_refused),
