@@ -17,15 +17,17 @@
 #include "tokenizer/recipe_internal.h"
 #include "tokenizer/settings_internal.h"
 
-enum { MAX_CONFIG_SIZE = 4 << 20, MAX_SIGLIP_SPECIALS = 64 };
+#include <stdio.h>
 
+enum { MAX_CONFIG_SIZE = 4 << 20, MAX_SIGLIP_SPECIALS = 64, MAX_PATH_SIZE = 4096 };
+
+/* Without an allocation, so that exhausted memory never looks like a missing file. */
 static bool has_file(const char *directory, const char *name)
 {
+    char path[MAX_PATH_SIZE];
     tl_file_status status;
-    char *path = tl_path_join(directory, name, NULL);
-    bool is_there = path != NULL && tl_file_status_read(path, &status, NULL) && status.kind == TL_FILE_REGULAR;
-    tl_memory_free(path);
-    return is_there;
+    int size = snprintf(path, sizeof path, "%s/%s", directory, name);
+    return size > 0 && (size_t)size < sizeof path && tl_file_status_read(path, &status, NULL) && status.kind == TL_FILE_REGULAR;
 }
 
 /* Reads a configuration; NULL in *out where there is no such file. */

@@ -1,0 +1,291 @@
+/* Model folders of open_clip and transformers: ids and cleaned texts of their own classes, and what is refused. */
+#include "base/core/memory.h"
+#include "base/io/file.h"
+#include "tokenizer/cleanup_internal.h"
+#include "tokenizer/tokenizer.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define FIXTURES TL_SOURCE_DIR "/tests/golden/fixtures/clip_tokenizer/"
+
+enum { CONTEXT = 24, MAX_TEXT = 1 << 16 };
+
+static tl_string read_text_file(const char *path)
+{
+    tl_error err = {0};
+    tl_string bytes;
+    tl_string_init(&bytes, 1 << 24);
+    if (!tl_file_read(path, &bytes, &err))
+        fail_msg("%s", err.message);
+    return bytes;
+}
+
+static int hex_digit(char digit)
+{
+    return digit <= '9' ? digit - '0' : digit - 'a' + 10;
+}
+
+/* Reads hex up to the next tab or line end into text and returns what follows it. */
+static char *read_hex(char *at, char *text, size_t *size)
+{
+    *size = 0;
+    for (; *at != '\t' && *at != '\n'; at += 2)
+        text[(*size)++] = (char)(hex_digit(at[0]) * 16 + hex_digit(at[1]));
+    return at + 1;
+}
+
+static void compare_rows(const char *folder, const char *rows)
+{
+    static char text[MAX_TEXT];
+    tl_error err = {0};
+    tl_tokenizer *tokenizer = NULL;
+    size_t count = 0;
+    if (!tl_tokenizer_open_folder(folder, CONTEXT, &tokenizer, &err))
+        fail_msg("%s", err.message);
+    tl_string lines = read_text_file(rows);
+    for (char *at = lines.data; *at != '\0'; count++) {
+        int32_t row[CONTEXT];
+        uint32_t length;
+        tl_slice one = {text, 0};
+        at = read_hex(at, text, &one.size);
+        if (!tl_tokenizer_encode(tokenizer, &one, 1, row, &length, &err))
+            fail_msg("%s", err.message);
+        for (size_t i = 0; i < CONTEXT; i++) {
+            long expected = strtol(at, &at, 10);
+            if (expected != row[i])
+                fail_msg("%s: text %zu, id %zu: expected %ld, found %d", rows, count, i, expected, (int)row[i]);
+        }
+        assert_int_equal(*at, '\n');
+        at++;
+    }
+    assert_true(count > 30);
+    tl_string_clear(&lines);
+    tl_tokenizer_close(tokenizer);
+}
+
+static void ids_are_open_clips(void **state)
+{
+    (void)state;
+    compare_rows(FIXTURES "pair", FIXTURES "open_clip.tsv");
+    compare_rows(FIXTURES "json", FIXTURES "open_clip.tsv");
+    compare_rows(FIXTURES "list", FIXTURES "open_clip.tsv");
+}
+
+/* A copy of SigLIP's folder, since a compiled table is left beside its vocabulary. */
+static void copy_siglip(const char *folder, const char *open_clip_config)
+{
+    static const char *const names[] = {"spiece.model", "tokenizer_config.json"};
+    char path[256];
+    tl_error err = {0};
+    assert_true(tl_directory_remove(folder, &err));
+    assert_true(tl_directory_create(folder, &err));
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%ssiglip/%s", FIXTURES, names[i]);
+        tl_string bytes = read_text_file(path);
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        assert_true(tl_file_replace(path, tl_string_slice(&bytes), &err));
+        tl_string_clear(&bytes);
+    }
+    snprintf(path, sizeof path, "%s/open_clip_config.json", folder);
+    if (open_clip_config != NULL)
+        assert_true(tl_file_replace(path, tl_slice_of(open_clip_config), &err));
+}
+
+static void ids_are_those_of_transformers(void **state)
+{
+    (void)state;
+    compare_rows(FIXTURES "clip", FIXTURES "clip.tsv");
+    copy_siglip("siglip", NULL);
+    compare_rows("siglip", FIXTURES "siglip.tsv");
+}
+
+static void ids_are_open_clips_over_transformers(void **state)
+{
+    (void)state;
+    copy_siglip("wrapped", "{\"model_cfg\": {\"text_cfg\": {\"hf_tokenizer_name\": \"any\", "
+                           "\"tokenizer_kwargs\": {\"clean\": \"canonicalize\"}}}}");
+    compare_rows("wrapped", FIXTURES "canonicalize.tsv");
+}
+
+static void texts_are_cleaned_as_open_clip_does(void **state)
+{
+    static const tl_cleanup cleanups[] = {TL_CLEANUP_OPEN_CLIP_LOWER, TL_CLEANUP_OPEN_CLIP_WHITESPACE,
+                                          TL_CLEANUP_OPEN_CLIP_CANONICALIZE};
+    static char text[MAX_TEXT], expected[MAX_TEXT];
+    tl_error err = {0};
+    tl_string lines = read_text_file(FIXTURES "cleaned.tsv"), out;
+    size_t size, wanted, count = 0;
+    (void)state;
+    tl_string_init(&out, MAX_TEXT);
+    for (char *at = lines.data; *at != '\0'; count++) {
+        at = read_hex(at, text, &size);
+        for (size_t i = 0; i < 3; i++) {
+            at = read_hex(at, expected, &wanted);
+            tl_string_reset(&out);
+            assert_true(tl_cleanup__apply(cleanups[i], (tl_slice){text, size}, &out, &err));
+            if (!tl_slice_equal(tl_string_slice(&out), (tl_slice){expected, wanted}))
+                fail_msg("text %zu, clean-up %zu: expected '%.*s', found '%s'", count, i, (int)wanted, expected, out.data);
+        }
+    }
+    assert_true(count > 30);
+    tl_string_clear(&out);
+    tl_string_clear(&lines);
+}
+
+/* A folder of this test's scratch with the given files; each pair is a name and its content. */
+static void write_folder(const char *folder, const char *const files[], size_t count)
+{
+    char path[256];
+    assert_true(tl_directory_remove(folder, NULL));
+    assert_true(tl_directory_create(folder, NULL));
+    for (size_t i = 0; i < count; i += 2) {
+        snprintf(path, sizeof path, "%s/%s", folder, files[i]);
+        assert_true(tl_file_replace(path, tl_slice_of(files[i + 1]), NULL));
+    }
+}
+
+static void refuse_folder(const char *const files[], size_t count, tl_error_kind kind, const char *words)
+{
+    tl_error err = {0};
+    tl_tokenizer *tokenizer = NULL;
+    write_folder("refused", files, count);
+    assert_false(tl_tokenizer_open_folder("refused", CONTEXT, &tokenizer, &err));
+    if (strstr(err.message, words) == NULL || err.kind != kind)
+        fail_msg("expected '%s' in: %s (%s)", words, err.message, tl_error_kind_name(err.kind));
+}
+
+#define REFUSE(files, kind, words) refuse_folder(files, sizeof(files) / sizeof *(files), kind, words)
+
+static void hostile_files_are_refused_by_name_and_line(void **state)
+{
+    (void)state;
+    tl_string pieces = read_text_file(FIXTURES "pair/vocab.json");
+    const char *config = "{\"model_cfg\": {\"text_cfg\": {}}}";
+
+    REFUSE(((const char *const[]){"open_clip_config.json", config}), TL_ERROR_NOT_FOUND, "expected vocab.json with merges.txt");
+    REFUSE(((const char *const[]){"open_clip_config.json", config, "vocab.json", pieces.data, "merges.txt", "#version\na b c\n"}),
+           TL_ERROR_CORRUPT, "refused/merges.txt': line 2: expected two pieces");
+    REFUSE(((const char *const[]){"open_clip_config.json", config, "vocab.json", pieces.data, "merges.txt", "zzzz q\n"}),
+           TL_ERROR_CORRUPT, "merges.txt': line 1: expected a merge of pieces of the vocabulary into one, found no piece 'zzzz'");
+    REFUSE(((const char *const[]){"open_clip_config.json", config, "vocab.json", pieces.data, "merges.txt", "i n\ni n\n"}),
+           TL_ERROR_CORRUPT, "line 2: expected each merge once, found 'i n' as number 1 and again");
+    REFUSE(((const char *const[]){"open_clip_config.json", config, "vocab.json", "{\"a\": 0,\n\"a\": 1}", "merges.txt", ""}),
+           TL_ERROR_CORRUPT, "vocab.json': line 2: expected each piece once, found 'a' with id 0 and again with id 1");
+    REFUSE(((const char *const[]){"open_clip_config.json", config, "vocab.json", "{\"a\": 0, \"b\": 0}", "merges.txt", ""}),
+           TL_ERROR_CORRUPT, "expected each id once, found 0 for 'a' and for 'b'");
+    REFUSE(((const char *const[]){"open_clip_config.json", config, "vocab.json", "{\"a\": 1}", "merges.txt", ""}),
+           TL_ERROR_CORRUPT, "found no piece with id 0");
+    REFUSE(((const char *const[]){"open_clip_config.json", config, "vocab.json", "{\"!\": 0}", "merges.txt", ""}),
+           TL_ERROR_CORRUPT, "for byte 0x00, found none");
+    REFUSE(((const char *const[]){"open_clip_config.json", config, "vocab.json", "{\"a\": 99999999}", "merges.txt", ""}),
+           TL_ERROR_CORRUPT, "vocab.json': line 1: expected a number of 0 to 2097151, found 99999999");
+    REFUSE(((const char *const[]){"open_clip_config.json", config, "vocab.json", "{\"a\": 0} x", "merges.txt", ""}),
+           TL_ERROR_CORRUPT, "expected the end, found 'x'");
+    REFUSE(((const char *const[]){"open_clip_config.json", config, "tokenizer.json", "{\"model\": {\"type\": \"WordPiece\"}}"}),
+           TL_ERROR_UNSUPPORTED, "expected a model of the type BPE");
+    REFUSE(((const char *const[]){"open_clip_config.json", config, "tokenizer.json", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["}),
+           TL_ERROR_CORRUPT, "expected an object");
+    REFUSE(((const char *const[]){"open_clip_config.json", config, "tokenizer.json",
+                                  "{\"x\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["}),
+           TL_ERROR_CORRUPT, "within each other, found more");
+    REFUSE(((const char *const[]){"open_clip_config.json", config, "bpe_simple_vocab_16e6.txt.gz", "no gzip"}), TL_ERROR_CORRUPT,
+           "expected gzip data");
+    REFUSE(((const char *const[]){"open_clip_config.json",
+                                  "{\"model_cfg\": {\"text_cfg\": {\"tokenizer_kwargs\": {\"reduction_mask\": "
+                                  "\"random\"}}}}"}),
+           TL_ERROR_UNSUPPORTED, "expected clean or strip_sep_token, found 'reduction_mask'");
+    REFUSE(((const char *const[]){"open_clip_config.json",
+                                  "{\"model_cfg\": {\"text_cfg\": {\"tokenizer_kwargs\": {\"clean\": \"odd\"}}}}"}),
+           TL_ERROR_UNSUPPORTED, "expected lower, whitespace or canonicalize, found 'odd'");
+    REFUSE(((const char *const[]){"open_clip_config.json", "{}"}), TL_ERROR_CORRUPT, "expected model_cfg with text_cfg");
+    REFUSE(((const char *const[]){"tokenizer_config.json", "{\"tokenizer_class\": \"LlamaTokenizerFast\"}"}),
+           TL_ERROR_UNSUPPORTED, "found 'LlamaTokenizer'");
+    REFUSE(((const char *const[]){"tokenizer_config.json", "{\"tokenizer_class\": \"SiglipTokenizer\"}"}), TL_ERROR_NOT_FOUND,
+           "expected spiece.model for a SiglipTokenizer");
+    REFUSE(((const char *const[]){"config.json", "{\"model_type\": \"twinlens\"}"}), TL_ERROR_NOT_FOUND, "tokenizer.model");
+    REFUSE(((const char *const[]){"README.md", "x"}), TL_ERROR_NOT_FOUND, "expected the files of a tokenizer, found none");
+    tl_string_clear(&pieces);
+}
+
+/* open_clip_model.safetensors decides in a folder of both dialects. */
+static void a_folder_of_both_dialects_is_open_clips_by_its_weights(void **state)
+{
+    tl_string pieces = read_text_file(FIXTURES "pair/vocab.json"), merges = read_text_file(FIXTURES "pair/merges.txt");
+    const char *files[] = {"open_clip_config.json",
+                           "{\"model_cfg\": {\"text_cfg\": {}}}",
+                           "vocab.json",
+                           pieces.data,
+                           "merges.txt",
+                           merges.data,
+                           "config.json",
+                           "{\"model_type\": \"clip\"}",
+                           "open_clip_model.safetensors",
+                           ""};
+    tl_slice text = tl_slice_of("a fox");
+    (void)state;
+    for (size_t weights = 0; weights < 2; weights++) {
+        tl_tokenizer *tokenizer;
+        tl_tokenizer_info info;
+        int32_t row[CONTEXT];
+        uint32_t length;
+        tl_error err = {0};
+        write_folder("both", files, weights == 0 ? 8 : 10);
+        if (!tl_tokenizer_open_folder("both", CONTEXT, &tokenizer, &err))
+            fail_msg("%s", err.message);
+        tl_tokenizer_info_read(tokenizer, &info);
+        assert_true(tl_tokenizer_encode(tokenizer, &text, 1, row, &length, &err));
+        /* open_clip pads by 0, CLIPTokenizer by the end of text. */
+        assert_int_equal(row[CONTEXT - 1], weights == 0 ? info.eos_id : 0);
+        assert_int_equal(row[length - 1], info.eos_id);
+        tl_tokenizer_close(tokenizer);
+    }
+    tl_string_clear(&merges);
+    tl_string_clear(&pieces);
+}
+
+static void ids_become_text_again(void **state)
+{
+    tl_tokenizer *tokenizer;
+    tl_error err = {0};
+    tl_string text;
+    int32_t *ids, broken[2];
+    size_t count;
+    (void)state;
+    tl_string_init(&text, MAX_TEXT);
+    assert_true(tl_tokenizer_open_folder(FIXTURES "pair", CONTEXT, &tokenizer, &err));
+    assert_true(tl_tokenizer_encode_whole(tokenizer, tl_slice_of("A Red fox's caf\xC3\xA9"), &ids, &count, &err));
+    assert_true(tl_tokenizer_decode(tokenizer, ids, count, &text, &err));
+    assert_string_equal(text.data, "a red fox 's caf\xC3\xA9");
+    for (size_t i = 0; i < count; i++)
+        assert_non_null(tl_tokenizer_piece(tokenizer, ids[i]));
+    assert_null(tl_tokenizer_piece(tokenizer, 1 << 20));
+    /* The pieces of two bytes that are no UTF-8: 0xFF and then 0x00. */
+    tl_string_reset(&text);
+    broken[0] = 187;
+    broken[1] = 188;
+    assert_true(tl_tokenizer_decode(tokenizer, broken, 2, &text, &err));
+    assert_string_equal(text.data, "\xEF\xBF\xBD\xEF\xBF\xBD");
+    tl_memory_free(ids);
+    tl_string_clear(&text);
+    tl_tokenizer_close(tokenizer);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ids_are_open_clips),
+        cmocka_unit_test(ids_are_those_of_transformers),
+        cmocka_unit_test(ids_are_open_clips_over_transformers),
+        cmocka_unit_test(texts_are_cleaned_as_open_clip_does),
+        cmocka_unit_test(hostile_files_are_refused_by_name_and_line),
+        cmocka_unit_test(a_folder_of_both_dialects_is_open_clips_by_its_weights),
+        cmocka_unit_test(ids_become_text_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
