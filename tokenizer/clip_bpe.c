@@ -14,7 +14,8 @@ enum {
     SHORT_WORD = 40, /* bytes, up to which a row is quicker than a heap */
     MAX_TEXT_BYTES = 64 << 20,
     MAX_CLEANED = 1 << 28,
-    BYTE_CHARACTERS = 324 /* code points up to the last that stands for a byte */
+    FIRST_SLOTS = 1 << 17, /* CLIP's 49,408 pieces and their merges fit without growing */
+    BYTE_CHARACTERS = 324  /* code points up to the last that stands for a byte */
 };
 
 static const char word_end[] = "</w>";
@@ -119,7 +120,7 @@ static bool grow_texts(tl_clip *self, tl_error *err)
 {
     if (2 * (self->added + 1) <= self->text_slots)
         return true;
-    size_t slots = self->text_slots == 0 ? 1 << 12 : 4 * self->text_slots;
+    size_t slots = self->text_slots == 0 ? FIRST_SLOTS : 2 * self->text_slots;
     uint32_t *table = tl_memory_allocate(slots, sizeof *table, err);
     if (table == NULL)
         return false;
@@ -213,7 +214,7 @@ static bool grow_merges(tl_clip *self, tl_error *err)
 {
     if (2 * (self->merge_count + 1) <= self->merge_slots)
         return true;
-    size_t slots = self->merge_slots == 0 ? 1 << 12 : 4 * self->merge_slots;
+    size_t slots = self->merge_slots == 0 ? FIRST_SLOTS : 2 * self->merge_slots;
     merge_slot *table = tl_memory_allocate(slots, sizeof *table, err);
     if (table == NULL)
         return false;
