@@ -56,6 +56,7 @@ def train(folder, paths, names, seconds):
     config = dict(embed_dim=128, vision_cfg=dict(image_size=48, layers=3, width=128, head_width=32, patch_size=8),
                   text_cfg=dict(context_length=24, vocab_size=49408, width=128, heads=4, layers=2))
     torch.manual_seed(1)
+    torch.set_num_threads(1)  # steps this small lose more than they gain by two
     model = make_fixtures.open_clip_model(config, {})
     transform = image_transform_v2(PreprocessCfg(**model.visual.preprocess_cfg), is_train=False)
     pixels, ids = pictures_of(paths, transform), ids_of(model, names)
@@ -116,7 +117,7 @@ def inversions(reference, ours, gap):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('twinlens'); parser.add_argument('photos'); parser.add_argument('scratch')
-    parser.add_argument('--model', action='append', choices=['vit_b_32', 'trained']); parser.add_argument('--seconds', type=int, default=60)
+    parser.add_argument('--model', action='append', choices=['vit_b_32', 'trained']); parser.add_argument('--seconds', type=int, default=100)
     args = parser.parse_args()
     make_fixtures.quiet()
     os.makedirs(args.scratch, exist_ok=True)
