@@ -8,17 +8,20 @@ xlm.model       unigram with sentencepiece's default ids: as XLMRobertaTokenizer
 merges.model    BPE with byte fallback, user-defined symbols, no dummy prefix: as sentencepiece
 gemma.json      that vocabulary with its merges, as GemmaTokenizer saves it; siglip2.json: Siglip2Tokenizer
 vocab.txt       WordPiece: as BertTokenizer; bert.json is what that saves
+hard.model      unigram pieces of scores by rule, so that most splits are equal but for rounding, unknown characters compete with pieces, and a
+                long text's sum passes the place where SentencePiece starts again: as sentencepiece and XLMRobertaTokenizer
+plain*.json     BPE without bytes, added tokens of all flags, and the pipeline's less common steps: as the tokenizers package
 ids.tsv         file, kind, text in hex, ids
 """
 import contextlib, io, itertools, json, pathlib, random, tempfile
 import sentencepiece
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers
 import transformers
 from transformers.convert_slow_tokenizer import import_protobuf
 
 OUT = pathlib.Path(__file__).resolve().parent / "fixtures" / "vocabularies"
 SEEDS = pathlib.Path(__file__).resolve().parents[1] / "fuzz" / "corpus"
-RULES = "41\t61\n42\t62\n41 42\t63\n41 42 43\t64 20 64\nE9\t65 301\n65 301\tE9\n9\t20\nA\t20\nD\t20\nA0\t20\n3000\t20\nFB01\t66 69\n2122\t54 4D\n200B\t\n1F\t\n"
+RULES = "41\t61\n41 301\t7A\n42\t62\n41 42\t63\n41 42 43\t64 20 64\nE9\t65 301\n65 301\tE9\n9\t20\nA\t20\nD\t20\nA0\t20\n3000\t20\nFB01\t66 69\n2122\t54 4D\n200B\t\n1F\t\n"
 ADJECTIVES = "red green blue small big old wooden striped shiny sleeping round dark".split()
 THINGS = "fox boat apple kite lamp cat tree car shoe bear house cloud".split()
 PLACES = "in the snow;on a table;under water;at night;near the river;on the beach".split(";")
@@ -32,6 +35,7 @@ TEXTS = [
     "▁under▁score▁", " ▁ x", "▁", "▁▁", "<s>", "</s> <pad> <unk>x", "a<mask>b <mask> c", "a <sep> b<sep><sep>c", "<0x41>", "[CLS] a [SEP][MASK]b", "[UNK]",
     "<extra_id_7>x", "\n\n\nfox\n", "<start_of_turn>user", "  two  spaces   three", "नमस्ते दुनिया", "مرحبا بالعالم", "\U0010fffd", "##s fox##s", "fox,,fox。狐！", "\u0600a",
     "a\u0301\u0301\u0301b", "o\u0308\u0301", "ﬁ\u0300", "\r\n", "é" * 50,
+    "A\u0301\u0301\u0301b A\u0301\u0327 A\u0301", "<unused0>a<unused0>b",
 ]
 
 
@@ -72,13 +76,17 @@ def bare(tokenizer):
 
 
 def word_pieces():
-    trained = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    trained.normalizer, trained.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
-    trained.train_from_iterator(captions(), trainers.WordPieceTrainer(vocab_size=400, show_progress=False,
-                                                                      special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]))
-    pieces = sorted(trained.get_vocab().items(), key=lambda item: item[1])
-    (OUT / "vocab.txt").write_text("".join(text + "\n" for text, _ in pieces), encoding="utf-8")
+    """By rule: the package's trainer does not give the same pieces twice."""
+    words = sorted({word for text in captions() for word in bare_words(text)})
+    letters = sorted({letter for word in words for letter in word})
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + letters + ["##" + letter for letter in letters]
+    pieces += [word for word in words if len(word) > 2][::2] + ["##" + word[-3:] for word in words if len(word) > 4]
+    (OUT / "vocab.txt").write_text("".join(text + "\n" for text in dict.fromkeys(pieces)), encoding="utf-8")
     return load(transformers.BertTokenizer, {"vocab.txt": "vocab.txt"})
+
+
+def bare_words(text):
+    return [word for word, _ in pre_tokenizers.BertPreTokenizer().pre_tokenize_str(normalizers.BertNormalizer().normalize_str(text))]
 
 
 def merge_tokenizer(cls, data):
@@ -91,6 +99,58 @@ def merge_tokenizer(cls, data):
     made.add_tokens([transformers.AddedToken(text, normalized=False) for text in SYMBOLS])
     made.add_tokens([transformers.AddedToken("River Bank", normalized=True), transformers.AddedToken("kite", single_word=True, lstrip=True)])
     return made
+
+
+def hard_model():
+    """Strings of 0 and 1 whose splits all have the same exact score; unknown characters against pieces; symbols over one another."""
+    proto = import_protobuf().ModelProto()
+    for text, kind in (("<unk>", 2), ("<s>", 3), ("</s>", 3)):
+        proto.pieces.add(piece=text, score=0, type=kind)
+    for size in (1, 2, 3, 4):
+        for digits in itertools.product("01", repeat=size):
+            proto.pieces.add(piece="".join(digits), score=-1.1 * size, type=1)
+    for text, score in (("\u2581", -2), ("㋀㋁", -1), ("㋀", -8), ("㋁㋂", -20), ("㋁", -9)):
+        proto.pieces.add(piece=text, score=score, type=1)
+    for text in ("㊀", "㊁", "㊂", "㊃㊄㊅", "㊀㊁㊂㊃㊄", "㊅"):
+        proto.pieces.add(piece=text, score=0, type=4)
+    proto.trainer_spec.model_type = 1
+    proto.normalizer_spec.name = "identity"
+    (OUT / "hard.model").write_bytes(proto.SerializeToString())
+    return proto.SerializeToString()
+
+
+def hard_texts():
+    chance = random.Random(23)
+    strings = ["".join(chance.choice("01") for _ in range(chance.randrange(5, 60))) for _ in range(60)]
+    return strings + ["~" * 3330 + "".join(chance.choice("01") for _ in range(500))] + ["~" * 40 + strings[4], "㋀㋁㋂", "㊀㊁㊂㊃㊄㊅", "㋂㋂ 0 ㋂", " 01 ~~10"]
+
+
+def plain_tokenizers():
+    vocabulary = {text: number for number, text in enumerate(["<u>", "a", "b", "c", "▁", "ab", "bc", "▁a", "abc", "▁ab", "x"])}
+    merges = [("b", "c"), ("a", "b"), ("▁", "a"), ("a", "bc"), ("▁a", "b")]
+    steps = [(None, pre_tokenizers.Metaspace(prepend_scheme="first")),
+             (normalizers.Sequence([normalizers.Strip(), normalizers.Replace(Regex(" {2,}"), "▁")]), pre_tokenizers.Metaspace(prepend_scheme="never", split=False)),
+             (normalizers.Sequence([normalizers.Strip(left=False, right=True), normalizers.Replace(Regex(" {2,}"), " "), normalizers.Prepend("▁"),
+                                    normalizers.Replace(" ", "▁"), normalizers.Lowercase()]), None),
+             (normalizers.Lowercase(), pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(prepend_scheme="first", split=False)])),
+             (normalizers.Strip(left=True, right=False), pre_tokenizers.Metaspace(prepend_scheme="always", split=False)),
+             (None, pre_tokenizers.Metaspace(prepend_scheme="never"))]
+    for number, (normalizer, pre_tokenizer) in enumerate(steps):
+        made = Tokenizer(models.BPE(vocabulary, merges, unk_token="<u>" if number != 5 else None, fuse_unk=number % 2 == 0, ignore_merges=number == 3))
+        if normalizer:
+            made.normalizer = normalizer
+        if pre_tokenizer:
+            made.pre_tokenizer = pre_tokenizer
+        made.add_special_tokens([AddedToken("<l>", lstrip=True, normalized=False), AddedToken("<r>", rstrip=True, normalized=False),
+                                 AddedToken("<w>", single_word=True, normalized=False), AddedToken("<wider>", normalized=False)])
+        made.add_tokens([AddedToken("aX", single_word=True), AddedToken("<N>", lstrip=True, rstrip=True)])
+        name = f"plain{number}.json"
+        made.save(str(OUT / name), pretty=False)
+        yield name, "json", lambda text, made=made: made.encode(text, add_special_tokens=False).ids
+
+
+PLAIN_TEXTS = ["abc ab  abcab", " a \u3000<l> b\u00a0<l><l>c", "a <r> \t b<r><r> c", "a<w>b <w> é<w> <w>_ -<w>-", "<wider> <wid <w", "aX aXb xaX AX ax", "?? ?a?? b?", "雪?a雪",
+               " <N> a<N>  b <n> ", "  ab  ", "ABC", "x", "abc", "▁a", "\t", "a <l>", "<r> a", "a\u2003 b", "<l>", "  <r>  ", "  "]
 
 
 def write_seeds():
@@ -122,6 +182,11 @@ def main():
     train("xlm.model", vocab_size=380, model_type="unigram")
     merged = train("merges.model", vocab_size=640, model_type="bpe", byte_fallback=True, pad_id=0, eos_id=1, bos_id=2, unk_id=3, eos_piece="<eos>",
                    bos_piece="<bos>", add_dummy_prefix=False, remove_extra_whitespaces=False, user_defined_symbols=SYMBOLS)
+    proto = import_protobuf().ModelProto()
+    proto.ParseFromString(merged)
+    proto.pieces.add(piece="<unused0>a", score=-1, type=1)  # never made, since symbols do not merge
+    merged = proto.SerializeToString()
+    (OUT / "merges.model").write_bytes(merged)
     xlm = load(transformers.XLMRobertaTokenizer, {"sentencepiece.bpe.model": "xlm.model"})
     t5 = load(transformers.T5Tokenizer, {"spiece.model": "pieces.model"})
     gemma, siglip2 = merge_tokenizer(transformers.GemmaTokenizer, merged), merge_tokenizer(transformers.Siglip2Tokenizer, merged)
@@ -134,11 +199,15 @@ def main():
             ("xlm.model", "fairseq", bare(xlm)), ("xlm.json", "json", bare(xlm)),
             ("merges.model", "sentencepiece", sentencepiece.SentencePieceProcessor(model_proto=merged).encode), ("gemma.json", "json", bare(gemma)),
             ("siglip2.json", "json", bare(siglip2)), ("vocab.txt", "words", bare(bert)), ("bert.json", "json", bare(bert))]
+    hard = sentencepiece.SentencePieceProcessor(model_proto=hard_model())
+    hard_xlm = load(transformers.XLMRobertaTokenizer, {"sentencepiece.bpe.model": "hard.model"})
     extra = ["the river bank", "RIVER BANK", "River Bank, a kite", "kites kite", "a  kite!"]
     with open(OUT / "ids.tsv", "w", encoding="ascii") as out:
-        for name, kind, encode in rows:
-            for text in TEXTS + extra:
-                out.write(f"{name}\t{kind}\t{text.encode().hex()}\t{' '.join(map(str, encode(text)))}\n")
+        own = [("hard.model", "sentencepiece", hard.encode), ("hard.model", "fairseq", bare(hard_xlm))]
+        for texts, kept in ((TEXTS + extra, rows), (hard_texts(), own), (PLAIN_TEXTS, list(plain_tokenizers()))):
+            for name, kind, encode in kept:
+                for text in texts:
+                    out.write(f"{name}\t{kind}\t{text.encode().hex()}\t{' '.join(map(str, encode(text)))}\n")
     write_seeds()
 
 

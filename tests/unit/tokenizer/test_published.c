@@ -145,8 +145,8 @@ static void ids_are_those_of_the_references(void **state)
         close_vocabulary(&vocabulary);
         tl_string_clear(&table);
     }
-    assert_int_equal(files, 20);
-    assert_true(rows > 1400);
+    assert_int_equal(files, 36);
+    assert_true(rows > 1800);
 }
 
 static void special_pieces_are_known(void **state)
