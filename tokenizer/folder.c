@@ -616,13 +616,15 @@ static bool open_open_clip(const char *directory, size_t context_length, tl_toke
     return ok && (settings.is_simple ? open_simple : open_wrapped)(directory, &settings, context_length, out, err);
 }
 
-/* Whether config.json says that the model was trained here. */
+/* Whether config.json says that the model was trained here, or there is a tokenizer.model and nothing that says otherwise. */
 static bool is_own(const char *directory, bool *out, tl_error *err)
 {
     tl_json *config;
     if (!read_config(directory, "config.json", &config, err))
         return false;
-    *out = strcmp(tl_json_text_or(config, "model_type", ""), "twinlens") == 0;
+    *out = config != NULL ? strcmp(tl_json_text_or(config, "model_type", ""), "twinlens") == 0
+                          : has_file(directory, "tokenizer.model") && !has_file(directory, "open_clip_config.json") &&
+                                !has_file(directory, "tokenizer_config.json");
     tl_json_free(config);
     return true;
 }

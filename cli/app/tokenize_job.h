@@ -8,7 +8,7 @@
 extern "C" {
 #endif
 
-/* path: a tokenizer.model file or a folder that holds one. */
+/* path: a tokenizer.model file, or a folder that tl_tokenizer_open_folder opens. */
 bool tl_tokenize_open(const char *path, tl_tokenizer **out, tl_error *err) TL_MUST_USE;
 
 #ifdef __cplusplus

@@ -249,6 +249,27 @@ static void a_folder_of_both_dialects_is_open_clips_by_its_weights(void **state)
     tl_string_clear(&pieces);
 }
 
+static void a_tokenizer_model_alone_is_ours(void **state)
+{
+    tl_string model = read_text_file(TL_SOURCE_DIR "/tests/golden/fixtures/tokenizer/captions.model");
+    tl_tokenizer *tokenizer;
+    tl_error err = {0};
+    (void)state;
+    assert_true(tl_directory_remove("own", &err) && tl_directory_create("own", &err));
+    assert_true(tl_file_replace("own/tokenizer.model", tl_string_slice(&model), &err));
+    if (!tl_tokenizer_open_folder("own", CONTEXT, &tokenizer, &err))
+        fail_msg("%s", err.message);
+    tl_tokenizer_close(tokenizer);
+    /* Another file that names a class decides; config.json is above it. */
+    assert_true(tl_file_replace("own/tokenizer_config.json", tl_slice_of("{\"tokenizer_class\": \"BertTokenizer\"}"), &err));
+    assert_false(tl_tokenizer_open_folder("own", CONTEXT, &tokenizer, &err));
+    assert_non_null(strstr(err.message, "expected vocab.txt"));
+    assert_true(tl_file_replace("own/config.json", tl_slice_of("{\"model_type\": \"twinlens\"}"), &err));
+    assert_true(tl_tokenizer_open_folder("own", CONTEXT, &tokenizer, &err));
+    tl_tokenizer_close(tokenizer);
+    tl_string_clear(&model);
+}
+
 static void ids_become_text_again(void **state)
 {
     tl_tokenizer *tokenizer;
@@ -285,6 +306,7 @@ int main(void)
         cmocka_unit_test(texts_are_cleaned_as_open_clip_does),
         cmocka_unit_test(hostile_files_are_refused_by_name_and_line),
         cmocka_unit_test(a_folder_of_both_dialects_is_open_clips_by_its_weights),
+        cmocka_unit_test(a_tokenizer_model_alone_is_ours),
         cmocka_unit_test(ids_become_text_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
