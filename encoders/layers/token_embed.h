@@ -2,8 +2,8 @@
 #ifndef TL_ENCODERS_LAYERS_TOKEN_EMBED_H
 #define TL_ENCODERS_LAYERS_TOKEN_EMBED_H
 
-#include <stddef.h>
 #include "base/compute/weight.h"
+#include <stddef.h>
 
 #include <stdint.h>
 

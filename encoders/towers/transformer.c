@@ -217,7 +217,8 @@ static worker_layout lay_out_worker(const tl_transformer *transformer, size_t ma
     if (transformer->pooling == TL_POOLING_ATTENTION) {
         const size_t pool_mlp = transformer->attention_pool_mlp_width;
         size_t pooling = tl_attention_scratch_count(1, max_tokens, width / transformer->attention_pool_heads);
-        size_t product = tl_linear_scratch_count(max_items, pool_mlp > width ? pool_mlp : width); /* or of all rows: the block's */
+        size_t product =
+            tl_linear_scratch_count(max_items, pool_mlp > width ? pool_mlp : width); /* or of all rows: the block's */
         scratch = scratch < pooling ? pooling : scratch;
         scratch = scratch < product ? product : scratch;
     }

@@ -17,9 +17,12 @@ foreach(golden IN LISTS tl_golden_models)
   add_test(NAME "golden_model_${name}" COMMAND model_parity "${tl_model_copies}/${name}" "${tl_model_copies}/${name}.golden")
   set_tests_properties("golden_model_${name}" PROPERTIES LABELS golden TIMEOUT 120 FIXTURES_REQUIRED golden_models)
 endforeach()
-add_test(NAME golden_model_configs
-  COMMAND sh "${CMAKE_CURRENT_LIST_DIR}/check_models.sh" "$<TARGET_FILE:model_parity>" "${CMAKE_CURRENT_BINARY_DIR}/scratch/model_configs" configs)
-set_tests_properties(golden_model_configs PROPERTIES LABELS golden TIMEOUT 1800 SKIP_RETURN_CODE 77)
+# With the frameworks at hand, which are too large to install for every run: configure with TL_REFERENCE_PYTHON in the environment.
+if(DEFINED ENV{TL_REFERENCE_PYTHON})
+  add_test(NAME golden_model_configs
+    COMMAND sh "${CMAKE_CURRENT_LIST_DIR}/check_models.sh" "$<TARGET_FILE:model_parity>" "${CMAKE_CURRENT_BINARY_DIR}/scratch/model_configs" configs)
+  set_tests_properties(golden_model_configs PROPERTIES LABELS golden TIMEOUT 3600)
+endif()
 add_executable(model_mutants "${CMAKE_CURRENT_LIST_DIR}/model_mutants.c")
 target_link_libraries(model_mutants PRIVATE tl_test_parity)
 file(MAKE_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/scratch/model_mutants")
