@@ -1,9 +1,9 @@
 #!/bin/sh
-# check_vocabularies.sh DRIVER SCRATCH: finds a Python with the reference packages (TL_TEST_PYTHON names one) and runs the comparison.
-python=${TL_TEST_PYTHON:-python3}
+# check_vocabularies.sh DRIVER SCRATCH: finds a Python with the reference packages (TL_REFERENCE_PYTHON names one) and runs the comparison.
+python=${TL_REFERENCE_PYTHON:-${TL_TEST_PYTHON:-python3}}
 for package in sentencepiece tokenizers transformers google.protobuf; do
     if ! "$python" -c "import $package" 2>/dev/null; then
-        echo "skipped: $python cannot import $package; TL_TEST_PYTHON may name a Python that can"
+        echo "skipped: $python cannot import $package; TL_REFERENCE_PYTHON may name a Python that can"
         exit 77
     fi
 done
