@@ -135,16 +135,24 @@ bool tl_published__open_word_list(const char *path, const tl_word_list_options *
     return open_file(path, VARIANT_WORD_LIST | chosen, read_word_list, options, out, err);
 }
 
+static int32_t find_added(const tl_compiled *table, const tl_trie *trie, tl_slice wanted)
+{
+    int32_t number = tl_trie__find(trie, wanted);
+    return number >= 0 && (uint32_t)number < table->added_count ? table->added[number].id : -1;
+}
+
 int32_t tl_published__find_piece(const tl_vocabulary *vocabulary, const char *text)
 {
     const tl_compiled *table = vocabulary->state;
-    tl_slice wanted = tl_slice_of(text);
-    int32_t number = tl_trie__find(&table->added_raw, wanted);
-    if (number >= 0 && (uint32_t)number < table->added_count)
-        return table->added[number].id;
-    int32_t id = tl_trie__find(&table->pieces, wanted);
+    const tl_slice wanted = tl_slice_of(text);
+    int32_t id = find_added(table, &table->added_raw, wanted);
+    if (id < 0)
+        id = find_added(table, &table->added_normalized, wanted);
+    if (id < 0)
+        id = tl_trie__find(&table->pieces, wanted);
+    /* Pieces that no text can hold are in no trie; their types are few, and asked first, since texts are many pages. */
     for (uint32_t i = 0; id < 0 && i < table->settings->piece_count; i++)
-        if (tl_slice_equal(tl_compiled__text(table, (int32_t)i), wanted))
+        if (table->types[i] != TL_PIECE_NORMAL && tl_slice_equal(tl_compiled__text(table, (int32_t)i), wanted))
             id = (int32_t)i;
     return tl_compiled__has_piece(table, id) ? id : -1;
 }

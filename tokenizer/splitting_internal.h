@@ -17,7 +17,7 @@ typedef struct tl_splitting_scratch {
 
 void tl_splitting__clear(tl_splitting_scratch *scratch);
 
-enum { TL_MAX_NORMALIZED_SIZE = 1 << 28 }; /* bytes */
+enum { TL_MAX_NORMALIZED_SIZE = 1 << 25 }; /* bytes */
 
 /* Bytes of the character that starts at `at`, by its first byte, and never beyond the text. */
 static inline size_t tl_splitting__character_size(tl_slice text, size_t at)

@@ -170,7 +170,18 @@ static void special_pieces_are_known(void **state)
     assert_int_equal(merges.special.eos, 1);
     assert_int_equal(merges.special.bos, 2);
     assert_int_equal(merges.special.unknown, 3);
+    assert_int_equal(tl_published__find_piece(&merges, "<bos>"), 2);
     close_vocabulary(&merges);
+
+    /* Control pieces are in no trie of a unigram model; this token is looked for after the steps on the text. */
+    copy_fixture("pieces.model");
+    tl_vocabulary pieces = open_or_fail("sentencepiece", "pieces.model");
+    assert_int_equal(tl_published__find_piece(&pieces, "</s>"), 1);
+    close_vocabulary(&pieces);
+    copy_fixture("plain0.json");
+    tl_vocabulary plain = open_or_fail("json", "plain0.json");
+    assert_int_equal(tl_published__find_piece(&plain, "<N>"), plain.count - 1);
+    close_vocabulary(&plain);
 
     copy_fixture("vocab.txt");
     tl_vocabulary words = open_or_fail("words", "vocab.txt");
