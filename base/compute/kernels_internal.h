@@ -71,6 +71,11 @@ typedef struct tl_kernels {
     float (*dot)(const float *a, const float *b, size_t count);
     double (*sum_squares)(const float *x, size_t count);
     void (*dot_rows)(const float *rows, size_t count, size_t dim, const float *query, float *scores);
+    /* y [rows, y_row apart] (+)= x [rows, in] weights [outs, in]^T, weights of the type in memory; pays up to few_rows_most rows
+     */
+    size_t few_rows_most;
+    void (*few_rows)(tl_dtype dtype, const float *x, size_t rows, size_t in, const void *weights, size_t outs, float *y,
+                     size_t y_row, bool accumulate);
     /* out = the same values in f32 */
     void (*widen_f16)(const uint16_t *values, float *out, size_t count);
     void (*widen_bf16)(const uint16_t *values, float *out, size_t count);

@@ -4,6 +4,7 @@
 
 #include "base/compute/kernels_internal.h"
 
+#include "base/compute/kernels_few_rows_internal.h"
 #include "base/compute/kernels_matmul_internal.h"
 #include "base/compute/kernels_rows_internal.h"
 #include "base/compute/kernels_taps_internal.h"
@@ -25,6 +26,8 @@ const tl_kernels TL_KERNELS_TABLE = {
     .dot = dot,
     .sum_squares = sum_squares,
     .dot_rows = dot_rows,
+    .few_rows_most = FEW_ROWS_MOST,
+    .few_rows = few_rows,
     .widen_f16 = widen_f16,
     .widen_bf16 = widen_bf16,
     .scale = scale,

@@ -1,7 +1,8 @@
 /*
- * Products with a weight as it lies in memory. f32 goes to the matrix product as it is, part by part. Half-precision weights are
- * widened block by block into a buffer that stays in the second-level cache; against the product of that block with some hundred
- * rows the widening is a few percent, and no copy of the weight is kept.
+ * Products with a weight as it lies in memory. Few rows have a kernel of their own, which reads each weight once. Of more rows,
+ * f32 goes to the matrix product as it is, part by part; half-precision weights are widened block by block into a buffer that
+ * stays in the second-level cache; against the product of that block with some hundred rows the widening is a few percent, and no
+ * copy of the weight is kept.
  */
 #include "base/compute/compute.h"
 #include "base/compute/kernels_internal.h"
@@ -9,7 +10,8 @@
 
 #include <string.h>
 
-enum { BLOCK_OUT = 64, BLOCK_IN = 512 }; /* of widened weights: 128 KiB of stack */
+/* Of widened weights: 128 KiB of stack. Blocks are long where memory is contiguous. */
+enum { BLOCK_OUT = 64, BLOCK_IN = 512, TRANSPOSED_BLOCK_OUT = 256, TRANSPOSED_BLOCK_IN = 128 };
 
 tl_weight tl_weight_of_floats(const float *values)
 {
@@ -85,6 +87,11 @@ typedef struct widening {
     bool is_filled;
 } widening;
 
+static size_t out_of_block(const tl_weight *weight)
+{
+    return weight->is_transposed ? TRANSPOSED_BLOCK_OUT : BLOCK_OUT;
+}
+
 /* [out, in] of the block, from memory [out, in] or [in, out]. */
 static void widen_block(const widening *work, size_t first_out, size_t outs, size_t first_in, size_t ins, float *block)
 {
@@ -97,14 +104,26 @@ static void widen_block(const widening *work, size_t first_out, size_t outs, siz
             tl_widen(weight->dtype, advance(weight, work->part, (first_in + i) * work->out + first_out), outs, block + i * outs);
 }
 
+static void multiply_few_rows(void *context, size_t index, size_t worker)
+{
+    (void)worker;
+    const widening *work = context;
+    size_t first = index * BLOCK_OUT, outs = work->out - first < BLOCK_OUT ? work->out - first : BLOCK_OUT;
+    tl_kernels_active()->few_rows(work->weight->dtype, work->x, work->rows, work->in,
+                                  advance(work->weight, work->part, first * work->in), outs, work->y + first, work->y_row,
+                                  work->is_filled);
+}
+
 static void multiply_stripe(void *context, size_t index, size_t worker)
 {
     (void)worker;
     const widening *work = context;
     float block[BLOCK_OUT * BLOCK_IN];
-    size_t first_out = index * BLOCK_OUT, outs = work->out - first_out < BLOCK_OUT ? work->out - first_out : BLOCK_OUT;
-    for (size_t first_in = 0; first_in < work->in; first_in += BLOCK_IN) {
-        size_t ins = work->in - first_in < BLOCK_IN ? work->in - first_in : BLOCK_IN;
+    const size_t block_out = out_of_block(work->weight);
+    const size_t block_in = work->weight->is_transposed ? TRANSPOSED_BLOCK_IN : BLOCK_IN;
+    size_t first_out = index * block_out, outs = work->out - first_out < block_out ? work->out - first_out : block_out;
+    for (size_t first_in = 0; first_in < work->in; first_in += block_in) {
+        size_t ins = work->in - first_in < block_in ? work->in - first_in : block_in;
         widen_block(work, first_out, outs, first_in, ins, block);
         tl_matmul_call call = {.transpose_b = !work->weight->is_transposed,
                                .m = work->rows,
@@ -132,7 +151,10 @@ void tl_linear(tl_thread_pool *pool, const float *x, size_t rows, size_t in, con
     size_t done = 0;
     for (uint32_t part = 0; part < weight->part_count && done < out; part++) {
         size_t part_out = weight->part_rows[part] < out - done ? weight->part_rows[part] : out - done;
-        if (weight->dtype == TL_F32) {
+        if (rows <= tl_kernels_active()->few_rows_most && !weight->is_transposed) {
+            widening work = {x, rows, in, weight, part, part_out, y + done, out, is_filled};
+            tl_thread_pool_run(pool, (part_out + BLOCK_OUT - 1) / BLOCK_OUT, multiply_few_rows, &work);
+        } else if (weight->dtype == TL_F32) {
             tl_matmul_call call = {.transpose_b = !weight->is_transposed,
                                    .m = rows,
                                    .n = part_out,
@@ -148,7 +170,7 @@ void tl_linear(tl_thread_pool *pool, const float *x, size_t rows, size_t in, con
             tl_matmul(pool, &call);
         } else {
             widening work = {x, rows, in, weight, part, part_out, y + done, out, is_filled};
-            tl_thread_pool_run(pool, (part_out + BLOCK_OUT - 1) / BLOCK_OUT, multiply_stripe, &work);
+            tl_thread_pool_run(pool, (part_out + out_of_block(weight) - 1) / out_of_block(weight), multiply_stripe, &work);
         }
         done += part_out;
     }

@@ -72,14 +72,25 @@ KERNEL_INLINE vector smaller(vector a, vector b)
     return choose(a < b, a, b);
 }
 
+typedef float vector_of_4 __attribute__((vector_size(16)));
+
+/* The upper half onto the lower one, until there is one lane. */
 KERNEL_INLINE float sum_of_lanes(vector v)
 {
-    float lanes[TL_VECTOR_FLOATS];
-    memcpy(lanes, &v, sizeof v);
-    for (int half = TL_VECTOR_FLOATS / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; i++)
-            lanes[i] += lanes[i + half];
-    return lanes[0];
+#if TL_VECTOR_FLOATS == 16
+    typedef float vector_of_8 __attribute__((vector_size(32)));
+    vector_of_8 eight =
+        __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) + __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+#else
+    vector eight = v;
+#endif
+#if TL_VECTOR_FLOATS >= 8
+    vector_of_4 four = __builtin_shufflevector(eight, eight, 0, 1, 2, 3) + __builtin_shufflevector(eight, eight, 4, 5, 6, 7);
+#else
+    vector_of_4 four = eight;
+#endif
+    four += __builtin_shufflevector(four, four, 2, 3, 2, 3);
+    return four[0] + four[1];
 }
 
 KERNEL_INLINE float largest_lane(vector v)
