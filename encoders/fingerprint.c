@@ -9,6 +9,7 @@
 #include "base/io/json.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { FORMAT_VERSION = 1, MAX_FINGERPRINT_FILE = 1 << 20, MAX_CONFIG_FILE = 4 << 20 };
