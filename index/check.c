@@ -3,7 +3,10 @@
  * set each block's checksum and numbers, each vector's row in vector_owners and its item or caption, and that the counts agree
  * both ways.
  */
+#include "base/compute/codes.h"
 #include "base/core/memory.h"
+#include "index/ann/centroids.h"
+#include "index/ann/code.h"
 #include "index/catalogue/vector_sets.h"
 #include "index/index_internal.h"
 #include "index/vectors/block.h"
@@ -44,9 +47,72 @@ static bool look_up(tl_statements *statements, tl_statement which, int64_t first
     return true;
 }
 
-static bool check_block(tl_statements *statements, const tl_block_view *view, const tl_vector_set *set, tl_error *err)
+/* What a check needs of a divided set; of another it is empty. */
+typedef struct division {
+    tl_centroids centroids;
+    tl_coder coder;
+    float *vector, *centre; /* [dim] */
+} division;
+
+static bool division_load(division *lists, tl_statements *statements, const tl_set_row *set, tl_error *err)
 {
-    if (!tl_block__verify(view, set->dim, err))
+    return (lists->vector = tl_memory_allocate(set->dim, sizeof *lists->vector, err)) != NULL &&
+           (lists->centre = tl_memory_allocate(set->dim, sizeof *lists->centre, err)) != NULL &&
+           (set->lists == 0 ||
+            (tl_centroids__load(&lists->centroids, statements, set, err) && tl_coder__init(&lists->coder, set->dim, err)));
+}
+
+static void division_clear(division *lists)
+{
+    tl_centroids__clear(&lists->centroids);
+    tl_coder__clear(&lists->coder);
+    tl_memory_free(lists->vector);
+    tl_memory_free(lists->centre);
+}
+
+/* The number of its list, what the index on lists says of it, and that no code promises more than it keeps. */
+static bool check_listed(tl_statements *statements, const tl_block_view *view, tl_block_shape shape, division *lists,
+                         tl_error *err)
+{
+    bool row = false;
+    if (view->list > lists->centroids.count)
+        return tl_fail(err, TL_ERROR_CORRUPT, "vector block %" PRId64 ": expected one of %" PRIu32 " lists, found %" PRId64,
+                       view->id, lists->centroids.count, view->list);
+    sqlite3_stmt *place = tl_statements__get(statements, TL_SQL_BLOCK_PLACE, err);
+    if (place == NULL)
+        return false;
+    sqlite3_bind_int64(place, 1, view->id);
+    if (!tl_statements__step(statements, place, &row, err))
+        return false;
+    double radius = row ? sqlite3_column_double(place, 0) : 0;
+    bool is_marked =
+        row && sqlite3_column_int64(place, 1) == tl_block__mark(view->id, view->set_id, view->list, (int64_t)view->count, radius);
+    sqlite3_reset(place);
+    if (!is_marked)
+        return tl_fail(err, TL_ERROR_CORRUPT,
+                       "vector block %" PRId64 ": expected the mark of its list, count and radius, found another", view->id);
+    tl_widen_from_f16(lists->centroids.rows + (size_t)(view->list - 1) * shape.dim, lists->centre, shape.dim);
+    for (size_t i = 0; i < view->count; i++) {
+        tl_row_code code = {view->factors[i], view->errors[i], view->norms[i], view->codes + i * tl_block__code_bytes(shape)};
+        float reach[2];
+        uint16_t halves[2] = {view->errors[i], view->norms[i]};
+        tl_widen_from_f16(halves, reach, 2);
+        tl_block__load_vector(shape, view->vectors + i * tl_block__row_bytes(shape), lists->vector);
+        for (uint32_t j = 0; j < shape.dim; j++)
+            lists->vector[j] -= lists->centre[j];
+        if (!((double)(reach[0] + reach[1]) <= radius) || !tl_coder__holds(&lists->coder, lists->vector, &code))
+            return tl_fail(err, TL_ERROR_CORRUPT,
+                           "vector block %" PRId64 ": expected a code within its bound for %" PRId64 ", found one outside",
+                           view->id, view->owners[i]);
+    }
+    return true;
+}
+
+static bool check_block(tl_statements *statements, const tl_block_view *view, const tl_vector_set *set, division *lists,
+                        tl_error *err)
+{
+    tl_block_shape shape = {set->dim, set->storage};
+    if (!tl_block__verify(view, shape, err) || (view->list != 0 && !check_listed(statements, view, shape, lists, err)))
         return false;
     for (size_t i = 0; i < view->count; i++) {
         bool found;
@@ -64,14 +130,17 @@ static bool check_block(tl_statements *statements, const tl_block_view *view, co
             return tl_fail(err, TL_ERROR_CORRUPT, "vector block %" PRId64 ": expected %s %" PRId64 ", found none", view->id,
                            set->kind == TL_VECTOR_IMAGE ? "item" : "caption", view->owners[i]);
     }
-    for (size_t i = 0; i < view->count * set->dim; i++)
-        if (!isfinite(view->vectors[i]))
-            return tl_fail(err, TL_ERROR_CORRUPT, "vector block %" PRId64 ": expected finite numbers, found %g", view->id,
-                           (double)view->vectors[i]);
+    for (size_t i = 0; i < view->count; i++) {
+        tl_block__load_vector(shape, view->vectors + i * tl_block__row_bytes(shape), lists->vector);
+        for (uint32_t j = 0; j < set->dim; j++)
+            if (!isfinite(lists->vector[j]))
+                return tl_fail(err, TL_ERROR_CORRUPT, "vector block %" PRId64 ": expected finite numbers, found %g", view->id,
+                               (double)lists->vector[j]);
+    }
     return true;
 }
 
-static bool check_set(tl_statements *statements, const tl_vector_set *set, int64_t id, tl_error *err)
+static bool check_blocks(tl_statements *statements, const tl_vector_set *set, int64_t id, division *lists, tl_error *err)
 {
     bool row = true, found;
     uint64_t seen = 0;
@@ -86,7 +155,8 @@ static bool check_set(tl_statements *statements, const tl_vector_set *set, int64
             return false;
         if (!row)
             break;
-        if (!tl_block__view(blocks, set->dim, &view, err) || !check_block(statements, &view, set, err))
+        if (!tl_block__view(blocks, (tl_block_shape){set->dim, set->storage}, &view, err) ||
+            !check_block(statements, &view, set, lists, err))
             return false;
         if (view.count == 0)
             return tl_fail(err, TL_ERROR_CORRUPT, "vector block %" PRId64 ": expected at least 1 vector, found 0", view.id);
@@ -100,6 +170,15 @@ static bool check_set(tl_statements *statements, const tl_vector_set *set, int64
                        "vector set %" PRId64 ": expected %" PRIu64 " vectors, found %" PRIu64 " in blocks and %" PRId64 " owners",
                        id, set->count, seen, owner_count);
     return true;
+}
+
+static bool check_set(tl_statements *statements, const tl_vector_set *set, int64_t id, tl_error *err)
+{
+    division lists = {0};
+    tl_set_row row = {.id = id, .dim = set->dim, .count = set->count, .storage = set->storage, .lists = set->lists};
+    bool ok = division_load(&lists, statements, &row, err) && check_blocks(statements, set, id, &lists, err);
+    division_clear(&lists);
+    return ok;
 }
 
 static bool check_in_transaction(tl_statements *statements, tl_error *err)

@@ -9,6 +9,7 @@
 #include "base/core/error.h"
 #include "base/core/slice.h"
 #include "base/core/string.h"
+#include "base/parallel/thread_pool.h"
 
 #include <stdint.h>
 
@@ -42,12 +43,18 @@ typedef struct tl_item {
 
 typedef enum tl_vector_kind { TL_VECTOR_IMAGE, TL_VECTOR_CAPTION } tl_vector_kind;
 
+/* How the numbers of a set are kept, said when its first vector is put. What is stored is what is searched. */
+typedef enum tl_vector_storage { TL_VECTOR_STORE_F16, TL_VECTOR_STORE_F32 } tl_vector_storage;
+
 typedef struct tl_vector_set {
     char model[33]; /* fingerprint */
     tl_vector_kind kind;
     uint32_t dim;
-    uint64_t count;      /* output only */
-    char model_name[96]; /* shown to people */
+    uint64_t count;            /* output only */
+    char model_name[96];       /* shown to people */
+    tl_vector_storage storage; /* of a new set; a set that is there keeps its own */
+    uint32_t lists;            /* output only: lists of neighbouring vectors it is divided into; 0: none, every search is exact */
+    uint64_t divided;          /* output only: vectors there were when it was divided */
 } tl_vector_set;
 
 typedef enum tl_index_mode { TL_INDEX_READ, TL_INDEX_WRITE, TL_INDEX_CREATE } tl_index_mode;
@@ -97,6 +104,13 @@ bool tl_index_writer_put_vectors(tl_index_writer *writer, const tl_vector_set *s
 /* Item ids (kind image) or caption ids (kind caption) that have no vector in the set yet; *owners owned by the caller. */
 bool tl_index_writer_missing(tl_index_writer *writer, const tl_vector_set *set, int64_t **owners, size_t *count,
                              tl_error *err) TL_MUST_USE;
+/*
+ * Divides the set into lists of neighbouring vectors with short codes, or divides it anew, so that a search can look into few of
+ * them: what tl_search_options.probes is about. lists 0: a number that suits the set. Vectors put later are searched exactly and
+ * join their lists at the commit that finds many of them. Takes seconds for each 100,000; the caller commits.
+ */
+bool tl_index_writer_divide(tl_index_writer *writer, const char *model_fingerprint, tl_vector_kind kind, uint32_t lists,
+                            tl_thread_pool *pool, tl_error *err) TL_MUST_USE;
 bool tl_index_writer_commit(tl_index_writer *writer, tl_error *err) TL_MUST_USE;
 /* Without a commit before it, what was written since is rolled back. */
 void tl_index_writer_close(tl_index_writer *writer);
@@ -109,15 +123,17 @@ typedef struct tl_hit {
 
 typedef struct tl_search_options {
     size_t k;              /* at least 1; larger than the set: all of it */
-    const char *directory; /* only items whose root/path lies in this absolute folder; NULL: all */
+    const char *directory; /* only items whose root/path lies in this absolute folder; NULL: all. Then the search is exact */
+    bool exact;            /* look at all that could be among the k best, also where the set is divided */
+    uint32_t probes;       /* lists of a divided set to look into; 0: a number that suits the set */
 } tl_search_options;
 
 /* No set of this model and kind: TL_ERROR_NOT_FOUND naming the sets that are there. */
 bool tl_index_searcher_create(tl_index *index, const char *model_fingerprint, tl_vector_kind kind, tl_index_searcher **out,
                               tl_error *err) TL_MUST_USE;
 uint32_t tl_index_searcher_dim(const tl_index_searcher *searcher);
-/* Exact search: the k highest scores, ties by lower owner id. hits has room for k; *count of them are written, best first. Sees
- * all that was committed before. */
+/* The k highest scores, ties by lower owner id: exactly, unless the set is divided and the options allow an approximation. hits
+ * has room for k; *count of them are written, best first. Sees all that was committed before. */
 bool tl_index_searcher_search(tl_index_searcher *searcher, const float *query, const tl_search_options *options, tl_hit *hits,
                               size_t *count, tl_error *err) TL_MUST_USE;
 void tl_index_searcher_destroy(tl_index_searcher *searcher);

@@ -5,6 +5,7 @@
  */
 #include "base/core/memory.h"
 #include "index/ann/flat.h"
+#include "index/ann/probe.h"
 #include "index/catalogue/items.h"
 #include "index/index_internal.h"
 
@@ -19,6 +20,7 @@ struct tl_index_searcher {
     tl_vector_kind kind;
     uint32_t dim;
     tl_flat flat;
+    tl_probe probe;
 };
 
 static bool find_set(tl_index_searcher *searcher, tl_set_row *set, tl_error *err)
@@ -63,6 +65,7 @@ void tl_index_searcher_destroy(tl_index_searcher *searcher)
 {
     if (searcher == NULL)
         return;
+    tl_probe__clear(&searcher->probe);
     tl_statements__clear(&searcher->statements);
     tl_database_close(searcher->database);
     tl_flat__clear(&searcher->flat);
@@ -103,12 +106,13 @@ static bool find_items_of_captions(tl_index_searcher *searcher, tl_hit *hits, si
     return true;
 }
 
-static bool search_in_transaction(tl_index_searcher *searcher, const float *query, const char *directory, tl_top_k *top,
-                                  tl_error *err)
+static bool search_in_transaction(tl_index_searcher *searcher, const float *query, const tl_search_options *options,
+                                  tl_top_k *top, tl_error *err)
 {
     bool ok = false;
     tl_set_row set;
     tl_ids allowed = {0};
+    const char *directory = options->directory;
     if (!find_set(searcher, &set, err))
         goto done;
     if (set.dim != searcher->dim) {
@@ -118,7 +122,12 @@ static bool search_in_transaction(tl_index_searcher *searcher, const float *quer
     }
     if (directory != NULL && !tl_items__ids_in_directory(&searcher->statements, directory, searcher->kind, &allowed, err))
         goto done;
-    if (!tl_flat__scan(&searcher->flat, &searcher->statements, &set, query, directory != NULL ? &allowed : NULL, top, err))
+    const tl_ids *only = directory != NULL ? &allowed : NULL;
+    tl_probe_call call = {.set = &set, .query = query, .allowed = only, .exact = options->exact, .probes = options->probes};
+    uint64_t tail_count = set.count;
+    if (set.lists != 0 && !tl_probe__search(&searcher->probe, &searcher->statements, &call, top, &tail_count, err))
+        goto done;
+    if (!tl_flat__scan(&searcher->flat, &searcher->statements, &set, query, only, tail_count, top, err))
         goto done;
     tl_top_k__sort(top);
     ok = searcher->kind == TL_VECTOR_IMAGE || find_items_of_captions(searcher, top->hits, top->count, err);
@@ -134,7 +143,8 @@ bool tl_index_searcher_search(tl_index_searcher *searcher, const float *query, c
         return false;
     tl_top_k top = {hits, options->k, 0};
     bool ok = tl_statements__run_integers(&searcher->statements, TL_SQL_BEGIN_READ, 0, 0, err) &&
-              search_in_transaction(searcher, query, options->directory, &top, err);
+              search_in_transaction(searcher, query, options, &top, err);
+    tl_probe__rest(&searcher->probe);
     tl_statements__rest(&searcher->statements);
     if (!sqlite3_get_autocommit(searcher->database))
         ok = tl_statements__run_integers(&searcher->statements, TL_SQL_COMMIT, 0, 0, ok ? err : NULL) && ok;

@@ -5,6 +5,7 @@
  * that first reason: the transaction is gone, and going on would commit a part of what the caller believes is there.
  */
 #include "base/core/memory.h"
+#include "index/ann/divide.h"
 #include "index/catalogue/items.h"
 #include "index/catalogue/vector_sets.h"
 #include "index/index_internal.h"
@@ -104,6 +105,26 @@ void tl_index_writer_close(tl_index_writer *writer)
     tl_memory_free(writer);
 }
 
+bool tl_index_writer_divide(tl_index_writer *writer, const char *model_fingerprint, tl_vector_kind kind, uint32_t lists,
+                            tl_thread_pool *pool, tl_error *err)
+{
+    tl_set_row set;
+    tl_error reason = {0};
+    if (kind != TL_VECTOR_IMAGE && kind != TL_VECTOR_CAPTION)
+        return tl_fail(err, TL_ERROR_INVALID, "expected vectors of kind image or caption, found %d", (int)kind);
+    if (lists > TL_MAX_LISTS)
+        return tl_fail(err, TL_ERROR_INVALID, "expected at most %d lists, found %" PRIu32, TL_MAX_LISTS, lists);
+    if (!begin(writer, err))
+        return false;
+    /* Blocks that are still held would be missing from what is divided, and their rows from the count. */
+    if (!tl_vector_store__flush(&writer->store, &reason))
+        return finish_change(writer, false, &reason, err);
+    if (!tl_sets__find(&writer->statements, model_fingerprint, kind, &set, err) ||
+        (set.id == 0 && !tl_sets__fail_not_found(&writer->statements, model_fingerprint, kind, err)))
+        return finish_look(writer, false, err);
+    return finish_change(writer, tl_divide__anew(&writer->statements, &set, lists, pool, &reason), &reason, err);
+}
+
 bool tl_index_writer_commit(tl_index_writer *writer, tl_error *err)
 {
     tl_error reason = {0};
@@ -111,7 +132,7 @@ bool tl_index_writer_commit(tl_index_writer *writer, tl_error *err)
         return begin(writer, err);
     if (sqlite3_get_autocommit(writer->database))
         return true; /* nothing was begun since the last commit */
-    bool ok = tl_vector_store__flush(&writer->store, &reason) &&
+    bool ok = tl_vector_store__flush(&writer->store, &reason) && tl_divide__tails(&writer->statements, &reason) &&
               tl_statements__run_integers(&writer->statements, TL_SQL_COMMIT, 0, 0, &reason);
     return finish_change(writer, ok, &reason, err);
 }
@@ -229,6 +250,16 @@ static bool check_vectors(const tl_vector_set *set, const int64_t *owners, const
     return true;
 }
 
+/* What would become infinite as f16. */
+static bool check_range(const tl_vector_set *set, const int64_t *owners, const float *vectors, size_t count, tl_error *err)
+{
+    for (size_t i = 0; i < count * set->dim; i++)
+        if (fabsf(vectors[i]) >= 65520.0f)
+            return tl_fail(err, TL_ERROR_INVALID, "vector of %s %" PRId64 ": expected numbers within f16, found %g",
+                           tl_vector_kind__name(set->kind), owners[i / set->dim], (double)vectors[i]);
+    return true;
+}
+
 static bool check_owners(tl_index_writer *writer, tl_vector_kind kind, const int64_t *owners, size_t count, tl_error *err)
 {
     sqlite3_stmt *statement =
@@ -257,9 +288,11 @@ bool tl_index_writer_put_vectors(tl_index_writer *writer, const tl_vector_set *s
         return false;
     if (!check_owners(writer, set->kind, owners, count, err) || !tl_sets__find_or_add(&writer->statements, set, &row, err))
         return finish_look(writer, false, err);
+    if (row.storage == TL_VECTOR_STORE_F16 && !check_range(set, owners, vectors, count, err))
+        return finish_look(writer, false, err);
     bool ok = true;
     for (size_t i = 0; ok && i < count; i++)
-        ok = tl_vector_store__put(&writer->store, row.id, row.dim, owners[i], vectors + i * row.dim, &reason);
+        ok = tl_vector_store__put(&writer->store, &row, owners[i], vectors + i * row.dim, &reason);
     return finish_change(writer, ok, &reason, err);
 }
 

@@ -1,10 +1,10 @@
 /*
- * Owns the exact scan: blocks of a set in the order of their ids, checksum, dot products, heap. A block's checksum is verified
- * when this searcher first sees it, and again when it has changed since; the set's count says whether all blocks were there.
+ * Owns the exact scan of what is in no list: blocks of a set's tail in the order of their ids, checksum, dot products, heap. A
+ * block's checksum is verified when this searcher first sees it, and again when it has changed since; the set's count says
+ * whether all blocks were there.
  */
 #include "index/ann/flat.h"
 
-#include "base/compute/compute.h"
 #include "base/core/memory.h"
 #include "index/vectors/block.h"
 
@@ -18,12 +18,12 @@ void tl_flat__clear(tl_flat *flat)
 }
 
 /* number: how many blocks came before it in this scan. */
-static bool verify_once(tl_flat *flat, size_t number, const tl_block_view *view, uint32_t dim, tl_error *err)
+static bool verify_once(tl_flat *flat, size_t number, const tl_block_view *view, tl_block_shape shape, tl_error *err)
 {
     if (number < flat->verified_count && flat->verified[number].id == view->id &&
         flat->verified[number].checksum == view->checksum)
         return true;
-    if (!tl_block__verify(view, dim, err) ||
+    if (!tl_block__verify(view, shape, err) ||
         !tl_memory_reserve((void **)&flat->verified, &flat->verified_capacity, number + 1, sizeof *flat->verified, err))
         return false;
     flat->verified[number] = (tl_verified_block){view->id, view->checksum};
@@ -32,34 +32,22 @@ static bool verify_once(tl_flat *flat, size_t number, const tl_block_view *view,
     return true;
 }
 
-static bool contains(const tl_ids *ids, int64_t id)
-{
-    size_t low = 0, high = ids->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (ids->items[middle] < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < ids->count && ids->items[low] == id;
-}
-
 static void offer_block(const tl_block_view *view, const float *scores, const tl_ids *allowed, tl_top_k *top)
 {
     for (size_t i = 0; i < view->count; i++)
-        if (tl_top_k__may_enter(top, scores[i]) && (allowed == NULL || contains(allowed, view->owners[i])))
+        if (tl_top_k__may_enter(top, scores[i]) && (allowed == NULL || tl_ids__contain(allowed, view->owners[i])))
             tl_top_k__offer(top, view->owners[i], scores[i]);
 }
 
 bool tl_flat__scan(tl_flat *flat, tl_statements *statements, const tl_set_row *set, const float *query, const tl_ids *allowed,
-                   tl_top_k *top, tl_error *err)
+                   uint64_t expected, tl_top_k *top, tl_error *err)
 {
     bool ok = false, row = true;
     uint64_t seen = 0;
-    sqlite3_stmt *statement = tl_statements__get(statements, TL_SQL_BLOCK_EACH, err);
-    if (statement == NULL || !tl_memory_reserve((void **)&flat->scores, &flat->scores_capacity, tl_block__capacity(set->dim),
-                                                sizeof *flat->scores, err))
+    tl_block_shape shape = {set->dim, set->storage};
+    sqlite3_stmt *statement = tl_statements__get(statements, TL_SQL_BLOCK_EACH_OF_TAIL, err);
+    if (statement == NULL ||
+        !tl_memory_reserve((void **)&flat->scores, &flat->scores_capacity, tl_block__capacity(shape), sizeof *flat->scores, err))
         goto done;
     sqlite3_bind_int64(statement, 1, set->id);
     for (size_t number = 0;; number++) {
@@ -68,15 +56,15 @@ bool tl_flat__scan(tl_flat *flat, tl_statements *statements, const tl_set_row *s
             goto done;
         if (!row)
             break;
-        if (!tl_block__view(statement, set->dim, &view, err) || !verify_once(flat, number, &view, set->dim, err))
+        if (!tl_block__view(statement, shape, &view, err) || !verify_once(flat, number, &view, shape, err))
             goto done;
-        tl_dot_rows(view.vectors, view.count, set->dim, query, flat->scores);
+        tl_block__dot(shape, view.vectors, view.count, query, flat->scores);
         offer_block(&view, flat->scores, allowed, top);
         seen += view.count;
     }
-    ok = seen == set->count ||
-         tl_fail(err, TL_ERROR_CORRUPT, "vector set %" PRId64 ": expected %" PRIu64 " vectors, found %" PRIu64, set->id,
-                 set->count, seen);
+    ok =
+        seen == expected || tl_fail(err, TL_ERROR_CORRUPT, "vector set %" PRId64 ": expected %" PRIu64 " vectors, found %" PRIu64,
+                                    set->id, expected, seen);
 done:
     if (statement != NULL)
         sqlite3_reset(statement);

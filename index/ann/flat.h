@@ -1,4 +1,4 @@
-/* Exact search: every vector of a set is compared. */
+/* Exact search: every vector of a set that stands in no list is compared. */
 #ifndef TL_INDEX_ANN_FLAT_H
 #define TL_INDEX_ANN_FLAT_H
 
@@ -18,9 +18,9 @@ typedef struct tl_flat {
 } tl_flat;
 
 void tl_flat__clear(tl_flat *flat);
-/* Offers every vector of the set whose owner is in allowed (ascending ids; NULL: all) to top, under the caller's read
- * transaction. */
+/* Offers every vector of the set's tail, of which there must be `expected`, whose owner is in allowed (ascending ids; NULL: all)
+ * to top, under the caller's read transaction. */
 bool tl_flat__scan(tl_flat *flat, tl_statements *statements, const tl_set_row *set, const float *query, const tl_ids *allowed,
-                   tl_top_k *top, tl_error *err) TL_MUST_USE;
+                   uint64_t expected, tl_top_k *top, tl_error *err) TL_MUST_USE;
 
 #endif

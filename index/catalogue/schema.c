@@ -17,24 +17,53 @@
     "CREATE TABLE captions(id INTEGER PRIMARY KEY AUTOINCREMENT, item_id INTEGER NOT NULL REFERENCES items(id), " \
     "position INTEGER NOT NULL, text TEXT NOT NULL) STRICT"
 #define CAPTIONS_OF_ITEM_SQL "CREATE INDEX captions_of_item ON captions(item_id, position)"
-#define VECTOR_SETS_SQL                                                                                                         \
+#define VECTOR_SETS_1_SQL                                                                                                       \
     "CREATE TABLE vector_sets(id INTEGER PRIMARY KEY, model TEXT NOT NULL, kind TEXT NOT NULL CHECK(kind IN ('image', "         \
     "'caption')), "                                                                                                             \
     "model_name TEXT NOT NULL, dim INTEGER NOT NULL CHECK(dim BETWEEN 1 AND 65536), dtype TEXT NOT NULL CHECK(dtype = 'f32'), " \
     "count INTEGER NOT NULL, UNIQUE(model, kind)) STRICT"
-#define VECTOR_BLOCKS_SQL                                                                                     \
+#define VECTOR_BLOCKS_1_SQL                                                                                   \
     "CREATE TABLE vector_blocks(id INTEGER PRIMARY KEY, set_id INTEGER NOT NULL REFERENCES vector_sets(id), " \
     "count INTEGER NOT NULL, checksum INTEGER NOT NULL, owners BLOB NOT NULL, vectors BLOB NOT NULL) STRICT"
-#define VECTOR_BLOCKS_OF_SET_SQL "CREATE INDEX vector_blocks_of_set ON vector_blocks(set_id)"
-#define VECTOR_BLOCKS_BY_COUNT_SQL "CREATE INDEX vector_blocks_by_count ON vector_blocks(set_id, count)"
+#define VECTOR_BLOCKS_OF_SET_1_SQL "CREATE INDEX vector_blocks_of_set ON vector_blocks(set_id)"
+#define VECTOR_BLOCKS_BY_COUNT_1_SQL "CREATE INDEX vector_blocks_by_count ON vector_blocks(set_id, count)"
+/* Version 2: vectors of f16, and sets divided into lists. */
+#define VECTOR_SETS_SQL                                                                                                 \
+    "CREATE TABLE vector_sets(id INTEGER PRIMARY KEY, model TEXT NOT NULL, kind TEXT NOT NULL CHECK(kind IN ('image', " \
+    "'caption')), model_name TEXT NOT NULL, dim INTEGER NOT NULL CHECK(dim BETWEEN 1 AND 65536), "                      \
+    "dtype TEXT NOT NULL CHECK(dtype IN ('f16', 'f32')), count INTEGER NOT NULL, lists INTEGER NOT NULL, "              \
+    "divided INTEGER NOT NULL, generation INTEGER NOT NULL, UNIQUE(model, kind)) STRICT"
+#define VECTOR_BLOCKS_SQL                                                                                     \
+    "CREATE TABLE vector_blocks(id INTEGER PRIMARY KEY, set_id INTEGER NOT NULL REFERENCES vector_sets(id), " \
+    "list INTEGER NOT NULL, count INTEGER NOT NULL, checksum INTEGER NOT NULL, radius REAL NOT NULL, "        \
+    "mark INTEGER NOT NULL, head BLOB NOT NULL, vectors BLOB NOT NULL) STRICT"
+/* All that a search needs to know of blocks it does not read. */
+#define VECTOR_BLOCKS_OF_LIST_SQL "CREATE INDEX vector_blocks_of_list ON vector_blocks(set_id, list, id, count, radius, mark)"
+#define VECTOR_BLOCKS_BY_COUNT_SQL "CREATE INDEX vector_blocks_by_count ON vector_blocks(set_id, list, count)"
+#define VECTOR_CENTROIDS_SQL                                                                                     \
+    "CREATE TABLE vector_centroids(id INTEGER PRIMARY KEY, set_id INTEGER NOT NULL REFERENCES vector_sets(id), " \
+    "first INTEGER NOT NULL, count INTEGER NOT NULL, checksum INTEGER NOT NULL, centroids BLOB NOT NULL, "       \
+    "UNIQUE(set_id, first)) STRICT"
 /* No foreign key to vector_blocks: without an index on block_id, removing a block would read this whole table. */
 #define VECTOR_OWNERS_SQL                                                                                     \
     "CREATE TABLE vector_owners(set_id INTEGER NOT NULL REFERENCES vector_sets(id), owner INTEGER NOT NULL, " \
     "block_id INTEGER NOT NULL, PRIMARY KEY(set_id, owner)) STRICT, WITHOUT ROWID"
 
+/* Foreign keys stay on, so the tables are renamed (which takes the references along), copied, and dropped children first. */
+#define TO_2_SQL                                                                                                            \
+    "DROP INDEX vector_blocks_of_set;DROP INDEX vector_blocks_by_count;"                                                    \
+    "ALTER TABLE vector_owners RENAME TO old_owners;ALTER TABLE vector_blocks RENAME TO old_blocks;"                        \
+    "ALTER TABLE vector_sets RENAME TO old_sets;" VECTOR_SETS_SQL ";" VECTOR_BLOCKS_SQL ";" VECTOR_BLOCKS_OF_LIST_SQL       \
+    ";" VECTOR_BLOCKS_BY_COUNT_SQL ";" VECTOR_CENTROIDS_SQL ";" VECTOR_OWNERS_SQL                                           \
+    ";INSERT INTO vector_sets SELECT id, model, kind, model_name, dim, dtype, count, 0, 0, 0 FROM old_sets;"                \
+    "INSERT INTO vector_blocks SELECT id, set_id, 0, count, checksum, 0.0, 0, owners, vectors FROM old_blocks ORDER BY id;" \
+    "INSERT INTO vector_owners SELECT set_id, owner, block_id FROM old_owners ORDER BY set_id, owner;"                      \
+    "DROP TABLE old_owners;DROP TABLE old_blocks;DROP TABLE old_sets"
+
 static const tl_migration migrations[] = {
-    {1, ROOTS_SQL ";" ITEMS_SQL ";" CAPTIONS_SQL ";" CAPTIONS_OF_ITEM_SQL ";" VECTOR_SETS_SQL ";" VECTOR_BLOCKS_SQL
-                  ";" VECTOR_BLOCKS_OF_SET_SQL ";" VECTOR_BLOCKS_BY_COUNT_SQL ";" VECTOR_OWNERS_SQL},
+    {1, ROOTS_SQL ";" ITEMS_SQL ";" CAPTIONS_SQL ";" CAPTIONS_OF_ITEM_SQL ";" VECTOR_SETS_1_SQL ";" VECTOR_BLOCKS_1_SQL
+                  ";" VECTOR_BLOCKS_OF_SET_1_SQL ";" VECTOR_BLOCKS_BY_COUNT_1_SQL ";" VECTOR_OWNERS_SQL},
+    {2, TO_2_SQL},
 };
 
 static const char *const objects[] = {
@@ -44,8 +73,9 @@ static const char *const objects[] = {
     CAPTIONS_OF_ITEM_SQL,
     VECTOR_SETS_SQL,
     VECTOR_BLOCKS_SQL,
-    VECTOR_BLOCKS_OF_SET_SQL,
+    VECTOR_BLOCKS_OF_LIST_SQL,
     VECTOR_BLOCKS_BY_COUNT_SQL,
+    VECTOR_CENTROIDS_SQL,
     VECTOR_OWNERS_SQL,
 };
 

@@ -7,6 +7,8 @@
     "i.id, r.path, i.path, i.size, i.modified_ns, i.hash, i.width, i.height, i.taken, i.camera, i.latitude, i.longitude, " \
     "i.url, i.split "
 
+#define BLOCK_COLUMNS "id, set_id, list, count, checksum, head, vectors "
+
 static const char *const texts[] = {
     [TL_SQL_BEGIN_READ] = "BEGIN",
     [TL_SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",
@@ -44,31 +46,51 @@ static const char *const texts[] = {
         "d.position=c.position AND d.id=c.id) FROM captions c WHERE c.id=?1",
     [TL_SQL_CAPTION_IDS_IN_RANGE] =
         "SELECT c.id FROM items i CROSS JOIN captions c ON c.item_id=i.id WHERE i.root_id=?1 AND i.path>=?2 AND i.path<?3",
-    [TL_SQL_SET_FIND] = "SELECT id, dim, count FROM vector_sets WHERE model=?1 AND kind=?2",
-    [TL_SQL_SET_ADD] = "INSERT INTO vector_sets(model, kind, model_name, dim, dtype, count) VALUES(?1, ?2, ?3, ?4, 'f32', 0)",
+    [TL_SQL_SET_FIND] = "SELECT id, dim, count, dtype, lists, divided, generation FROM vector_sets WHERE model=?1 AND kind=?2",
+    [TL_SQL_SET_ADD] = "INSERT INTO vector_sets(model, kind, model_name, dim, dtype, count, lists, divided, generation) "
+                       "VALUES(?1, ?2, ?3, ?4, ?5, 0, 0, 0, 0)",
     [TL_SQL_SET_COUNT] = "UPDATE vector_sets SET count=count+?2 WHERE id=?1",
-    [TL_SQL_SET_EACH] = "SELECT id, model, kind, model_name, dim, count FROM vector_sets ORDER BY count DESC, id",
-    [TL_SQL_BLOCK_READ] = "SELECT id, set_id, count, checksum, owners, vectors FROM vector_blocks WHERE id=?1",
+    [TL_SQL_SET_DIVIDED] = "UPDATE vector_sets SET lists=?2, divided=count, generation=generation+1 WHERE id=?1",
+    [TL_SQL_SET_EACH] = "SELECT id, model, kind, model_name, dim, count, dtype, lists, divided, generation FROM vector_sets "
+                        "ORDER BY count DESC, id",
+    [TL_SQL_SET_DIVIDED_EACH] = "SELECT id, dim, count, dtype, lists, divided, generation FROM vector_sets WHERE lists>0",
+    [TL_SQL_BLOCK_READ] = "SELECT " BLOCK_COLUMNS "FROM vector_blocks WHERE id=?1",
     [TL_SQL_BLOCK_EACH] =
-        "SELECT id, set_id, count, checksum, owners, vectors FROM vector_blocks INDEXED BY vector_blocks_of_set "
-        "WHERE set_id=?1 ORDER BY id",
-    [TL_SQL_BLOCK_WITH_ROOM] =
-        "SELECT id FROM vector_blocks INDEXED BY vector_blocks_by_count WHERE set_id=?1 AND count<?2 ORDER BY count DESC LIMIT 1",
-    [TL_SQL_BLOCK_ADD] = "INSERT INTO vector_blocks(set_id, count, checksum, owners, vectors) VALUES(?1, 0, 0, x'', x'')",
-    [TL_SQL_BLOCK_REPLACE] = "UPDATE vector_blocks SET count=?2, checksum=?3, owners=?4, vectors=?5 WHERE id=?1",
+        "SELECT " BLOCK_COLUMNS "FROM vector_blocks INDEXED BY vector_blocks_of_list WHERE set_id=?1 ORDER BY list, id",
+    [TL_SQL_BLOCK_EACH_OF_TAIL] =
+        "SELECT " BLOCK_COLUMNS "FROM vector_blocks INDEXED BY vector_blocks_of_list WHERE set_id=?1 AND list=0 ORDER BY id",
+    [TL_SQL_BLOCK_DIRECTORY] = "SELECT id, list, count, radius, mark FROM vector_blocks INDEXED BY vector_blocks_of_list "
+                               "WHERE set_id=?1 ORDER BY list, id",
+    [TL_SQL_BLOCK_HEAD] = "SELECT head FROM vector_blocks WHERE id=?1",
+    [TL_SQL_BLOCK_PLACE] = "SELECT radius, mark FROM vector_blocks WHERE id=?1",
+    [TL_SQL_BLOCK_WITH_ROOM] = "SELECT id FROM vector_blocks INDEXED BY vector_blocks_by_count WHERE set_id=?1 AND list=0 AND "
+                               "count<?2 ORDER BY count DESC LIMIT 1",
+    [TL_SQL_BLOCK_SMALL] = "SELECT id FROM vector_blocks INDEXED BY vector_blocks_by_count WHERE set_id=?1 AND list=?2 AND "
+                           "count<?3 ORDER BY count DESC LIMIT 1",
+    [TL_SQL_BLOCK_ADD] = "INSERT INTO vector_blocks(set_id, list, count, checksum, radius, mark, head, vectors) "
+                         "VALUES(?1, ?2, 0, 0, 0, 0, x'', x'')",
+    [TL_SQL_BLOCK_REPLACE] =
+        "UPDATE vector_blocks SET count=?2, checksum=?3, radius=?4, mark=?5, head=?6, vectors=?7 WHERE id=?1",
     [TL_SQL_BLOCK_REMOVE] = "DELETE FROM vector_blocks WHERE id=?1",
+    [TL_SQL_TAIL_COUNT] = "SELECT ifnull(sum(count), 0) FROM vector_blocks INDEXED BY vector_blocks_by_count WHERE set_id=?1 AND "
+                          "list=0",
+    [TL_SQL_CENTROIDS_ADD] = "INSERT INTO vector_centroids(set_id, first, count, checksum, centroids) VALUES(?1, ?2, ?3, ?4, ?5)",
+    [TL_SQL_CENTROIDS_EACH] = "SELECT first, count, checksum, centroids FROM vector_centroids WHERE set_id=?1 ORDER BY first",
+    [TL_SQL_CENTROIDS_REMOVE] = "DELETE FROM vector_centroids WHERE set_id=?1",
     [TL_SQL_OWNER_FIND] = "SELECT block_id FROM vector_owners WHERE set_id=?1 AND owner=?2",
     [TL_SQL_OWNER_ADD] = "INSERT INTO vector_owners(set_id, owner, block_id) VALUES(?1, ?2, ?3)",
+    [TL_SQL_OWNER_MOVE] = "UPDATE vector_owners SET block_id=?3 WHERE set_id=?1 AND owner=?2",
     [TL_SQL_OWNER_REMOVE] = "DELETE FROM vector_owners WHERE set_id=?1 AND owner=?2",
-    [TL_SQL_OWNER_SETS] =
-        "SELECT o.set_id, s.dim, o.block_id FROM vector_sets s CROSS JOIN vector_owners o ON o.set_id=s.id AND o.owner=?2 "
-        "WHERE s.kind=?1",
+    [TL_SQL_OWNER_SETS] = "SELECT o.set_id, s.dim, o.block_id, s.dtype FROM vector_sets s CROSS JOIN vector_owners o ON "
+                          "o.set_id=s.id AND o.owner=?2 "
+                          "WHERE s.kind=?1",
     [TL_SQL_OWNER_COUNT] = "SELECT count(*) FROM vector_owners WHERE set_id=?1",
     [TL_SQL_ITEM_MISSING] = "SELECT i.id FROM items i WHERE NOT EXISTS(SELECT 1 FROM vector_owners o WHERE o.set_id=?1 AND "
                             "o.owner=i.id) ORDER BY i.id",
     [TL_SQL_CAPTION_MISSING] =
         "SELECT c.id FROM captions c WHERE NOT EXISTS(SELECT 1 FROM vector_owners o WHERE o.set_id=?1 AND o.owner=c.id) "
         "ORDER BY c.id",
+    [TL_SQL_DATA_VERSION] = "PRAGMA data_version",
     [TL_SQL_COUNTS] = "SELECT (SELECT count(*) FROM items), (SELECT count(*) FROM captions), (SELECT count(*) FROM roots)",
 };
 
@@ -140,6 +162,19 @@ bool tl_ids__append(tl_ids *ids, int64_t id, tl_error *err)
         return false;
     ids->items[ids->count++] = id;
     return true;
+}
+
+bool tl_ids__contain(const tl_ids *ids, int64_t id)
+{
+    size_t low = 0, high = ids->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (ids->items[middle] < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < ids->count && ids->items[low] == id;
 }
 
 bool tl_statements__collect_ids(tl_statements *statements, sqlite3_stmt *statement, tl_ids *ids, tl_error *err)

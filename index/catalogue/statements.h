@@ -38,20 +38,33 @@ typedef enum tl_statement {
     TL_SQL_SET_FIND,
     TL_SQL_SET_ADD,
     TL_SQL_SET_COUNT,
+    TL_SQL_SET_DIVIDED,
     TL_SQL_SET_EACH,
+    TL_SQL_SET_DIVIDED_EACH,
     TL_SQL_BLOCK_READ,
     TL_SQL_BLOCK_EACH,
+    TL_SQL_BLOCK_EACH_OF_TAIL,
+    TL_SQL_BLOCK_DIRECTORY,
+    TL_SQL_BLOCK_HEAD,
+    TL_SQL_BLOCK_PLACE,
     TL_SQL_BLOCK_WITH_ROOM,
+    TL_SQL_BLOCK_SMALL,
     TL_SQL_BLOCK_ADD,
     TL_SQL_BLOCK_REPLACE,
     TL_SQL_BLOCK_REMOVE,
+    TL_SQL_TAIL_COUNT,
+    TL_SQL_CENTROIDS_ADD,
+    TL_SQL_CENTROIDS_EACH,
+    TL_SQL_CENTROIDS_REMOVE,
     TL_SQL_OWNER_FIND,
     TL_SQL_OWNER_ADD,
+    TL_SQL_OWNER_MOVE,
     TL_SQL_OWNER_REMOVE,
     TL_SQL_OWNER_SETS,
     TL_SQL_OWNER_COUNT,
     TL_SQL_ITEM_MISSING,
     TL_SQL_CAPTION_MISSING,
+    TL_SQL_DATA_VERSION,
     TL_SQL_COUNTS,
     TL_STATEMENT_COUNT
 } tl_statement;
@@ -82,6 +95,7 @@ typedef struct tl_ids {
     size_t count, capacity;
 } tl_ids;
 bool tl_ids__append(tl_ids *ids, int64_t id, tl_error *err) TL_MUST_USE;
+bool tl_ids__contain(const tl_ids *ids, int64_t id); /* of ids in ascending order */
 /* Appends column 0 of the remaining rows. */
 bool tl_statements__collect_ids(tl_statements *statements, sqlite3_stmt *statement, tl_ids *ids, tl_error *err) TL_MUST_USE;
 

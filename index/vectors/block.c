@@ -1,9 +1,11 @@
-/* Owns the layout of a block row and its checksum (XXH3, 64 bits, of the parts' hashes and the numbers that place them). */
+/* Owns the layout of a block row and its checksums (XXH3, 64 bits, of the parts' hashes and the numbers that place them). */
 #include "index/vectors/block.h"
 
+#include "base/compute/codes.h"
 #include "base/core/hash.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #if defined(__BYTE_ORDER__) && defined(__ORDER_LITTLE_ENDIAN__)
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -11,57 +13,169 @@
 #endif
 #endif
 
-size_t tl_block__capacity(uint32_t dim)
+size_t tl_block__row_bytes(tl_block_shape shape)
 {
-    size_t capacity = TL_BLOCK_BYTES / (sizeof(float) * dim);
+    return shape.dim * (shape.storage == TL_VECTOR_STORE_F32 ? sizeof(float) : sizeof(uint16_t));
+}
+
+size_t tl_block__code_groups(tl_block_shape shape)
+{
+    return (shape.dim + TL_CODE_GROUP - 1) / TL_CODE_GROUP;
+}
+
+size_t tl_block__code_bytes(tl_block_shape shape)
+{
+    return tl_block__code_groups(shape) * TL_CODE_GROUP_BYTES;
+}
+
+size_t tl_block__capacity(tl_block_shape shape)
+{
+    size_t capacity = TL_BLOCK_BYTES / tl_block__row_bytes(shape);
     return capacity != 0 ? capacity : 1;
 }
 
-int64_t tl_block__checksum(int64_t id, int64_t set_id, uint32_t dim, size_t count, const int64_t *owners, const float *vectors)
+size_t tl_block__head_size(tl_block_shape shape, int64_t list, size_t count)
 {
-    uint64_t parts[] = {(uint64_t)id,
-                        (uint64_t)set_id,
-                        dim,
-                        count,
-                        tl_hash64(owners, count * sizeof *owners),
-                        tl_hash64(vectors, count * dim * sizeof *vectors)};
-    uint64_t checksum = tl_hash64(parts, sizeof parts);
-    return (int64_t)checksum;
+    return list == 0 ? count * sizeof(int64_t)
+                     : TL_CODED_HEADER_BYTES + count * (TL_CODED_ROW_BYTES + tl_block__code_bytes(shape));
 }
 
-bool tl_block__view(sqlite3_stmt *row, uint32_t dim, tl_block_view *out, tl_error *err)
+uint32_t tl_block__vector_hash(const uint8_t *vector, size_t size)
 {
-    out->id = sqlite3_column_int64(row, 0);
-    out->set_id = sqlite3_column_int64(row, 1);
-    out->checksum = sqlite3_column_int64(row, 3);
-    int64_t count = sqlite3_column_int64(row, 2);
-    const void *owners = sqlite3_column_blob(row, 4);
-    int owners_size = sqlite3_column_bytes(row, 4);
-    const void *vectors = sqlite3_column_blob(row, 5);
-    int vectors_size = sqlite3_column_bytes(row, 5);
-    if (sqlite3_errcode(sqlite3_db_handle(row)) == SQLITE_NOMEM)
-        return tl_database_fail(sqlite3_db_handle(row), err);
-    if (count < 0 || (uint64_t)count > tl_block__capacity(dim))
-        return tl_fail(err, TL_ERROR_CORRUPT, "vector block %" PRId64 ": expected at most %zu vectors, found %" PRId64, out->id,
-                       tl_block__capacity(dim), count);
-    out->count = (size_t)count;
-    if ((size_t)owners_size != out->count * sizeof *out->owners ||
-        (size_t)vectors_size != out->count * dim * sizeof *out->vectors)
+    return (uint32_t)tl_hash64(vector, size);
+}
+
+int64_t tl_block__checksum(const tl_block_view *view, tl_block_shape shape)
+{
+    bool is_coded = view->list != 0;
+    uint64_t parts[] = {(uint64_t)view->id,
+                        (uint64_t)view->set_id,
+                        shape.dim,
+                        view->count,
+                        is_coded ? tl_hash64(view->head + sizeof(uint64_t), view->head_size - sizeof(uint64_t))
+                                 : tl_hash64(view->owners, view->count * sizeof *view->owners),
+                        is_coded ? (uint64_t)view->list : tl_hash64(view->vectors, view->count * tl_block__row_bytes(shape))};
+    return (int64_t)tl_hash64(parts, sizeof parts);
+}
+
+int64_t tl_block__mark(int64_t id, int64_t set_id, int64_t list, int64_t count, double radius)
+{
+    int64_t parts[5] = {id, set_id, list, count};
+    memcpy(&parts[4], &radius, sizeof radius);
+    return (int64_t)tl_hash64(parts, sizeof parts);
+}
+
+bool tl_block__view_head(tl_block_view *view, const uint8_t *head, size_t size, tl_block_shape shape, tl_error *err)
+{
+    if (size != tl_block__head_size(shape, view->list, view->count))
         return tl_fail(err, TL_ERROR_CORRUPT,
-                       "vector block %" PRId64 ": expected %zu vectors of dimension %u, found %d and %d bytes", out->id,
-                       out->count, dim, owners_size, vectors_size);
-    /* SQLite copies a blob to memory of its own, aligned as malloc does. */
-    if ((uintptr_t)owners % sizeof *out->owners != 0 || (uintptr_t)vectors % sizeof *out->vectors != 0)
-        return tl_fail(err, TL_ERROR_UNSUPPORTED, "vector block %" PRId64 ": expected aligned blobs from SQLite", out->id);
-    out->owners = owners;
-    out->vectors = vectors;
+                       "vector block %" PRId64 ": expected the head of %zu vectors of dimension %" PRIu32 ", found %zu bytes",
+                       view->id, view->count, shape.dim, size);
+    /* SQLite copies a blob to memory of its own, aligned as malloc does; so are our own buffers. */
+    if ((uintptr_t)head % sizeof(int64_t) != 0)
+        return tl_fail(err, TL_ERROR_UNSUPPORTED, "vector block %" PRId64 ": expected aligned blobs from SQLite", view->id);
+    view->head = head;
+    view->head_size = size;
+    if (view->list == 0) {
+        view->owners = (const int64_t *)(const void *)head;
+        return true;
+    }
+    const uint8_t *at = head + TL_CODED_HEADER_BYTES;
+    view->owners = (const int64_t *)(const void *)at;
+    view->factors = (const float *)(const void *)(at += view->count * sizeof(int64_t));
+    view->hashes = (const uint32_t *)(const void *)(at += view->count * sizeof(float));
+    view->errors = (const uint16_t *)(const void *)(at += view->count * sizeof(uint32_t));
+    view->norms = (const uint16_t *)(const void *)(at += view->count * sizeof(uint16_t));
+    view->codes = at + view->count * sizeof(uint16_t);
+    memcpy(&view->checksum, head, sizeof view->checksum);
     return true;
 }
 
-bool tl_block__verify(const tl_block_view *view, uint32_t dim, tl_error *err)
+bool tl_block__view(sqlite3_stmt *row, tl_block_shape shape, tl_block_view *out, tl_error *err)
 {
-    int64_t checksum = tl_block__checksum(view->id, view->set_id, dim, view->count, view->owners, view->vectors);
-    return checksum == view->checksum ||
-           tl_fail(err, TL_ERROR_CORRUPT, "vector block %" PRId64 ": expected checksum %016" PRIx64 ", found %016" PRIx64,
-                   view->id, (uint64_t)view->checksum, (uint64_t)checksum);
+    *out = (tl_block_view){
+        .id = sqlite3_column_int64(row, 0), .set_id = sqlite3_column_int64(row, 1), .list = sqlite3_column_int64(row, 2)};
+    int64_t count = sqlite3_column_int64(row, 3), checksum = sqlite3_column_int64(row, 4);
+    const uint8_t *head = sqlite3_column_blob(row, 5);
+    int head_size = sqlite3_column_bytes(row, 5);
+    out->vectors = sqlite3_column_blob(row, 6);
+    int vectors_size = sqlite3_column_bytes(row, 6);
+    if (sqlite3_errcode(sqlite3_db_handle(row)) == SQLITE_NOMEM)
+        return tl_database_fail(sqlite3_db_handle(row), err);
+    if (out->list < 0 || count < 0 || (uint64_t)count > tl_block__capacity(shape))
+        return tl_fail(err, TL_ERROR_CORRUPT, "vector block %" PRId64 ": expected at most %zu vectors, found %" PRId64, out->id,
+                       tl_block__capacity(shape), count);
+    out->count = (size_t)count;
+    if ((size_t)vectors_size != out->count * tl_block__row_bytes(shape))
+        return tl_fail(err, TL_ERROR_CORRUPT,
+                       "vector block %" PRId64 ": expected %zu vectors of dimension %" PRIu32 ", found %d bytes", out->id,
+                       out->count, shape.dim, vectors_size);
+    if ((uintptr_t)out->vectors % sizeof(float) != 0)
+        return tl_fail(err, TL_ERROR_UNSUPPORTED, "vector block %" PRId64 ": expected aligned blobs from SQLite", out->id);
+    if (!tl_block__view_head(out, head, (size_t)head_size, shape, err))
+        return false;
+    if (out->list != 0 && out->checksum != checksum)
+        return tl_fail(err, TL_ERROR_CORRUPT,
+                       "vector block %" PRId64 ": expected checksum %016" PRIx64 " in its head, found %016" PRIx64, out->id,
+                       (uint64_t)checksum, (uint64_t)out->checksum);
+    out->checksum = checksum;
+    return true;
+}
+
+bool tl_block__verify_head(const tl_block_view *view, tl_block_shape shape, tl_error *err)
+{
+    int64_t checksum = tl_block__checksum(view, shape);
+    uint32_t count = (uint32_t)view->count;
+    if (checksum != view->checksum)
+        return tl_fail(err, TL_ERROR_CORRUPT, "vector block %" PRId64 ": expected checksum %016" PRIx64 ", found %016" PRIx64,
+                       view->id, (uint64_t)view->checksum, (uint64_t)checksum);
+    if (view->list == 0)
+        return true;
+    memcpy(&count, view->head + sizeof(uint64_t), sizeof count);
+    return count == view->count ||
+           tl_fail(err, TL_ERROR_CORRUPT, "vector block %" PRId64 ": expected %zu vectors, found %" PRIu32 " in its head",
+                   view->id, view->count, count);
+}
+
+bool tl_block__verify_vector(const tl_block_view *view, tl_block_shape shape, size_t row, const uint8_t *vector, tl_error *err)
+{
+    uint32_t hash = tl_block__vector_hash(vector, tl_block__row_bytes(shape));
+    return hash == view->hashes[row] ||
+           tl_fail(err, TL_ERROR_CORRUPT,
+                   "vector block %" PRId64 ": expected checksum %08" PRIx32 " of vector %zu, found %08" PRIx32, view->id,
+                   view->hashes[row], row, hash);
+}
+
+bool tl_block__verify(const tl_block_view *view, tl_block_shape shape, tl_error *err)
+{
+    if (!tl_block__verify_head(view, shape, err))
+        return false;
+    for (size_t i = 0; view->list != 0 && i < view->count; i++)
+        if (!tl_block__verify_vector(view, shape, i, view->vectors + i * tl_block__row_bytes(shape), err))
+            return false;
+    return true;
+}
+
+void tl_block__store_vector(tl_block_shape shape, const float *vector, uint8_t *out)
+{
+    if (shape.storage == TL_VECTOR_STORE_F32)
+        memcpy(out, vector, shape.dim * sizeof *vector);
+    else
+        tl_narrow_to_f16(vector, (uint16_t *)(void *)out, shape.dim);
+}
+
+void tl_block__load_vector(tl_block_shape shape, const uint8_t *vector, float *out)
+{
+    if (shape.storage == TL_VECTOR_STORE_F32)
+        memcpy(out, vector, shape.dim * sizeof *out);
+    else
+        tl_widen_from_f16((const uint16_t *)(const void *)vector, out, shape.dim);
+}
+
+void tl_block__dot(tl_block_shape shape, const uint8_t *vectors, size_t count, const float *query, float *scores)
+{
+    if (shape.storage == TL_VECTOR_STORE_F32)
+        tl_rows_dot_f32((const float *)(const void *)vectors, count, shape.dim, query, scores);
+    else
+        tl_rows_dot_f16((const uint16_t *)(const void *)vectors, count, shape.dim, query, scores);
 }

@@ -29,6 +29,7 @@ static void fill(tl_index *index)
             put_flat_vector(writer, &sets[1], ids[0], (float)i);
         tl_memory_free(ids);
     }
+    assert_ok(tl_index_writer_divide(writer, sets[0].model, sets[0].kind, 2, NULL, err));
     commit_and_close(writer);
 }
 

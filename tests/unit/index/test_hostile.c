@@ -114,7 +114,7 @@ static void other_versions_and_schemas_are_refused(void **state)
     assert_error(tl_index_open(path, TL_INDEX_CREATE, &index, err), TL_ERROR_UNSUPPORTED, "found version 99");
     run_sql(path, "PRAGMA user_version=0");
     assert_error(tl_index_open(path, TL_INDEX_CREATE, &index, err), TL_ERROR_CORRUPT, "found version 0");
-    run_sql(path, "PRAGMA user_version=1; DROP INDEX captions_of_item");
+    run_sql(path, "PRAGMA user_version=2; DROP INDEX captions_of_item");
     assert_error(tl_index_open(path, TL_INDEX_READ, &index, err), TL_ERROR_CORRUPT, "INDEX captions_of_item");
 
     make_index(path);
@@ -146,7 +146,7 @@ static void check_finds_what_sqlite_does_not(void **state)
     static const char *const faults[][2] = {
         {"UPDATE vector_blocks SET checksum=checksum+1 WHERE id=1", "checksum"},
         {"UPDATE vector_blocks SET vectors=zeroblob(length(vectors))", "checksum"},
-        {"UPDATE vector_blocks SET owners=zeroblob(length(owners))", "checksum"},
+        {"UPDATE vector_blocks SET head=zeroblob(length(head))", "checksum"},
         {"UPDATE vector_blocks SET count=count-1 WHERE id=1", "vectors of dimension"},
         {"UPDATE vector_blocks SET count=-1", "at most"},
         {"UPDATE vector_blocks SET count=9223372036854775807", "at most"},
@@ -158,7 +158,9 @@ static void check_finds_what_sqlite_does_not(void **state)
         {"DELETE FROM vector_blocks WHERE id=1", "found 0 in blocks"},
         {"UPDATE vector_owners SET block_id=2 WHERE set_id=1 AND owner=7", "one of another block"},
         {"INSERT INTO vector_owners(set_id, owner, block_id) VALUES(1, 12345, 1)", "301 owners"},
-        {"INSERT INTO vector_blocks(set_id, count, checksum, owners, vectors) VALUES(1, 0, 0, x'', x'')", "checksum"},
+        {"INSERT INTO vector_blocks(set_id, list, count, checksum, radius, mark, head, vectors) VALUES(1, 0, 0, 0, 0, 0, x'', "
+         "x'')",
+         "checksum"},
     };
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
         make_index(path);

@@ -137,6 +137,15 @@ static void move(tl_index_writer *writer, oracle *o, tl_random *random, size_t p
     o->items[place].exists = false;
 }
 
+static void divide(tl_index_writer *writer, tl_random *random)
+{
+    tl_error error;
+    const tl_vector_set *set = &sets[tl_random_below(random, SETS)];
+    uint32_t lists = (uint32_t)tl_random_below(random, 6);
+    if (!tl_index_writer_divide(writer, set->model, set->kind, lists, NULL, &error))
+        assert_int_equal(error.kind, TL_ERROR_NOT_FOUND);
+}
+
 static void change(tl_index_writer *writer, oracle *o, tl_random *random)
 {
     size_t place = (size_t)tl_random_below(random, PLACES);
@@ -145,6 +154,8 @@ static void change(tl_index_writer *writer, oracle *o, tl_random *random)
         put(writer, o, random, place);
     else if (kind < 15)
         put_vectors(writer, o, random);
+    else if (kind == 19)
+        divide(writer, random);
     else if (o->items[place].exists && kind < 17)
         move(writer, o, random, place);
     else if (o->items[place].exists) {
@@ -203,7 +214,8 @@ static void compare_search(tl_index *index, const oracle *o, size_t s, tl_random
     for (size_t d = 0; d < sizeof directories / sizeof directories[0]; d++) {
         random_vector(random, query, SMALL_DIM < sets[s].dim ? SMALL_DIM : sets[s].dim);
         size_t all = brute_force(o, s, query, directories[d], expected), count;
-        tl_search_options options = {.k = 1 + (size_t)tl_random_below(random, PLACES * CAPTIONS), .directory = directories[d]};
+        tl_search_options options = {
+            .k = 1 + (size_t)tl_random_below(random, PLACES * CAPTIONS), .directory = directories[d], .exact = true};
         assert_ok(tl_index_searcher_search(searcher, query, &options, found, &count, err));
         assert_int_equal(count, all < options.k ? all : options.k);
         for (size_t i = 0; i < count; i++) {

@@ -1,0 +1,41 @@
+/*
+ * Door of what the index computes with: rows of f16 and f32 against a query, and codes of four bits against a query of eight.
+ *
+ * A code of TL_CODE_GROUP numbers is 64 bytes: byte j holds number j in its low half and number j + 64 in its high half, each
+ * 0..15. A row's dot product does not depend on the rows beside it: the same row and query always give the same bits.
+ */
+#ifndef TL_BASE_COMPUTE_CODES_H
+#define TL_BASE_COMPUTE_CODES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { TL_CODE_GROUP = 128, TL_CODE_GROUP_BYTES = 64 };
+
+/* scores [count] = rows [count, dim] query [dim] */
+void tl_rows_dot_f32(const float *rows, size_t count, size_t dim, const float *query, float *scores);
+void tl_rows_dot_f16(const uint16_t *rows, size_t count, size_t dim, const float *query, float *scores);
+/* sums [count] = codes [count, groups] query [groups * TL_CODE_GROUP]; numbers of a code count as 0..15. groups at most 1024. */
+void tl_codes_dot(const uint8_t *codes, size_t count, size_t groups, const int8_t *query, int32_t *sums);
+
+/* x [count] = H x, the Hadamard matrix of ones and minus ones (not scaled); count is a power of two. */
+void tl_hadamard(float *x, size_t count);
+/* The code 0..15 of each number, one a byte: the cell of width 1 / inverse_step it lies in, cells 7 and 8 meeting at 0. Sums of x
+ * * (code - 7.5) and of (code - 7.5)^2. count is a multiple of TL_CODE_GROUP. */
+void tl_codes_quantize(const float *x, size_t count, float inverse_step, uint8_t *codes, float *product, float *square);
+
+/* Nearest f16, ties to even; beyond 65504 infinite. */
+void tl_narrow_to_f16(const float *values, uint16_t *out, size_t count);
+void tl_widen_from_f16(const uint16_t *values, float *out, size_t count);
+/* The smallest f16 that is not below a value of 0 or more. */
+uint16_t tl_f16_not_below(float value);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

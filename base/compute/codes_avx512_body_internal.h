@@ -1,0 +1,77 @@
+/* The body of the code kernels of AVX-512. A file that includes it has included immintrin.h and set TL_CODES_TABLE and
+ * ADD_PRODUCTS(sum, codes, query): int32 sums of four products of bytes, codes 0..15. */
+#include "base/compute/codes_internal.h"
+#include "base/compute/codes_scalar_internal.h"
+
+static __m512 load_f16(const uint16_t *from)
+{
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)from));
+}
+
+static __m512 load_tail_f32(const float *from, size_t count)
+{
+    return _mm512_maskz_loadu_ps((__mmask16)((1U << count) - 1), from);
+}
+
+static __m512 load_tail_f16(const uint16_t *from, size_t count)
+{
+    return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16((__mmask16)((1U << count) - 1), from));
+}
+
+#define DEFINE_DOT(name, type, load, load_tail)                                                                       \
+    static void name(const type *rows, size_t count, size_t dim, const float *query, float *scores)                   \
+    {                                                                                                                 \
+        for (size_t i = 0; i < count; i++, rows += dim) {                                                             \
+            __m512 sums[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps()};    \
+            size_t j = 0;                                                                                             \
+            for (; j + 64 <= dim; j += 64)                                                                            \
+                for (size_t s = 0; s < 4; s++)                                                                        \
+                    sums[s] = _mm512_fmadd_ps(load(rows + j + 16 * s), _mm512_loadu_ps(query + j + 16 * s), sums[s]); \
+            for (; j + 16 <= dim; j += 16)                                                                            \
+                sums[0] = _mm512_fmadd_ps(load(rows + j), _mm512_loadu_ps(query + j), sums[0]);                       \
+            if (j < dim)                                                                                              \
+                sums[1] = _mm512_fmadd_ps(load_tail(rows + j, dim - j), load_tail_f32(query + j, dim - j), sums[1]);  \
+            sums[0] = _mm512_add_ps(_mm512_add_ps(sums[0], sums[1]), _mm512_add_ps(sums[2], sums[3]));                \
+            scores[i] = _mm512_reduce_add_ps(sums[0]);                                                                \
+        }                                                                                                             \
+    }
+
+DEFINE_DOT(dot_f32, float, _mm512_loadu_ps, load_tail_f32)
+DEFINE_DOT(dot_f16, uint16_t, load_f16, load_tail_f16)
+
+static void dot_codes(const uint8_t *codes, size_t count, size_t groups, const int8_t *query, int32_t *sums)
+{
+    const __m512i half = _mm512_set1_epi8(15);
+    for (size_t i = 0; i < count; i++) {
+        __m512i low = _mm512_setzero_si512(), high = _mm512_setzero_si512();
+        for (size_t group = 0; group < groups; group++, codes += TL_CODE_GROUP_BYTES) {
+            const int8_t *q = query + group * TL_CODE_GROUP;
+            __m512i bytes = _mm512_loadu_si512(codes);
+            low = ADD_PRODUCTS(low, _mm512_and_si512(bytes, half), _mm512_loadu_si512(q));
+            high = ADD_PRODUCTS(high, _mm512_and_si512(_mm512_srli_epi16(bytes, 4), half),
+                                _mm512_loadu_si512(q + TL_CODE_GROUP_BYTES));
+        }
+        sums[i] = _mm512_reduce_add_epi32(_mm512_add_epi32(low, high));
+    }
+}
+
+static void narrow(const float *values, uint16_t *out, size_t count)
+{
+    size_t i = 0;
+    for (; i + 16 <= count; i += 16)
+        _mm256_storeu_si256((__m256i *)(void *)(out + i),
+                            _mm512_cvtps_ph(_mm512_loadu_ps(values + i), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+    for (; i < count; i++)
+        out[i] = tl_f16_of_float(values[i]);
+}
+
+static void widen(const uint16_t *values, float *out, size_t count)
+{
+    size_t i = 0;
+    for (; i + 16 <= count; i += 16)
+        _mm512_storeu_ps(out + i, load_f16(values + i));
+    for (; i < count; i++)
+        out[i] = tl_f16_to_float(values[i]);
+}
+
+const tl_code_kernels TL_CODES_TABLE = {dot_f32, dot_f16, dot_codes, narrow, widen, hadamard, quantize};

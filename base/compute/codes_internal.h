@@ -1,0 +1,26 @@
+/* The table behind codes.h, one per instruction set. Within base/compute only. */
+#ifndef TL_BASE_COMPUTE_CODES_INTERNAL_H
+#define TL_BASE_COMPUTE_CODES_INTERNAL_H
+
+#include "base/compute/codes.h"
+
+typedef struct tl_code_kernels {
+    void (*dot_f32)(const float *rows, size_t count, size_t dim, const float *query, float *scores);
+    void (*dot_f16)(const uint16_t *rows, size_t count, size_t dim, const float *query, float *scores);
+    void (*dot_codes)(const uint8_t *codes, size_t count, size_t groups, const int8_t *query, int32_t *sums);
+    void (*narrow)(const float *values, uint16_t *out, size_t count);
+    void (*widen)(const uint16_t *values, float *out, size_t count);
+    void (*hadamard)(float *x, size_t count);
+    void (*quantize)(const float *x, size_t count, float inverse_step, uint8_t *codes, float *product, float *square);
+} tl_code_kernels;
+
+/* One f16 more or less: exact widening, and narrowing to the nearest with ties to even. */
+float tl_f16_to_float(uint16_t bits);
+uint16_t tl_f16_of_float(float value);
+
+extern const tl_code_kernels tl_codes_baseline;
+#if defined(__x86_64__)
+extern const tl_code_kernels tl_codes_avx2, tl_codes_avx512, tl_codes_avx512_vnni;
+#endif
+
+#endif

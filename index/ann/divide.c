@@ -1,0 +1,338 @@
+/*
+ * Owns the way of vectors into lists. All source blocks are read in order and each vector's list is found; then list by list its
+ * vectors are fetched, coded and written as a run of new blocks, so that a probe reads neighbours in the file; then the sources
+ * go. A new division takes all blocks of the set as sources. A tail takes those of list 0 and appends to each list's last small
+ * block.
+ */
+#include "index/ann/divide.h"
+
+#include "base/core/memory.h"
+#include "base/core/random.h"
+#include "index/ann/centroids.h"
+#include "index/ann/code.h"
+#include "index/vectors/held_block.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SAMPLE_ROWS_PER_LIST = 48, TAIL_ROWS = 1024, SMALL_BLOCK_ROWS = 32, SAMPLE_SEED = 12, LISTS_PER_ROOT = 2 };
+
+typedef struct place {
+    int64_t block;
+    uint32_t row, list;
+} place;
+
+typedef struct division {
+    tl_statements *statements;
+    const tl_set_row *set;
+    tl_block_shape shape;
+    tl_centroids centroids;
+    tl_assigner assigner;
+    tl_coder coder;
+    tl_held_block held;
+    tl_ids sources;
+    place *places;
+    size_t place_count, place_capacity;
+    float *rows; /* [capacity of a block, dim] */
+    uint32_t *nearest;
+    uint8_t *stored; /* one vector */
+    sqlite3_blob *vectors, *heads;
+} division;
+
+static void division_clear(division *work)
+{
+    sqlite3_blob_close(work->vectors);
+    sqlite3_blob_close(work->heads);
+    tl_centroids__clear(&work->centroids);
+    tl_assigner__clear(&work->assigner);
+    tl_coder__clear(&work->coder);
+    tl_held_block__clear(&work->held);
+    tl_memory_free(work->sources.items);
+    tl_memory_free(work->places);
+    tl_memory_free(work->rows);
+    tl_memory_free(work->nearest);
+    tl_memory_free(work->stored);
+}
+
+static bool division_init(division *work, tl_statements *statements, const tl_set_row *set, tl_error *err)
+{
+    *work = (division){.statements = statements, .set = set, .shape = {set->dim, set->storage}};
+    size_t capacity = tl_block__capacity(work->shape);
+    return (work->rows = tl_memory_allocate(capacity * set->dim, sizeof *work->rows, err)) != NULL &&
+           (work->nearest = tl_memory_allocate(capacity, sizeof *work->nearest, err)) != NULL &&
+           (work->stored = tl_memory_allocate(tl_block__row_bytes(work->shape), 1, err)) != NULL &&
+           tl_coder__init(&work->coder, set->dim, err);
+}
+
+/* Calls use for each verified source block, its vectors in work->rows. */
+static bool each_source(division *work, tl_statement which,
+                        bool (*use)(division *work, const tl_block_view *view, void *context, tl_error *err), void *context,
+                        tl_error *err)
+{
+    sqlite3_stmt *blocks = tl_statements__get(work->statements, which, err);
+    if (blocks == NULL)
+        return false;
+    sqlite3_bind_int64(blocks, 1, work->set->id);
+    for (;;) {
+        bool row;
+        tl_block_view view;
+        if (!tl_statements__step(work->statements, blocks, &row, err))
+            return false;
+        if (!row)
+            break;
+        if (!tl_block__view(blocks, work->shape, &view, err) || !tl_block__verify(&view, work->shape, err))
+            return false;
+        for (size_t i = 0; i < view.count; i++)
+            tl_block__load_vector(work->shape, view.vectors + i * tl_block__row_bytes(work->shape),
+                                  work->rows + i * work->shape.dim);
+        if (!use(work, &view, context, err))
+            return false;
+    }
+    sqlite3_reset(blocks);
+    return true;
+}
+
+typedef struct sample {
+    float *rows;
+    size_t wanted, count, left; /* left: vectors of the set not seen yet */
+    tl_random random;
+} sample;
+
+/* Selection sampling (Knuth 3.4.2 S): each of those left is taken with the chance wanted / left. */
+static bool take_sample(division *work, const tl_block_view *view, void *context, tl_error *err)
+{
+    sample *taken = context;
+    for (size_t i = 0; i < view->count; i++, taken->left--) {
+        if (taken->left == 0)
+            return tl_fail(err, TL_ERROR_CORRUPT, "vector set %" PRId64 ": expected %" PRIu64 " vectors, found more",
+                           work->set->id, work->set->count);
+        if (tl_random_below(&taken->random, taken->left) < taken->wanted - taken->count)
+            memcpy(taken->rows + taken->count++ * work->shape.dim, work->rows + i * work->shape.dim,
+                   work->shape.dim * sizeof *taken->rows);
+    }
+    return true;
+}
+
+static bool train(division *work, uint32_t lists, tl_thread_pool *pool, tl_error *err)
+{
+    size_t total = (size_t)work->set->count, wanted = (size_t)lists * SAMPLE_ROWS_PER_LIST;
+    sample taken = {.wanted = wanted < total ? wanted : total, .left = total, .random = tl_random_stream(SAMPLE_SEED, 0)};
+    taken.rows = tl_memory_allocate(taken.wanted * work->shape.dim, sizeof *taken.rows, err);
+    bool ok = taken.rows != NULL && each_source(work, TL_SQL_BLOCK_EACH, take_sample, &taken, err);
+    if (ok && taken.count < lists)
+        ok = tl_fail(err, TL_ERROR_CORRUPT, "vector set %" PRId64 ": expected %" PRIu64 " vectors, found fewer", work->set->id,
+                     work->set->count);
+    ok = ok && tl_centroids__train(&work->centroids, taken.rows, taken.count, lists, work->shape.dim, pool, err);
+    tl_memory_free(taken.rows);
+    return ok;
+}
+
+static bool assign(division *work, const tl_block_view *view, void *context, tl_error *err)
+{
+    if (!tl_ids__append(&work->sources, view->id, err) ||
+        !tl_memory_reserve((void **)&work->places, &work->place_capacity, work->place_count + view->count, sizeof *work->places,
+                           err))
+        return false;
+    tl_assigner__run(&work->assigner, work->rows, view->count, context, work->nearest);
+    for (size_t i = 0; i < view->count; i++)
+        work->places[work->place_count++] = (place){view->id, (uint32_t)i, work->nearest[i] + 1};
+    return true;
+}
+
+static int by_list(const void *a, const void *b)
+{
+    const place *left = a, *right = b;
+    if (left->list != right->list)
+        return left->list < right->list ? -1 : 1;
+    if (left->block != right->block)
+        return left->block < right->block ? -1 : 1;
+    return (left->row > right->row) - (left->row < right->row);
+}
+
+/* Opens the column at that row, or moves there. */
+static bool seek(sqlite3 *database, sqlite3_blob **blob, const char *column, int64_t id, tl_error *err)
+{
+    int code = *blob == NULL ? sqlite3_blob_open(database, "main", "vector_blocks", column, id, 0, blob)
+                             : sqlite3_blob_reopen(*blob, id);
+    return code == SQLITE_OK || tl_database_fail(database, err);
+}
+
+static bool fetch(division *work, const place *from, int64_t *owner, tl_error *err)
+{
+    sqlite3 *database = work->statements->database;
+    size_t size = tl_block__row_bytes(work->shape);
+    bool is_coded = false;
+    if (!seek(database, &work->heads, "head", from->block, err) || !seek(database, &work->vectors, "vectors", from->block, err))
+        return false;
+    size_t count = (size_t)sqlite3_blob_bytes(work->vectors) / size;
+    is_coded = (size_t)sqlite3_blob_bytes(work->heads) != count * sizeof *owner;
+    size_t at = (is_coded ? TL_CODED_HEADER_BYTES : 0) + from->row * sizeof *owner;
+    if (sqlite3_blob_read(work->heads, owner, (int)sizeof *owner, (int)at) != SQLITE_OK ||
+        sqlite3_blob_read(work->vectors, work->stored, (int)size, (int)(from->row * size)) != SQLITE_OK)
+        return tl_database_fail(database, err);
+    return true;
+}
+
+static bool close_block(division *work, tl_error *err)
+{
+    bool ok = work->held.id == 0 || tl_held_block__write(&work->held, work->statements, err);
+    work->held.id = 0;
+    return ok;
+}
+
+static bool open_block(division *work, uint32_t list, bool may_append, tl_error *err)
+{
+    bool row = false;
+    if (!close_block(work, err))
+        return false;
+    if (may_append) {
+        sqlite3_stmt *small = tl_statements__get(work->statements, TL_SQL_BLOCK_SMALL, err);
+        if (small == NULL)
+            return false;
+        size_t capacity = tl_block__capacity(work->shape);
+        sqlite3_bind_int64(small, 1, work->set->id);
+        sqlite3_bind_int64(small, 2, list);
+        sqlite3_bind_int64(small, 3, capacity < SMALL_BLOCK_ROWS ? (int64_t)capacity : SMALL_BLOCK_ROWS);
+        if (!tl_statements__step(work->statements, small, &row, err))
+            return false;
+        int64_t id = row ? sqlite3_column_int64(small, 0) : 0;
+        sqlite3_reset(small);
+        if (row) {
+            tl_block_view view;
+            sqlite3_stmt *block = tl_statements__get(work->statements, TL_SQL_BLOCK_READ, err);
+            if (block == NULL)
+                return false;
+            sqlite3_bind_int64(block, 1, id);
+            if (!tl_statements__step(work->statements, block, &row, err))
+                return false;
+            if (!row)
+                return tl_fail(err, TL_ERROR_CORRUPT, "expected vector block %" PRId64 ", found none", id);
+            bool ok = tl_block__view(block, work->shape, &view, err) && tl_block__verify(&view, work->shape, err) &&
+                      (view.list == list ||
+                       tl_fail(err, TL_ERROR_CORRUPT, "vector block %" PRId64 ": expected list %" PRIu32, id, list)) &&
+                      tl_held_block__load(&work->held, &view, work->shape, err);
+            sqlite3_reset(block);
+            return ok;
+        }
+    }
+    return tl_statements__run_integers(work->statements, TL_SQL_BLOCK_ADD, work->set->id, list, err) &&
+           tl_held_block__start(&work->held, sqlite3_last_insert_rowid(work->statements->database), work->set->id, list,
+                                work->shape, err);
+}
+
+static bool move_owner(division *work, int64_t owner, tl_error *err)
+{
+    sqlite3_stmt *statement = tl_statements__get(work->statements, TL_SQL_OWNER_MOVE, err);
+    if (statement == NULL)
+        return false;
+    sqlite3_bind_int64(statement, 1, work->set->id);
+    sqlite3_bind_int64(statement, 2, owner);
+    sqlite3_bind_int64(statement, 3, work->held.id);
+    return tl_statements__run(work->statements, statement, err);
+}
+
+static bool write_lists(division *work, bool may_append, tl_error *err)
+{
+    size_t dim = work->shape.dim;
+    for (size_t i = 0; i < work->place_count; i++) {
+        const place *from = &work->places[i];
+        int64_t owner;
+        tl_row_code code;
+        if (!fetch(work, from, &owner, err))
+            return false;
+        if (work->held.id == 0 || work->held.list != from->list || work->held.count == tl_block__capacity(work->shape))
+            if (!open_block(work, from->list, may_append && work->held.list != from->list, err))
+                return false;
+        const float *centre = work->assigner.rows + (size_t)(from->list - 1) * dim;
+        tl_block__load_vector(work->shape, work->stored, work->rows);
+        for (size_t j = 0; j < dim; j++)
+            work->rows[j] -= centre[j];
+        tl_coder__encode(&work->coder, work->rows, &code);
+        tl_held_block__append(&work->held, owner, work->stored, &code);
+        if (!move_owner(work, owner, err))
+            return false;
+    }
+    return close_block(work, err);
+}
+
+static bool move_to_lists(division *work, tl_statement sources, bool may_append, tl_thread_pool *pool, tl_error *err)
+{
+    if (!tl_assigner__init(&work->assigner, &work->centroids, err) || !each_source(work, sources, assign, pool, err))
+        return false;
+    if (work->place_count != 0)
+        qsort(work->places, work->place_count, sizeof *work->places, by_list);
+    work->held.list = 0;
+    if (!write_lists(work, may_append, err))
+        return false;
+    sqlite3_blob_close(work->vectors);
+    sqlite3_blob_close(work->heads);
+    work->vectors = work->heads = NULL;
+    for (size_t i = 0; i < work->sources.count; i++)
+        if (!tl_statements__run_integers(work->statements, TL_SQL_BLOCK_REMOVE, work->sources.items[i], 0, err))
+            return false;
+    return true;
+}
+
+/* Twice the root of the number: reading the centres and reading the lists then cost alike, and a list fills the pages it takes.
+ */
+static uint32_t suitable_lists(uint64_t count)
+{
+    double lists = LISTS_PER_ROOT * sqrt((double)count);
+    return lists < 1 ? 1 : lists > TL_MAX_LISTS ? TL_MAX_LISTS : (uint32_t)lists;
+}
+
+bool tl_divide__anew(tl_statements *statements, const tl_set_row *set, uint32_t lists, tl_thread_pool *pool, tl_error *err)
+{
+    if (set->count == 0)
+        return true;
+    if (lists == 0)
+        lists = suitable_lists(set->count);
+    if (lists > set->count)
+        lists = (uint32_t)set->count;
+    if (lists > TL_MAX_LISTS)
+        return tl_fail(err, TL_ERROR_INVALID, "expected at most %d lists, found %" PRIu32, TL_MAX_LISTS, lists);
+    division work;
+    bool ok = division_init(&work, statements, set, err) && train(&work, lists, pool, err) &&
+              tl_centroids__write(&work.centroids, statements, set->id, err) &&
+              move_to_lists(&work, TL_SQL_BLOCK_EACH, false, pool, err) &&
+              tl_statements__run_integers(statements, TL_SQL_SET_DIVIDED, set->id, lists, err);
+    division_clear(&work);
+    return ok;
+}
+
+static bool move_tail(tl_statements *statements, const tl_set_row *set, tl_error *err)
+{
+    division work;
+    bool ok = division_init(&work, statements, set, err) && tl_centroids__load(&work.centroids, statements, set, err) &&
+              move_to_lists(&work, TL_SQL_BLOCK_EACH_OF_TAIL, true, NULL, err);
+    division_clear(&work);
+    return ok;
+}
+
+bool tl_divide__tails(tl_statements *statements, tl_error *err)
+{
+    bool ok = false;
+    tl_set_row *sets = NULL;
+    size_t count = 0;
+    if (!tl_sets__list_divided(statements, &sets, &count, err))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        bool row;
+        sqlite3_stmt *statement = tl_statements__get(statements, TL_SQL_TAIL_COUNT, err);
+        if (statement == NULL)
+            goto done;
+        sqlite3_bind_int64(statement, 1, sets[i].id);
+        if (!tl_statements__step(statements, statement, &row, err))
+            goto done;
+        int64_t rows = row ? sqlite3_column_int64(statement, 0) : 0;
+        sqlite3_reset(statement);
+        if (rows > TAIL_ROWS + (int64_t)sets[i].lists && !move_tail(statements, &sets[i], err))
+            goto done;
+    }
+    ok = true;
+done:
+    tl_memory_free(sets);
+    return ok;
+}
