@@ -75,6 +75,9 @@ static void lying_headers_are_refused(void **state)
          "offsets\":[4,12]}}",
          12, "overlap"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 9, "expected 8 bytes of tensors, found 9"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,18446744073709551624]}}", 8, "json"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0.0,8.0]}}", 8, "data_offsets"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8,8]}}", 8, "data_offsets"},
         {"{\"__metadata__\":7}", 0, "__metadata__"},
         {"{\"__metadata__\":{\"a\":7}}", 0, "__metadata__"},
         {"{}", 4, "expected 0 bytes"},
@@ -82,6 +85,27 @@ static void lying_headers_are_refused(void **state)
     char bytes[1024];
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         expect_refusal(build(bytes, sizeof bytes, cases[i].header, cases[i].data_size), cases[i].named);
+}
+
+static void deep_and_wide_headers_are_refused(void **state)
+{
+    (void)state;
+    tl_error err;
+    tl_string text;
+    static const char spaces[65536] = {' '};
+    tl_string_init(&text, 20 << 20);
+    assert_true(tl_string_append(&text, "\0\0\0\0\0\0\0\0{\"a\":", 13, &err));
+    for (size_t i = 0; i < 100000; i++)
+        assert_true(tl_string_append(&text, "[", 1, &err));
+    memcpy(text.data, "\xa5\x86\x01\0", 4); /* 5 + 100,000 */
+    expect_refusal(tl_string_slice(&text), "json");
+
+    /* One byte more than a header may have, and all of it there. */
+    while (text.size < 8 + (16 << 20) + 1)
+        assert_true(tl_string_append(&text, spaces, sizeof spaces, &err));
+    memcpy(text.data, "\x01\0\0\x01", 4);
+    expect_refusal(tl_string_slice(&text), "expected a header of at most 16777216 bytes, found 16777217");
+    tl_string_clear(&text);
 }
 
 static void lying_sizes_are_refused(void **state)
@@ -226,6 +250,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lying_headers_are_refused),
+        cmocka_unit_test(deep_and_wide_headers_are_refused),
         cmocka_unit_test(lying_sizes_are_refused),
         cmocka_unit_test(sound_headers_are_read),
         cmocka_unit_test(unaligned_floats_are_an_error_not_a_crash),
