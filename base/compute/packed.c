@@ -10,7 +10,12 @@
 #include <math.h>
 #include <string.h>
 
-enum { PANELS_OF_A_TASK = 6, MOST_IN = 1 << 20, PIECE = 1024 };
+enum {
+    PANELS_OF_A_TASK = 6,
+    MOST_IN = 1 << 20,
+    MOST_IN_INT8 = 1 << 16, /* times 255 times 127 is below 2^31 */
+    PIECE = 1024
+};
 
 static size_t group_count(tl_packed_kind kind, size_t in)
 {
@@ -26,6 +31,11 @@ static size_t panel_bytes(tl_packed_kind kind, size_t in)
 static size_t panel_count(size_t out)
 {
     return (out + TL_PACKED_COLUMNS - 1) / TL_PACKED_COLUMNS;
+}
+
+size_t tl_packed_most_in(tl_packed_kind kind)
+{
+    return kind == TL_PACKED_INT8 ? MOST_IN_INT8 : MOST_IN;
 }
 
 size_t tl_packed_panel_size(tl_packed_kind kind, size_t out, size_t in)
@@ -60,14 +70,18 @@ static uint32_t round_to_bf16(float value)
     return (bits & 0x7fffffffu) > 0x7f800000u ? (bits >> 16) | 0x40u : (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
 }
 
+/* NaN of a row that is not finite. */
 static float largest_of_row(const tl_weight *weight, size_t row, size_t out, size_t in)
 {
     float piece[PIECE], largest = 0.0f;
     for (size_t first = 0; first < in; first += PIECE) {
         size_t count = in - first < PIECE ? in - first : PIECE;
         read_piece(weight, row, first, count, out, in, piece);
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
+            if (!isfinite(piece[i]))
+                return NAN;
             largest = fmaxf(largest, fabsf(piece[i]));
+        }
     }
     return largest;
 }
@@ -106,8 +120,10 @@ static void pack_row(tl_packed_kind kind, const tl_weight *weight, size_t row, s
     int32_t sum = 0;
     if (kind == TL_PACKED_INT8) {
         float largest = largest_of_row(weight, row, out, in);
-        factor = largest > 0.0f ? 127.0f / largest : 0.0f;
         scales[row] = largest / 127.0f;
+        if (!(largest >= TL_INT8_LEAST)) /* its steps are zeros; of a NaN the scale tells */
+            return;
+        factor = 127.0f / largest;
     }
     for (size_t first = 0; first < in; first += PIECE) {
         size_t count = in - first < PIECE ? in - first : PIECE;
@@ -130,7 +146,7 @@ static void pack_row(tl_packed_kind kind, const tl_weight *weight, size_t row, s
 
 void tl_pack_weight(tl_packed_kind kind, const tl_weight *weight, size_t out, size_t in, void *panels, float *scales)
 {
-    TL_ASSERT(in <= MOST_IN);
+    TL_ASSERT(in <= tl_packed_most_in(kind));
     memset(panels, 0, tl_packed_panel_size(kind, out, in));
     for (size_t row = 0; row < out; row++)
         pack_row(kind, weight, row, out, in, panels, scales);

@@ -15,10 +15,13 @@
 extern "C" {
 #endif
 
+/* The longest row of a weight whose sums surely fit. */
+size_t tl_packed_most_in(tl_packed_kind kind);
 /* Bytes of the panels, and of the scales (0 unless int8). */
 size_t tl_packed_panel_size(tl_packed_kind kind, size_t out, size_t in);
 size_t tl_packed_scale_count(tl_packed_kind kind, size_t out);
-/* Fills panels and scales from a weight [out, in]; both must be as large as said above, panels aligned to 64 bytes. */
+/* Fills panels and scales from a weight [out, in]; both must be as large as said above, panels aligned to 64 bytes. in <=
+ * tl_packed_most_in. Of int8 rows that are not finite every product is NaN. */
 void tl_pack_weight(tl_packed_kind kind, const tl_weight *weight, size_t out, size_t in, void *panels, float *scales);
 
 /* Rows first..first + count - 1 of a packed weight; none (panels NULL) when first is not where a panel starts. */

@@ -258,19 +258,22 @@ static void pack_rows_bf16(const float *x, size_t rows, size_t in, uint32_t *a, 
         }
 }
 
+/* NaN of a row that is not finite. */
 KERNEL_INLINE float largest_of_row(const float *row, size_t count)
 {
-    vector largest = {0};
+    vector largest = {0}, doubt = {0}; /* doubt: 0, or NaN */
     size_t i = 0;
     for (; i + LANES <= count; i += LANES) {
         vector value = load(row + i);
         largest = larger(largest, larger(value, -value));
+        doubt += value - value;
     }
     if (i < count) {
         vector value = load_part(row + i, count - i);
         largest = larger(largest, larger(value, -value));
+        doubt += value - value;
     }
-    return largest_lane(largest);
+    return largest_lane(largest) + sum_of_lanes(doubt);
 }
 
 static void pack_rows_int8(const float *x, size_t rows, size_t in, uint32_t *a, float *row_scales)
@@ -278,12 +281,14 @@ static void pack_rows_int8(const float *x, size_t rows, size_t in, uint32_t *a, 
     uint8_t piece[PIECE];
     for (size_t r = 0; r < rows; r++) {
         const float *row = x + r * in;
-        const float largest = largest_of_row(row, in), factor = largest > 0.0f ? 127.0f / largest : 0.0f;
+        const float largest = largest_of_row(row, in);
+        const bool is_counted = largest >= TL_INT8_LEAST; /* else of zeros, by a scale that is NaN where it must be */
+        const float factor = is_counted ? 127.0f / largest : 0.0f;
         row_scales[r] = largest / 127.0f;
         for (size_t first = 0; first < in; first += PIECE) {
             size_t count = in - first < PIECE ? in - first : PIECE;
             for (size_t i = 0; i < count; i++)
-                piece[i] = (uint8_t)((int32_t)rintf(row[first + i] * factor) + 128);
+                piece[i] = is_counted ? (uint8_t)((int32_t)rintf(row[first + i] * factor) + 128) : 128;
             for (size_t i = count; i % 4 != 0; i++)
                 piece[i] = 128; /* zero, as the kernels see it */
             scatter_groups(piece, (count + 3) / 4, rows, a + first / 4 * rows + r);

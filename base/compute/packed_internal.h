@@ -14,6 +14,9 @@ enum {
     TL_INT8_HEADER = TL_PACKED_COLUMNS * 4 /* bytes before an int8 panel: for each column -128 times the sum of its weights */
 };
 
+/* A row whose largest number is smaller is taken for zeros: 127 divided by it might pass what a float holds. */
+#define TL_INT8_LEAST 1e-36f
+
 /* Rows of y that one panel of columns gives for one block of rows of x. */
 typedef struct tl_packed_tile {
     const uint32_t *a; /* [groups, rows]: the block of x, packed */

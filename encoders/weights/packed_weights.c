@@ -52,7 +52,7 @@ bool tl_packed_weights_create(tl_packed_kind kind, const tl_parameter_table *tab
         goto done;
     for (size_t row = 0; row < table->count; row++) {
         const tl_parameter *parameter = &table->items[row];
-        if (!parameter->is_product)
+        if (!parameter->is_product || in_of(parameter) > tl_packed_most_in(kind)) /* that one stays as it is */
             continue;
         rows[count++] = row;
         bytes += whole_lines(tl_packed_panel_size(kind, out_of(parameter), in_of(parameter)));

@@ -165,22 +165,93 @@ static void any_layout_packs_alike(void **state)
     tl_memory_free(turned);
 }
 
+/* One value of x, then one of the weight, is not finite; the first and last of a vector, of a piece and of the row. */
 static void what_is_not_finite_stays_so(void **state)
 {
     (void)state;
-    enum { IN = 40, OUT = 34 };
+    enum { IN = 1063, OUT = 34 };
+    static const size_t places[] = {0, 15, 16, 1023, 1024, 1055, 1062};
+    static const float strange[] = {NAN, INFINITY, -INFINITY};
+    const char *names[MOST_LEVELS];
+    size_t levels = tl_kernels_available(names, MOST_LEVELS);
     float *x = random_block(IN, 10), *values = random_block(OUT * IN, 11), y[OUT];
-    char scratch[4096];
+    void *scratch = tl_memory_allocate_aligned(tl_packed_scratch_size(TL_PACKED_F32, 1, IN), 1, NULL);
+    const tl_weight weight = tl_weight_of_floats(values);
+    assert_non_null(scratch);
+    for (size_t level = 0; level < levels; level++) {
+        assert_true(tl_kernels_select(names[level], NULL));
+        for (int kind = TL_PACKED_F32; kind <= TL_PACKED_INT8; kind++) {
+            packed made = pack((tl_packed_kind)kind, &weight, OUT, IN);
+            for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+                const float kept = x[places[i]];
+                x[places[i]] = strange[i % 3];
+                tl_packed_linear(NULL, x, 1, &made.weight, NULL, NULL, scratch, y);
+                x[places[i]] = kept;
+                for (size_t o = 0; o < OUT; o++)
+                    if (isfinite(y[o]))
+                        fail_msg("%s, kind %d: expected no finite value, found %g", names[level], kind, (double)y[o]);
+            }
+            discard(&made);
+            const float kept = values[33 * IN + 1024];
+            values[33 * IN + 1024] = strange[kind];
+            made = pack((tl_packed_kind)kind, &weight, OUT, IN);
+            values[33 * IN + 1024] = kept;
+            tl_packed_linear(NULL, x, 1, &made.weight, NULL, NULL, scratch, y);
+            assert_true(isfinite(y[32]) && !isfinite(y[33]));
+            discard(&made);
+        }
+    }
+    assert_true(tl_kernels_select(NULL, NULL));
+    tl_memory_free(scratch);
+    tl_memory_free(x);
+    tl_memory_free(values);
+}
+
+/* 127 divided by the largest of such a row is infinite. */
+static void tiny_rows_are_zeros_of_int8(void **state)
+{
+    (void)state;
+    enum { IN = 9, OUT = 3 };
+    const float x[IN] = {1e-40f, -1e-39f, 1e-37f}, values[OUT * IN] = {1.0f, [IN] = 1e-40f, [IN + 5] = -1e-38f, [2 * IN] = -1.0f};
+    const float ones[IN] = {1.0f, 0.0f, 0.0f, 0.0f, 0.0f, 1.0f};
+    float y[OUT];
+    char scratch[1024];
     void *aligned = (void *)(((uintptr_t)scratch + 63) / 64 * 64);
     const tl_weight weight = tl_weight_of_floats(values);
-    x[17] = NAN;
-    for (int kind = TL_PACKED_F32; kind <= TL_PACKED_BF16; kind++) {
-        packed made = pack((tl_packed_kind)kind, &weight, OUT, IN);
-        tl_packed_linear(NULL, x, 1, &made.weight, NULL, NULL, aligned, y);
-        for (size_t i = 0; i < OUT; i++)
-            assert_true(isnan(y[i]));
+    packed made = pack(TL_PACKED_INT8, &weight, OUT, IN);
+    tl_packed_linear(NULL, x, 1, &made.weight, NULL, NULL, aligned, y);
+    for (size_t i = 0; i < OUT; i++)
+        assert_true(fabsf(y[i]) < 1e-30f);
+    tl_packed_linear(NULL, ones, 1, &made.weight, NULL, NULL, aligned, y);
+    assert_true(fabsf(y[0] - 1.0f) < 1e-6f && fabsf(y[1]) < 1e-30f && fabsf(y[2] + 1.0f) < 1e-6f);
+    discard(&made);
+}
+
+/* All steps at their ends, of one sign or the other. */
+static void the_longest_row_of_int8_fits(void **state)
+{
+    (void)state;
+    const size_t in = tl_packed_most_in(TL_PACKED_INT8);
+    const char *names[MOST_LEVELS];
+    size_t levels = tl_kernels_available(names, MOST_LEVELS);
+    float *x = random_block(in, 12), *values = random_block(in, 13), y[1];
+    void *scratch = tl_memory_allocate_aligned(tl_packed_scratch_size(TL_PACKED_INT8, 1, in), 1, NULL);
+    const tl_weight weight = tl_weight_of_floats(values);
+    assert_non_null(scratch);
+    for (size_t i = 0; i < 4 * levels; i++) {
+        const float a = i % 2 == 0 ? 1.0f : -1.0f, b = i % 4 < 2 ? 1.0f : -1.0f;
+        assert_true(tl_kernels_select(names[i / 4], NULL));
+        for (size_t at = 0; at < in; at++) {
+            x[at] = a;
+            values[at] = b;
+        }
+        packed made = pack(TL_PACKED_INT8, &weight, 1, in);
+        tl_packed_linear(NULL, x, 1, &made.weight, NULL, NULL, scratch, y);
+        assert_true(fabsf(y[0] / (a * b * (float)in) - 1.0f) < 1e-5f);
         discard(&made);
     }
+    assert_true(tl_kernels_select(NULL, NULL));
+    tl_memory_free(scratch);
     tl_memory_free(x);
     tl_memory_free(values);
 }
@@ -188,9 +259,9 @@ static void what_is_not_finite_stays_so(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_kind_on_every_level),
-        cmocka_unit_test(any_layout_packs_alike),
-        cmocka_unit_test(what_is_not_finite_stays_so),
+        cmocka_unit_test(every_kind_on_every_level),    cmocka_unit_test(any_layout_packs_alike),
+        cmocka_unit_test(what_is_not_finite_stays_so),  cmocka_unit_test(tiny_rows_are_zeros_of_int8),
+        cmocka_unit_test(the_longest_row_of_int8_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
