@@ -8,6 +8,7 @@
 #include "encoders/model_internal.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { MAX_JSON_FILE = 4 << 20 };
@@ -61,7 +62,8 @@ static bool read_config(const char *directory, const tl_json *config, tl_model *
         goto done;
     }
     ok = read_json(directory, TL_MODEL_CHOICES_FILE, true, &choices, err) &&
-         tl_activation_settle(directory, model->family, config, choices, out, model->info.warning, err);
+         tl_activation_settle(directory, model->family, config, choices, out, &model->is_activation_by_name, model->info.warning,
+                              err);
 done:
     tl_json_free(choices);
     return ok;
@@ -123,6 +125,16 @@ static bool list_files(const char *directory, const tl_family *family, tl_model_
     return tl_model_files_read(directory, names, count, out, err);
 }
 
+/* The files alone do not tell what vectors such a model makes. */
+static void add_name_to_fingerprint(tl_model *model)
+{
+    char text[TL_HASH_TEXT_SIZE + 32];
+    int size =
+        snprintf(text, sizeof text, "%s %s", model->info.fingerprint, tl_activation_name(model->info.config.text.activation));
+    if (model->is_activation_by_name)
+        tl_hash_text(text, (size_t)size, model->info.fingerprint);
+}
+
 bool tl_model_open(const char *directory, tl_model **out, tl_error *err)
 {
     bool ok = false;
@@ -139,6 +151,7 @@ bool tl_model_open(const char *directory, tl_model **out, tl_error *err)
     if (!tl_fingerprint_find(directory, &files, model->weights, model->info.fingerprint) &&
         !tl_fingerprint_compute(directory, &files, model->weights, NULL, model->info.fingerprint, err))
         goto done;
+    add_name_to_fingerprint(model);
     model->info.family = model->family->name;
     *out = model;
     ok = true;

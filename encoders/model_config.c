@@ -22,7 +22,8 @@ enum {
     DEFAULT_HEAD_WIDTH = 64,
     MAX_ROTARY_HEAD_WIDTH = 256, /* with MAX_PATCHES, tables of 32 MiB */
     DEFAULT_EOS_ID = 2,          /* open_clip's */
-    RESNET_EXPANSION = 32        /* width of the last stage by the stem's */
+    RESNET_EXPANSION = 32,       /* width of the last stage by the stem's */
+    RESNET_REDUCTION = 32        /* of an image's side */
 };
 
 static const double default_mlp_ratio = 4.0;
@@ -90,6 +91,12 @@ static bool check_resnet(const tl_vision_config *vision, uint32_t embedding_dim,
 {
     (void)embedding_dim;
     uint64_t layers = 0;
+    const uint32_t halved = (vision->image_size + 1) / 2 / 16; /* the stem's convolution rounds up, what follows down */
+    if (halved != vision->image_size / RESNET_REDUCTION)
+        return tl_fail(err, TL_ERROR_INVALID,
+                       "'image_size': expected one that five halvings leave at %" PRIu32 " pixels, found %" PRIu32 " (%" PRIu32
+                       ")",
+                       vision->image_size / RESNET_REDUCTION, vision->image_size, halved);
     if (vision->rotary.is_used || vision->with_gated_mlp || vision->with_inner_norms || vision->norms_last)
         return tl_fail(err, TL_ERROR_INVALID, "'trunk': expected no words about a transformer's blocks with resnet");
     for (size_t i = 0; i < COUNT_OF(vision->stage_layers); i++) {
@@ -563,7 +570,7 @@ static tl_json *write_text(const tl_text_config *text, tl_error *err)
         tl_json_set_integer(json, "layers", text->layers, err) && write_mlp_width(json, text->width, text->mlp_width, err) &&
         tl_json_set_bool(json, "no_causal_mask", text->without_causal_mask, err) &&
         tl_json_set_text(json, "pool_type", text_pooling_names[text->pooling], err) &&
-        tl_json_set_integer(json, "eos_id", text->eos_id >= 0 ? text->eos_id : 0, err) &&
+        tl_json_set_integer(json, "eos_id", text->eos_id >= 0 && text->eos_id <= MAX_VOCABULARY ? text->eos_id : 0, err) &&
         tl_json_set_integer(json, "pad_id", text->pad_id, err) && write_numbers(json, &numbers, err))
         return json;
     tl_json_free(json);

@@ -12,6 +12,7 @@
 struct tl_model {
     tl_model_info info;
     const tl_family *family;
+    bool is_activation_by_name;
     tl_weight_files *weights;
     tl_parameter_table table; /* vision rows, text rows, logit_scale */
     tl_vision_tower *vision;

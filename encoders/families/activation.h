@@ -11,8 +11,11 @@
 
 enum { TL_MODEL_WARNING_SIZE = 320 };
 
-/* Sets both towers' activation in config. warning: "" or a sentence for the user. choices may be NULL. */
+/* Sets both towers' activation in config, the image tower's unless the family says it has its own. warning: "" or a sentence for
+ * the user. choices may be NULL. *is_by_name: it is neither what the configuration nor what a choice says, so that the same files
+ * under another name make other vectors. */
 bool tl_activation_settle(const char *directory, const tl_family *family, const tl_json *family_config, const tl_json *choices,
-                          tl_model_config *config, char warning[TL_MODEL_WARNING_SIZE], tl_error *err) TL_MUST_USE;
+                          tl_model_config *config, bool *is_by_name, char warning[TL_MODEL_WARNING_SIZE],
+                          tl_error *err) TL_MUST_USE;
 
 #endif

@@ -23,6 +23,8 @@ typedef struct tl_family {
     const char *recipe_file;
     /* Whether the configuration says which GELU it means, or leaves it to a default. NULL: it is beyond doubt. */
     bool (*states_activation)(const tl_json *config);
+    /* Whether the image tower has its own, whatever is said of the model. NULL: never. */
+    bool (*has_trunk_activation)(const tl_json *config);
     const tl_tensor_map *names; /* NULL: theirs are ours */
 } tl_family;
 

@@ -100,8 +100,8 @@ bool tl_mlp_width(uint32_t width, double ratio, uint32_t *out, tl_error *err)
 {
     double product = (double)width * ratio;
     if (!(product >= 1.0 && product <= (double)INT32_MAX))
-        return tl_fail(err, TL_ERROR_CORRUPT, "'mlp_ratio': expected a width of at least 1, found %g times %lu", ratio,
-                       (unsigned long)width);
+        return tl_fail(err, TL_ERROR_CORRUPT, "'mlp_ratio': expected a width of 1 to %ld, found %g times %lu", (long)INT32_MAX,
+                       ratio, (unsigned long)width);
     *out = (uint32_t)product;
     return true;
 }

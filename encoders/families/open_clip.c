@@ -289,11 +289,16 @@ static bool read_recipe(const tl_json *config, const tl_json *preprocessor, uint
     return tl_image_recipe_read_open_clip(tl_json_member(config, "preprocess_cfg"), image_size, out, err);
 }
 
+/* timm builds its trunks with their own: quick_gelu is of the text tower then. */
+static bool has_trunk_activation(const tl_json *config)
+{
+    return tl_json_member(tl_json_member(tl_json_member(config, "model_cfg"), "vision_cfg"), "timm_model_name") != NULL;
+}
+
 static bool states_activation(const tl_json *config)
 {
     const tl_json *model = tl_json_member(config, "model_cfg");
-    return tl_json_member(model, "quick_gelu") != NULL ||
-           tl_json_member(tl_json_member(model, "vision_cfg"), "timm_model_name") != NULL ||
+    return tl_json_member(model, "quick_gelu") != NULL || has_trunk_activation(config) ||
            tl_json_member(tl_json_member(model, "text_cfg"), "hf_tokenizer_name") != NULL;
 }
 
@@ -305,5 +310,6 @@ const tl_family tl_family_open_clip = {
     .read_config = read_config,
     .read_recipe = read_recipe,
     .states_activation = states_activation,
+    .has_trunk_activation = has_trunk_activation,
     .names = &tl_open_clip_names,
 };

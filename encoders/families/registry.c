@@ -81,6 +81,10 @@ bool tl_family_find(const char *directory, const tl_family **out, const char **w
             tl_json_free(json);
             return true;
         }
+        if (reason.kind != TL_ERROR_NOT_FOUND && reason.kind != TL_ERROR_UNSUPPORTED) { /* not for want of weights */
+            tl_json_free(json);
+            return tl_fail(err, reason.kind, "%s", reason.message);
+        }
         has_reason = true;
     }
     if (has_reason)

@@ -83,12 +83,22 @@ static bool read_text_tower(const tl_json *json, const tower_defaults *defaults,
            read_epsilon(json, defaults->epsilon, &out->layer_norm_epsilon, err);
 }
 
+/* Of a tower that is absent every number is the library's. */
+static bool find_towers(const tl_json *config, const tl_json **text, const tl_json **image, tl_error *err)
+{
+    *text = tl_json_member(config, "text_config");
+    *image = tl_json_member(config, "vision_config");
+    if ((*text == NULL || tl_json_is_object(*text)) && (*image == NULL || tl_json_is_object(*image)))
+        return true;
+    return tl_fail(err, TL_ERROR_CORRUPT, "'text_config', 'vision_config': expected objects");
+}
+
 static bool read_clip(const tl_json *config, tl_model_config *out, tl_error *err)
 {
-    const tl_json *text = tl_json_member(config, "text_config"), *image = tl_json_member(config, "vision_config");
+    const tl_json *text, *image;
     uint32_t eos;
     *out = (tl_model_config){0};
-    if (!tl_member_size(config, "projection_dim", 512, &out->embedding_dim, err))
+    if (!find_towers(config, &text, &image, err) || !tl_member_size(config, "projection_dim", 512, &out->embedding_dim, err))
         return false;
     if (!read_image_tower(image, &clip_image, 32, &out->vision, err))
         return tl_fail_within(err, "vision_config");
@@ -112,9 +122,11 @@ static bool read_metaclip_2(const tl_json *config, tl_model_config *out, tl_erro
 
 static bool read_siglip(const tl_json *config, tl_model_config *out, tl_error *err)
 {
-    const tl_json *text = tl_json_member(config, "text_config"), *image = tl_json_member(config, "vision_config");
+    const tl_json *text, *image;
     bool has_head;
     *out = (tl_model_config){.has_logit_bias = true};
+    if (!find_towers(config, &text, &image, err))
+        return false;
     if (!read_image_tower(image, &siglip_tower, 16, &out->vision, err) ||
         !tl_member_flag(image, "vision_use_head", true, &has_head, err))
         return tl_fail_within(err, "vision_config");

@@ -100,6 +100,15 @@ static bool fits(const tl_parameter *parameter, const tl_tensor_view *view, bool
     return true;
 }
 
+/* Whether all dimensions but the first are the same, ones aside. */
+static bool is_row_alike(const tl_parameter *parameter, const tl_tensor_view *view)
+{
+    size_t ours[TL_PARAMETER_MAX_RANK], theirs[TL_TENSOR_MAX_RANK];
+    const size_t our_rank = drop_ones(parameter->rank - 1, parameter->shape + 1, ours);
+    const size_t rank = drop_ones(view->rank - 1, view->shape + 1, theirs);
+    return rank == our_rank && (rank == 0 || memcmp(ours, theirs, rank * sizeof *ours) == 0);
+}
+
 /* Parts are stacked by their first dimension; the others are the parameter's. */
 static bool stack_parts(const binder *work, const tl_parameter *parameter, found_row *row)
 {
@@ -108,12 +117,14 @@ static bool stack_parts(const binder *work, const tl_parameter *parameter, found
     for (uint32_t part = 0; part < row->part_count; part++) {
         const tl_tensor_view *view = row->parts[part];
         if (view == NULL) {
+            TL_ASSERT(row_size == 1 && part != 0);
             has_zeros = true;
             row->part_rows[part] = row->part_rows[0];
             total += row->part_rows[part];
             continue;
         }
-        if (view->count == 0 || view->count % row_size != 0 || view->rank == 0 || view->shape[0] * row_size != view->count)
+        if (view->count == 0 || view->count % row_size != 0 || view->rank == 0 || view->shape[0] * row_size != view->count ||
+            !is_row_alike(parameter, view))
             return refuse_shape(work, parameter, view, " for it and its like together");
         row->part_rows[part] = view->count / row_size;
         if (has_zeros && row->part_rows[part] != row->part_rows[0])

@@ -94,6 +94,51 @@ static void parts_of_other_sizes_are_refused(void **state)
     }
 }
 
+/* A matrix [6, 4] of three parts [2, 4], each with as many numbers but of other dimensions. */
+static void parts_of_other_rows_are_refused(void **state)
+{
+    (void)state;
+    static const tl_tensor_name matrix_rows[] = {{"block.*.weight", {"b.*.q", "b.*.k", "b.*.v"}, false}};
+    static const tl_tensor_map matrix_names = {matrix_rows, 1, NULL};
+    static const struct {
+        const char *shape;
+        bool is_alike;
+    } shapes[] = {{"2,4", true}, {"2,1,4", true}, {"2,4,1,1", true}, {"2,2,2", false},
+                  {"8", false},  {"4,2", false},  {"1,2,4", false}};
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        char header[FILE_SIZE / 2];
+        _Alignas(8) char bytes[FILE_SIZE] = {0};
+        size_t number, size = 0;
+        for (size_t part = 0; part < 3; part++)
+            size += (size_t)snprintf(header + size, sizeof header - size,
+                                     "%c\"b.1.%c\":{\"dtype\":\"F32\",\"shape\":[%s],\"data_offsets\":[%zu,%zu]}",
+                                     part == 0 ? '{' : ',', "qkv"[part], shapes[i].shape, part * 32, part * 32 + 32);
+        size += (size_t)snprintf(header + size, sizeof header - size, "}");
+        while (size % 8 != 0)
+            header[size++] = ' ';
+        bytes[0] = (char)(size & 0xff);
+        bytes[1] = (char)(size >> 8);
+        memcpy(bytes + 8, header, size);
+        const tl_weight_bytes file = {"model.safetensors", {bytes, 8 + size + 96}};
+        const size_t shape[2] = {6, 4};
+        tl_error err = {0};
+        tl_parameter_table table = {0};
+        tl_weight_files *files = NULL;
+        tl_binding binding = {0};
+        if (!tl_parameter_table_add(&table, "block.1.weight", 2, shape, false, TL_INITIALIZE_CONSTANT, 0.0f, &number, &err) ||
+            !tl_weight_files_parse(&file, 1, &files, &err))
+            fail_msg("%s", err.message);
+        bool ok = tl_binding_create(&table, files, &matrix_names, &binding, &err);
+        if (ok != shapes[i].is_alike)
+            fail_msg("parts of [%s]: %s", shapes[i].shape, ok ? "accepted" : err.message);
+        if (!ok && strstr(err.message, "expected shape [6, 4] for it and its like together, found [") == NULL)
+            fail_msg("%s", err.message);
+        tl_binding_clear(&binding);
+        tl_weight_files_close(files);
+        tl_parameter_table_clear(&table);
+    }
+}
+
 static void every_failing_allocation_of_a_tower_is_an_error(void **state)
 {
     (void)state;
@@ -134,6 +179,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_part_left_out_is_zero),
         cmocka_unit_test(parts_of_other_sizes_are_refused),
+        cmocka_unit_test(parts_of_other_rows_are_refused),
         cmocka_unit_test(every_failing_allocation_of_a_tower_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -159,15 +159,81 @@ static void a_choice_is_written_and_forgotten(void **state)
 {
     (void)state;
     tl_error err;
+    char before[33], after[33];
     copy_open_clip("chosen", NULL, NULL);
+    expect_activation("chosen", TL_GELU, "says nothing of the activation", before);
     must(tl_model_choose_activation("chosen", "quick_gelu", &err), &err);
     expect_activation("chosen", TL_QUICK_GELU, NULL, NULL);
     must(tl_model_choose_activation("chosen", "auto", &err), &err);
-    expect_activation("chosen", TL_GELU, "says nothing of the activation", NULL);
+    expect_activation("chosen", TL_GELU, "says nothing of the activation", after);
+    assert_string_equal(before, after);                             /* what was indexed before is of this model again */
+    must(tl_model_choose_activation("chosen", "auto", &err), &err); /* nothing to forget */
     assert_false(tl_model_choose_activation("chosen", "relu", &err));
     assert_non_null(strstr(err.message, "found 'relu'"));
     assert_false(tl_model_choose_activation("no-folder", "gelu", &err));
     assert_int_equal(err.kind, TL_ERROR_NOT_FOUND);
+}
+
+static void a_choice_that_cannot_be_read_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *message;
+    } files[] = {
+        {"[\"quick_gelu\"]", "expected an object"},
+        {"7", "expected an object"},
+        {"\"quick_gelu\"", "expected an object"},
+        {"{\"activation\": 7}", "'activation': expected a text, found an integer"},
+        {"{\"activation\": [\"gelu\"]}", "a text"},
+        {"{\"activation\": \"gelu\"", "not valid json"},
+        {"", "not valid json"},
+    };
+    copy_open_clip("chosen-badly", NULL, NULL);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        tl_error err = {0};
+        tl_model *model;
+        write_file("chosen-badly", "twinlens.json", tl_slice_of(files[i].text));
+        if (tl_model_open("chosen-badly", &model, &err))
+            fail_msg("opened with %s", files[i].text);
+        if (strstr(err.message, files[i].message) == NULL || strstr(err.message, "chosen-badly/twinlens.json") == NULL)
+            fail_msg("with %s: expected '%s' in: %s", files[i].text, files[i].message, err.message);
+    }
+    write_file("chosen-badly", "twinlens.json", tl_slice_of("{\"activation\": null, \"other\": 1}"));
+    expect_activation("chosen-badly", TL_GELU, "says nothing of the activation", NULL);
+}
+
+static void a_timm_trunk_keeps_its_activation(void **state)
+{
+    (void)state;
+    tl_error err;
+    tl_model *model;
+    make_folder("trunk");
+    copy_file(MODELS "oc_siglip2_tanh", "trunk", "open_clip_config.json", NULL, NULL);
+    copy_file(MODELS "oc_siglip2_tanh", "trunk", "open_clip_model.safetensors", NULL, NULL);
+    for (int i = 0; i < 2; i++) {
+        must(tl_model_open("trunk", &model, &err), &err);
+        assert_int_equal(tl_model_info_read(model)->config.vision.activation, TL_GELU_TANH);
+        assert_int_equal(tl_model_info_read(model)->config.text.activation == TL_QUICK_GELU, i == 1);
+        tl_model_close(model);
+        must(tl_model_choose_activation("trunk", "quick_gelu", &err), &err);
+    }
+}
+
+/* The same files under a name that decides the activation make other vectors: an index must not take one for the other. */
+static void a_name_that_decides_is_in_the_fingerprint(void **state)
+{
+    (void)state;
+    char plain[33], quick[33], again[33];
+    copy_open_clip("plain-name", NULL, NULL);
+    expect_activation("plain-name", TL_GELU, "says nothing", plain);
+    copy_open_clip("apple--DFN2B-CLIP-ViT-B-16", NULL, NULL);
+    expect_activation("apple--DFN2B-CLIP-ViT-B-16", TL_QUICK_GELU, "trained with quick_gelu", quick);
+    expect_activation("apple--DFN2B-CLIP-ViT-B-16", TL_QUICK_GELU, "trained with quick_gelu", again); /* now from the file */
+    assert_string_not_equal(plain, quick);
+    assert_string_equal(quick, again);
+    copy_open_clip("CLIP-ViT-L-14-laion2B-s32B-b82K", NULL, NULL); /* a name that says what the configuration says */
+    expect_activation("CLIP-ViT-L-14-laion2B-s32B-b82K", TL_GELU, NULL, again);
+    assert_string_equal(plain, again);
 }
 
 static void transformers_say_their_activation(void **state)
@@ -248,6 +314,8 @@ static void what_transformers_say_and_is_not_written_is_refused(void **state)
         {"\"model_type\": \"clip\"", "\"model_type\": 7", "found none"},
         {"\"hidden_act\": \"", "\"hidden_act\": \"swi", "expected quick_gelu, gelu or gelu_pytorch_tanh, found 'swi"},
         {"\"layer_norm_eps\": 1e-05", "\"layer_norm_eps\": 2", "'layer_norm_epsilon'"},
+        {"\"vision_config\": {", "\"vision_config\": 7, \"vision\": {", "expected objects"},
+        {"\"text_config\": {", "\"text_config\": [], \"text\": {", "expected objects"},
         {"\"num_channels\": 3", "\"num_channels\": 4", "expected 3, found 4"},
         {"\"num_attention_heads\": ", "\"num_attention_heads\": 7", "'heads': expected 1 to 8, found 72"},
     };
@@ -277,6 +345,9 @@ int main(void)
         cmocka_unit_test(the_origin_of_a_download_decides_before_the_folder),
         cmocka_unit_test(a_choice_decides_before_all),
         cmocka_unit_test(a_choice_is_written_and_forgotten),
+        cmocka_unit_test(a_choice_that_cannot_be_read_is_refused),
+        cmocka_unit_test(a_timm_trunk_keeps_its_activation),
+        cmocka_unit_test(a_name_that_decides_is_in_the_fingerprint),
         cmocka_unit_test(transformers_say_their_activation),
         cmocka_unit_test(what_open_clip_says_and_is_not_written_is_refused),
         cmocka_unit_test(what_transformers_say_and_is_not_written_is_refused),
