@@ -28,7 +28,7 @@ typedef struct input {
 } input;
 
 static const char last_input[] = "last_input";
-static int last_input_file = -1;
+static int last_input_file = -1; /* -1: not kept */
 
 static void fail(const char *what, const char *name)
 {
@@ -51,7 +51,8 @@ static void run(const uint8_t *bytes, size_t size)
         fail("out of memory for", "an input");
     if (size != 0)
         memcpy(exact, bytes, size);
-    if (pwrite(last_input_file, bytes, size, 0) != (ssize_t)size || ftruncate(last_input_file, (off_t)size) != 0)
+    if (last_input_file >= 0 &&
+        (pwrite(last_input_file, bytes, size, 0) != (ssize_t)size || ftruncate(last_input_file, (off_t)size) != 0))
         fail("cannot write", last_input);
     LLVMFuzzerTestOneInput(exact, size);
     free(exact);
@@ -184,8 +185,7 @@ int main(int argc, char **argv)
     if (input_count == 0)
         fail("no inputs in", argc > 1 ? argv[1] : "");
     /* A single file is somebody repeating a crash: it runs as it is, and `last_input` may be that very file. */
-    last_input_file = open(is_corpus ? last_input : "/dev/null", O_RDWR | O_CREAT | O_TRUNC, 0666);
-    if (last_input_file < 0)
+    if (is_corpus && (last_input_file = open(last_input, O_RDWR | O_CREAT | O_TRUNC, 0666)) < 0)
         fail("cannot write", last_input);
     const char *soak = getenv("TL_SOAK");
     size_t mutation_count = !is_corpus ? 0 : soak != NULL && strcmp(soak, "1") == 0 ? SOAK_MUTATIONS : MUTATIONS;
