@@ -153,3 +153,12 @@ bool tl_index_item_read(tl_index *index, int64_t id, tl_item *item, void **block
         tl_memory_free(memory.block);
     return ok || tl_index__fail_in_file(index->database, err);
 }
+
+bool tl_index_vacuum(tl_index *index, tl_error *err)
+{
+    if (index->mode == TL_INDEX_READ)
+        return tl_fail(err, TL_ERROR_INVALID, "'%s': expected an index opened for writing, found one opened for reading",
+                       index->path);
+    tl_statements__rest(&index->statements);
+    return tl_database_execute(index->database, "VACUUM", err);
+}

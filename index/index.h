@@ -79,6 +79,10 @@ bool tl_index_item_read(tl_index *index, int64_t id, tl_item *item, void **block
 /* Full check: SQLite's integrity_check, every block's checksum, every vector's owner. Reports the first fault as the error. */
 bool tl_index_check(tl_index *index, tl_error *err) TL_MUST_USE;
 
+/* Gives space that became free back to the file system, by writing the file anew; needs an index opened for writing and no
+ * writer. */
+bool tl_index_vacuum(tl_index *index, tl_error *err) TL_MUST_USE;
+
 /* Writing: everything since open or the last commit becomes visible at once, or not at all. One writer at a time (a second waits,
  * then fails). */
 bool tl_index_writer_open(tl_index *index, tl_index_writer **out, tl_error *err) TL_MUST_USE;

@@ -92,3 +92,34 @@ bool tl_index_move_root(const char *index_path, const char *old_root, const char
     tl_memory_free(to);
     return ok;
 }
+
+/* Below this many vectors an exact scan takes a few milliseconds. */
+enum { LARGE_SET = 50000 };
+
+static bool is_due(const tl_vector_set *set)
+{
+    return set->count >= LARGE_SET && (set->lists == 0 || set->count / 2 > set->divided || set->count < set->divided / 2);
+}
+
+bool tl_index_divide_sets(const char *index_path, bool every, bool is_compact, tl_thread_pool *pool, size_t *divided,
+                          tl_error *err)
+{
+    tl_index *index = NULL;
+    tl_index_writer *writer = NULL;
+    tl_vector_set *sets = NULL;
+    size_t count = 0;
+    *divided = 0;
+    bool ok = tl_index_open(index_path, TL_INDEX_WRITE, &index, err) && tl_index_sets(index, &sets, &count, err);
+    for (size_t i = 0; ok && i < count; i++) {
+        if (sets[i].count == 0 || (!every && !is_due(&sets[i])))
+            continue;
+        ok = (writer != NULL || tl_index_writer_open(index, &writer, err)) &&
+             tl_index_writer_divide(writer, sets[i].model, sets[i].kind, 0, pool, err) && tl_index_writer_commit(writer, err);
+        ++*divided;
+    }
+    tl_index_writer_close(writer);
+    ok = ok && (!is_compact || tl_index_vacuum(index, err));
+    tl_index_close(index);
+    tl_memory_free(sets);
+    return ok;
+}

@@ -11,7 +11,7 @@ typedef struct index_options {
     const char *precision;
     const char *forget;
     tl_text_list moved;
-    bool names, check, stats, json;
+    bool names, check, stats, json, build, compact;
 } index_options;
 
 #define AT(field) offsetof(index_options, field)
@@ -33,6 +33,11 @@ static const tl_option options[] = {
      .value = "FOLDER",
      .help = "drop all pictures of this folder from the index",
      .offset = AT(forget)},
+    {.name = "build",
+     .type = TL_OPTION_FLAG,
+     .help = "divide the vectors into lists for fast search; done by itself from 50,000 on",
+     .offset = AT(build)},
+    {.name = "compact", .type = TL_OPTION_FLAG, .help = "divide anew and give free space back", .offset = AT(compact)},
     {.name = "stats", .type = TL_OPTION_FLAG, .help = "print what the index holds", .offset = AT(stats)},
     {.name = "check", .type = TL_OPTION_FLAG, .help = "verify the whole file: structure, checksums, owners", .offset = AT(check)},
     {.name = "json", .type = TL_OPTION_FLAG, .help = "print the report as JSON", .offset = AT(json)},
@@ -44,9 +49,10 @@ static bool print_stats_text(const tl_index_summary *summary)
            (unsigned long long)summary->stats.captions, (unsigned long long)summary->stats.roots,
            (double)summary->stats.file_bytes * 1e-6);
     for (size_t i = 0; i < summary->set_count; i++)
-        printf("%llu %s vectors of model %s (%.8s), %u dimensions\n", (unsigned long long)summary->sets[i].count,
+        printf("%llu %s vectors of model %s (%.8s), %u dimensions, %s, %u lists\n", (unsigned long long)summary->sets[i].count,
                summary->sets[i].kind == TL_VECTOR_IMAGE ? "image" : "caption", summary->sets[i].model_name,
-               summary->sets[i].model, summary->sets[i].dim);
+               summary->sets[i].model, summary->sets[i].dim, summary->sets[i].storage == TL_VECTOR_STORE_F32 ? "f32" : "f16",
+               summary->sets[i].lists);
     return true;
 }
 
@@ -56,7 +62,9 @@ static tl_json *set_json(const tl_vector_set *set, tl_error *err)
     if (json != NULL && tl_json_set_text(json, "model", set->model_name, err) &&
         tl_json_set_text(json, "fingerprint", set->model, err) &&
         tl_json_set_text(json, "kind", set->kind == TL_VECTOR_IMAGE ? "image" : "caption", err) &&
-        tl_json_set_integer(json, "dimension", set->dim, err) && tl_json_set_integer(json, "count", (int64_t)set->count, err))
+        tl_json_set_integer(json, "dimension", set->dim, err) && tl_json_set_integer(json, "count", (int64_t)set->count, err) &&
+        tl_json_set_text(json, "storage", set->storage == TL_VECTOR_STORE_F32 ? "f32" : "f16", err) &&
+        tl_json_set_integer(json, "lists", set->lists, err))
         return json;
     tl_json_free(json);
     return NULL;
@@ -147,6 +155,19 @@ static bool forget(const char *index_path, const index_options *values, tl_error
     return true;
 }
 
+static bool divide(tl_command_call *call, const char *index_path, tl_error *err)
+{
+    const index_options *values = call->options;
+    bool is_asked = values->build || values->compact;
+    size_t divided;
+    tl_thread_pool *pool = tl_runtime_pool(call->runtime, err);
+    if (pool == NULL || !tl_index_divide_sets(index_path, is_asked, values->compact, pool, &divided, err))
+        return false;
+    if (is_asked && !values->json)
+        printf("%s: %zu sets of vectors divided into lists\n", index_path, divided);
+    return true;
+}
+
 static bool check(const char *index_path, bool as_json, tl_error *err)
 {
     if (!tl_index_verify(index_path, err))
@@ -165,8 +186,10 @@ static bool check(const char *index_path, bool as_json, tl_error *err)
 static bool run(tl_command_call *call, tl_error *err)
 {
     const index_options *values = call->options;
-    if (call->arguments->count == 0 && values->moved.count == 0 && values->forget == NULL && !values->check && !values->stats)
-        return tl_command_misuse(call, err, "expected PATH..., --moved, --forget, --stats or --check, found nothing");
+    if (call->arguments->count == 0 && values->moved.count == 0 && values->forget == NULL && !values->check && !values->stats &&
+        !values->build && !values->compact)
+        return tl_command_misuse(call, err,
+                                 "expected PATH..., --moved, --forget, --build, --compact, --stats or --check, found nothing");
     if (values->moved.count > 2)
         return tl_command_misuse(call, err, "--moved: expected one OLD and one NEW, found %zu texts", values->moved.count);
     char *index_path = tl_runtime_index_path(call->runtime, values->index, err);
@@ -177,6 +200,8 @@ static bool run(tl_command_call *call, tl_error *err)
         ok = index_paths(call, index_path, err);
     if (ok && values->forget != NULL)
         ok = forget(index_path, values, err);
+    if (ok && (values->build || values->compact || call->arguments->count != 0))
+        ok = divide(call, index_path, err);
     if (ok && values->check)
         ok = check(index_path, values->json, err);
     if (ok && values->stats) {

@@ -8,8 +8,8 @@
 typedef struct search_options {
     const char *like, *index, *model, *target, *directory;
     const char *precision;
-    int64_t k;
-    bool json;
+    int64_t k, probes;
+    bool json, exact;
 } search_options;
 
 #define AT(field) offsetof(search_options, field)
@@ -36,6 +36,14 @@ static const tl_option options[] = {
      .offset = AT(target),
      .fallback_text = "image"},
     {.name = "in", .type = TL_OPTION_TEXT, .value = "DIR", .help = "only pictures in this folder", .offset = AT(directory)},
+    {.name = "exact", .type = TL_OPTION_FLAG, .help = "compare with every vector of a divided set", .offset = AT(exact)},
+    {.name = "probes",
+     .type = TL_OPTION_INTEGER,
+     .value = "N",
+     .help = "lists of a divided set to look into; 0: as suits it",
+     .offset = AT(probes),
+     .minimum = 0,
+     .maximum = 1e6},
     {.name = "index", .type = TL_OPTION_TEXT, .value = "FILE", .help = "the index file", .offset = AT(index)},
     TL_PRECISION_OPTION(AT(precision)),
     {.name = "model", .type = TL_OPTION_TEXT, .value = "MODEL", .help = "the model folder", .offset = AT(model)},
@@ -119,6 +127,8 @@ static bool run(tl_command_call *call, tl_error *err)
                              .like = values->like,
                              .captions = strcmp(values->target, "caption") == 0,
                              .k = (size_t)values->k,
+                             .exact = values->exact,
+                             .probes = (uint32_t)values->probes,
                              .directory = values->directory};
         print_state state = {.json = values->json};
         ok = tl_search_job_run(&job, print_result, &state, err);

@@ -34,6 +34,7 @@ void tl_probe__clear(tl_probe *probe)
     tl_memory_free(probe->order);
     tl_memory_free(probe->centre_scores);
     tl_memory_free(probe->sums);
+    tl_memory_free(probe->lengths);
     tl_memory_free(probe->vector);
     *probe = (tl_probe){0};
 }
@@ -196,18 +197,18 @@ static bool look_into_block(tl_probe *probe, tl_statements *statements, const tl
     }
     if (!tl_block__view_head(&view, head, (size_t)sqlite3_column_bytes(statement, 0), shape, err) ||
         (!block->is_verified && !tl_block__verify_head(&view, shape, err)) ||
-        !tl_memory_reserve((void **)&probe->sums, &probe->sums_capacity, view.count, sizeof *probe->sums, err))
+        !tl_memory_reserve((void **)&probe->sums, &probe->sums_capacity, view.count, sizeof *probe->sums, err) ||
+        !tl_memory_reserve((void **)&probe->lengths, &probe->lengths_capacity, 2 * view.count, sizeof *probe->lengths, err))
         goto done;
     block->is_verified = true;
+    const float *errors = probe->lengths, *norms = probe->lengths + view.count;
+    tl_widen_from_f16(view.errors, probe->lengths, 2 * view.count); /* norms lie behind errors */
     tl_codes_dot(view.codes, view.count, tl_block__code_groups(shape), probe->query.numbers, probe->sums);
     for (size_t i = 0; i < view.count; i++) {
-        float lengths[2];
-        uint16_t halves[2] = {view.errors[i], view.norms[i]};
-        tl_widen_from_f16(halves, lengths, 2);
         float estimate =
             bound->centre_score + view.factors[i] * probe->query.step * ((float)probe->sums[i] - probe->query.offset);
-        float most = estimate + bound->part * (probe->query.length * lengths[0] + probe->query.left_out * lengths[1]) +
-                     bound->slack * probe->query.length * (bound->centre_length + lengths[0] + lengths[1]);
+        float most = estimate + bound->part * (probe->query.length * errors[i] + probe->query.left_out * norms[i]) +
+                     bound->slack * probe->query.length * (bound->centre_length + errors[i] + norms[i]);
         if (!tl_top_k__may_enter(top, most) || (call->allowed != NULL && !tl_ids__contain(call->allowed, view.owners[i])))
             continue;
         if (probe->waiting_count == TL_CANDIDATES && !fetch_waiting(probe, statements->database, call, top, err))

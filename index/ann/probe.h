@@ -42,6 +42,8 @@ typedef struct tl_probe {
     float *centre_scores;
     int32_t *sums;
     size_t sums_capacity;
+    float *lengths; /* errors, then norms, of a block */
+    size_t lengths_capacity;
     uint8_t *vector; /* one as stored */
     tl_candidate waiting[TL_CANDIDATES];
     size_t waiting_count;

@@ -180,6 +180,10 @@ int main(int argc, char **argv)
     printf("{\"bench\":\"divide\",\"cpu_s\":%.2f,\"wall_s\":%.2f}\n", cpu_seconds() - cpu, tl_clock_seconds() - wall);
     tl_index_writer_close(writer);
     print_size(index, &rows, "divided");
+    expect(tl_index_vacuum(index, &error), &error);
+    tl_index_close(index);
+    expect(tl_index_open(path, TL_INDEX_WRITE, &index, &error), &error);
+    print_size(index, &rows, "compact");
     search_all(&set, &queries, exact, &(tl_search_options){.k = K, .exact = true}, "exact by codes", truth, found);
     search_all(&set, &queries, count, &(tl_search_options){.k = K, .exact = true}, "exact by codes", NULL, truth);
     static const uint32_t probes[] = {1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128};

@@ -137,6 +137,8 @@ static void run(tl_vector_storage storage)
     assert_ok(tl_index_writer_divide(writer, set.model, set.kind, 0, NULL, err));
     commit_and_close(writer);
     compare(index, &set, 6);
+    assert_ok(tl_index_vacuum(index, err));
+    compare(index, &set, 7);
     tl_index_close(index);
 }
 
