@@ -105,8 +105,6 @@ static bool clean_points(tl_cleanup cleanup, tl_code_points *text, tl_error *err
         remove_punctuation(text, 0);
         join_words(text, tl_unicode__is_python_space);
         return true;
-    case TL_CLEANUP_LOWER:
-        return tl_unicode__lower(text, false, err);
     case TL_CLEANUP_NONE:
         break;
     }
@@ -131,7 +129,7 @@ static bool clean_plain(tl_cleanup cleanup, tl_slice text, tl_string *out, tl_er
     bool keeps_case = cleanup == TL_CLEANUP_OPEN_CLIP_WHITESPACE || cleanup == TL_CLEANUP_SIGLIP_KEEPS_CASE;
     bool drops_punctuation =
         cleanup == TL_CLEANUP_OPEN_CLIP_CANONICALIZE || cleanup == TL_CLEANUP_SIGLIP || cleanup == TL_CLEANUP_SIGLIP_KEEPS_CASE;
-    bool keeps_blanks = cleanup == TL_CLEANUP_LOWER, is_pending = false, any = false;
+    bool is_pending = false, any = false;
     char block[256];
     size_t used = 0;
 
@@ -142,7 +140,7 @@ static bool clean_plain(tl_cleanup cleanup, tl_slice text, tl_string *out, tl_er
                 return false;
             used = 0;
         }
-        if (!keeps_blanks && (byte <= ' ' || (byte == '_' && cleanup == TL_CLEANUP_OPEN_CLIP_CANONICALIZE))) {
+        if (byte <= ' ' || (byte == '_' && cleanup == TL_CLEANUP_OPEN_CLIP_CANONICALIZE)) {
             is_pending = any;
             continue;
         }

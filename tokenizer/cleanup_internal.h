@@ -22,8 +22,7 @@ typedef enum tl_cleanup {
     TL_CLEANUP_OPEN_CLIP_CANONICALIZE, /* ftfy, HTML, _ to space, no ASCII punctuation, lower case, single spaces: its SigLIP */
     TL_CLEANUP_CLIP,                   /* form C, single spaces, lower case letter by letter: CLIPTokenizer */
     TL_CLEANUP_SIGLIP,                 /* lower case, no ASCII punctuation, single spaces: SiglipTokenizer */
-    TL_CLEANUP_SIGLIP_KEEPS_CASE,      /* the same with do_lower_case=False */
-    TL_CLEANUP_LOWER                   /* lower case letter by letter: Siglip2Tokenizer */
+    TL_CLEANUP_SIGLIP_KEEPS_CASE       /* the same with do_lower_case=False */
 } tl_cleanup;
 
 /* Appends the cleaned text; text is valid UTF-8 without NUL, and so is the result. */

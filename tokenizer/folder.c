@@ -54,7 +54,8 @@ typedef struct published_folder {
 
 typedef bool vocabulary_opener(published_folder *self, tl_error *err);
 
-static vocabulary_opener open_clip_vocabulary, open_siglip, open_t5, open_xlm_roberta, open_gemma, open_bert, open_any;
+static vocabulary_opener open_clip_vocabulary, open_siglip, open_t5, open_xlm_roberta, open_gemma, open_siglip2, open_bert,
+    open_any;
 
 /* What a class adds to a text and is called by, unless the folder says otherwise. */
 typedef struct tokenizer_class {
@@ -64,7 +65,6 @@ typedef struct tokenizer_class {
     tl_token_role first, last; /* TL_ROLE_COUNT: nothing */
     bool pads_left;
     bool asks_file; /* what is added is said by flags and the file's post-processor */
-    tl_cleanup cleanup;
     vocabulary_opener *open;
 } tokenizer_class;
 
@@ -76,7 +76,6 @@ static const tokenizer_class classes[] = {
      TL_ROLE_EOS,
      false,
      false,
-     TL_CLEANUP_NONE,
      open_clip_vocabulary},
     {"SiglipTokenizer",
      "siglip",
@@ -85,7 +84,6 @@ static const tokenizer_class classes[] = {
      TL_ROLE_EOS,
      false,
      false,
-     TL_CLEANUP_NONE,
      open_siglip},
     {"Siglip2Tokenizer",
      "siglip2",
@@ -94,8 +92,7 @@ static const tokenizer_class classes[] = {
      TL_ROLE_COUNT,
      true,
      true,
-     TL_CLEANUP_LOWER,
-     open_gemma},
+     open_siglip2},
     {"GemmaTokenizer",
      "gemma",
      {"<bos>", "<eos>", "<unk>", NULL, "<pad>", NULL},
@@ -103,26 +100,9 @@ static const tokenizer_class classes[] = {
      TL_ROLE_COUNT,
      true,
      true,
-     TL_CLEANUP_NONE,
      open_gemma},
-    {"T5Tokenizer",
-     "t5",
-     {NULL, "</s>", "<unk>", NULL, "<pad>", NULL},
-     TL_ROLE_COUNT,
-     TL_ROLE_EOS,
-     false,
-     false,
-     TL_CLEANUP_NONE,
-     open_t5},
-    {"MT5Tokenizer",
-     "mt5",
-     {NULL, "</s>", "<unk>", NULL, "<pad>", NULL},
-     TL_ROLE_COUNT,
-     TL_ROLE_EOS,
-     false,
-     false,
-     TL_CLEANUP_NONE,
-     open_t5},
+    {"T5Tokenizer", "t5", {NULL, "</s>", "<unk>", NULL, "<pad>", NULL}, TL_ROLE_COUNT, TL_ROLE_EOS, false, false, open_t5},
+    {"MT5Tokenizer", "mt5", {NULL, "</s>", "<unk>", NULL, "<pad>", NULL}, TL_ROLE_COUNT, TL_ROLE_EOS, false, false, open_t5},
     {"XLMRobertaTokenizer",
      "metaclip_2",
      {"<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>"},
@@ -130,7 +110,6 @@ static const tokenizer_class classes[] = {
      TL_ROLE_EOS,
      false,
      false,
-     TL_CLEANUP_NONE,
      open_xlm_roberta},
     {"XLMRobertaTokenizer",
      "xlm-roberta",
@@ -139,7 +118,6 @@ static const tokenizer_class classes[] = {
      TL_ROLE_EOS,
      false,
      false,
-     TL_CLEANUP_NONE,
      open_xlm_roberta},
     {"BertTokenizer",
      "bert",
@@ -148,10 +126,9 @@ static const tokenizer_class classes[] = {
      TL_ROLE_SEPARATOR,
      false,
      false,
-     TL_CLEANUP_NONE,
      open_bert},
-    {"PreTrainedTokenizer", NULL, {NULL}, TL_ROLE_COUNT, TL_ROLE_COUNT, false, true, TL_CLEANUP_NONE, open_any},
-    {"TokenizersBackend", NULL, {NULL}, TL_ROLE_COUNT, TL_ROLE_COUNT, false, true, TL_CLEANUP_NONE, open_any},
+    {"PreTrainedTokenizer", NULL, {NULL}, TL_ROLE_COUNT, TL_ROLE_COUNT, false, true, open_any},
+    {"TokenizersBackend", NULL, {NULL}, TL_ROLE_COUNT, TL_ROLE_COUNT, false, true, open_any},
 };
 
 enum { CLASS_COUNT = sizeof classes / sizeof *classes };
@@ -195,10 +172,10 @@ static void find_roles(published_folder *self)
         self->role_ids[role] = find_piece(self, role_text(self, (tl_token_role)role));
 }
 
-static bool open_json(published_folder *self, tl_error *err)
+static bool open_json(published_folder *self, bool lowers, tl_error *err)
 {
     char *path = tl_path_join(self->directory, "tokenizer.json", err);
-    bool ok = path != NULL && tl_published__open_json(path, &self->vocabulary, err);
+    bool ok = path != NULL && tl_published__open_json(path, lowers, &self->vocabulary, err);
     tl_memory_free(path);
     return ok;
 }
@@ -325,28 +302,38 @@ static bool open_siglip(published_folder *self, tl_error *err)
 static bool open_t5(published_folder *self, tl_error *err)
 {
     if (has_file(self->directory, "tokenizer.json"))
-        return open_json(self, err);
+        return open_json(self, false, err);
     if (has_file(self->directory, "spiece.model"))
-        return open_pieces(self, "spiece.model", TL_READER_T5, err);
+        return open_pieces(self, "spiece.model", self->settings.has_no_extra_ids ? TL_READER_T5_BARE : TL_READER_T5, err);
     return fail_missing(self, "tokenizer.json or spiece.model", err);
 }
 
 static bool open_xlm_roberta(published_folder *self, tl_error *err)
 {
     if (has_file(self->directory, "tokenizer.json"))
-        return open_json(self, err);
+        return open_json(self, false, err);
     if (has_file(self->directory, "sentencepiece.bpe.model"))
         return open_pieces(self, "sentencepiece.bpe.model", TL_READER_FAIRSEQ, err);
     return fail_missing(self, "tokenizer.json or sentencepiece.bpe.model", err);
 }
 
-static bool open_gemma(published_folder *self, tl_error *err)
+static bool open_merges(published_folder *self, tl_published_reader reader, tl_error *err)
 {
     if (has_file(self->directory, "tokenizer.json"))
-        return open_json(self, err);
+        return open_json(self, reader == TL_READER_SIGLIP2, err);
     if (has_file(self->directory, "tokenizer.model"))
-        return open_pieces(self, "tokenizer.model", TL_READER_SENTENCEPIECE, err);
+        return open_pieces(self, "tokenizer.model", reader, err);
     return fail_missing(self, "tokenizer.json or tokenizer.model", err);
+}
+
+static bool open_gemma(published_folder *self, tl_error *err)
+{
+    return open_merges(self, TL_READER_GEMMA, err);
+}
+
+static bool open_siglip2(published_folder *self, tl_error *err)
+{
+    return open_merges(self, TL_READER_SIGLIP2, err);
 }
 
 static bool open_bert(published_folder *self, tl_error *err)
@@ -364,13 +351,13 @@ static bool open_bert(published_folder *self, tl_error *err)
         tl_memory_free(path);
         return ok;
     }
-    return has_file(self->directory, "tokenizer.json") ? open_json(self, err)
+    return has_file(self->directory, "tokenizer.json") ? open_json(self, false, err)
                                                        : fail_missing(self, "vocab.txt or tokenizer.json", err);
 }
 
 static bool open_any(published_folder *self, tl_error *err)
 {
-    return has_file(self->directory, "tokenizer.json") ? open_json(self, err) : fail_missing(self, "tokenizer.json", err);
+    return has_file(self->directory, "tokenizer.json") ? open_json(self, false, err) : fail_missing(self, "tokenizer.json", err);
 }
 
 /* The class that the folder's files name. */
@@ -440,7 +427,6 @@ static bool open_published(published_folder *self, tl_tokenizer_recipe *recipe, 
         !self->own->open(self, err) || !find_around(self, recipe, err))
         return false;
     find_roles(self);
-    recipe->cleanup = self->own->cleanup;
     recipe->pad_id = self->role_ids[TL_ROLE_PAD];
     recipe->limit = self->settings.max_length > 0 ? (size_t)self->settings.max_length : 0;
     recipe->pads_left =
@@ -576,11 +562,6 @@ static bool open_wrapped(const char *directory, const open_clip_settings *settin
 
     if (!open_published(&folder, &recipe, err))
         goto done;
-    if (recipe.cleanup != TL_CLEANUP_NONE && settings->cleanup != TL_CLEANUP_OPEN_CLIP_CANONICALIZE) {
-        tl_fail(err, TL_ERROR_UNSUPPORTED, "model '%s': expected clean 'canonicalize' for a %s, found another", directory,
-                folder.own->name);
-        goto done;
-    }
     recipe.cleanup = settings->cleanup;
     recipe.limit = 0;
     if (settings->strips_separator)

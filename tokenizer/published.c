@@ -114,13 +114,13 @@ bool tl_published__open_sentencepiece(const char *path, tl_published_reader read
 
 static bool read_json(tl_slice bytes, const void *how, tl_table_builder *out, tl_error *err)
 {
-    (void)how;
-    return tl_pipeline_json__read(bytes, out, err);
+    bool lowers = *(const bool *)how;
+    return (!lowers || tl_table_builder__add_step(out, TL_STEP_LOWER, err)) && tl_pipeline_json__read(bytes, out, err);
 }
 
-bool tl_published__open_json(const char *path, tl_vocabulary *out, tl_error *err)
+bool tl_published__open_json(const char *path, bool lowers, tl_vocabulary *out, tl_error *err)
 {
-    return open_file(path, VARIANT_JSON, read_json, NULL, out, err);
+    return open_file(path, VARIANT_JSON | (lowers ? 1U : 0U), read_json, &lowers, out, err);
 }
 
 static bool read_word_list(tl_slice bytes, const void *how, tl_table_builder *out, tl_error *err)

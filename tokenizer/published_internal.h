@@ -13,7 +13,10 @@
 typedef enum tl_published_reader {
     TL_READER_SENTENCEPIECE, /* the library itself (SiglipTokenizer is over it): single precision, user-defined symbols */
     TL_READER_FAIRSEQ,       /* XLMRobertaTokenizer: <s> <pad> </s> <unk> are 0 to 3, piece n is n + 1, <mask> is last */
-    TL_READER_T5             /* T5Tokenizer: double precision, word by word, <extra_id_99> to <extra_id_0> behind the pieces */
+    TL_READER_T5,            /* T5Tokenizer: double precision, word by word, <extra_id_99> to <extra_id_0> behind the pieces */
+    TL_READER_T5_BARE,       /* the same with extra_ids=0, as for mT5: of the pieces only <pad>, </s> and <unk> are found whole */
+    TL_READER_GEMMA,         /* GemmaTokenizer: BPE by rank with the merges that the pieces imply, blanks kept */
+    TL_READER_SIGLIP2        /* Siglip2Tokenizer: the same in lower case, but for the added tokens */
 } tl_published_reader;
 
 typedef struct tl_word_list_options {
@@ -31,8 +34,11 @@ typedef struct tl_word_list_options {
  */
 bool tl_published__open_sentencepiece(const char *path, tl_published_reader reader, tl_vocabulary *out,
                                       tl_error *err) TL_MUST_USE;
-/* TL_ERROR_UNSUPPORTED for a tokenizer.json of another make (CLIP's byte-level BPE among them). */
-bool tl_published__open_json(const char *path, tl_vocabulary *out, tl_error *err) TL_MUST_USE;
+/*
+ * TL_ERROR_UNSUPPORTED for a tokenizer.json of another make (CLIP's byte-level BPE among them). lowers: what lies between the
+ * added tokens becomes lower case first, whether the file says so or not, as Siglip2Tokenizer does it.
+ */
+bool tl_published__open_json(const char *path, bool lowers, tl_vocabulary *out, tl_error *err) TL_MUST_USE;
 bool tl_published__open_word_list(const char *path, const tl_word_list_options *options, tl_vocabulary *out,
                                   tl_error *err) TL_MUST_USE;
 

@@ -1,6 +1,7 @@
 /*
  * Reads a SentencePiece model file (sentencepiece_model.proto, checked by tl_model__check before) for the table builder, as one
- * of three readers sees it: the library itself, or the tokenizers package after transformers' converters for XLM-RoBERTa and T5.
+ * of the readers sees it: the library itself, or the tokenizers package after transformers' converters for XLM-RoBERTa, T5 and
+ * Gemma.
  */
 #include "tokenizer/model_check_internal.h"
 #include "tokenizer/protocol_buffer_internal.h"
@@ -54,8 +55,8 @@ static bool read_piece(model_file *self, tl_slice message, tl_error *err)
     if (self->reader == TL_READER_FAIRSEQ && number < FAIRSEQ_FIRST_PIECE)
         return true;
     int32_t id = (int32_t)self->out->count;
-    bool is_added =
-        self->reader == TL_READER_SENTENCEPIECE ? type == TL_PIECE_USER : type == TL_PIECE_USER || type == TL_PIECE_CONTROL;
+    bool is_added = self->reader != TL_READER_T5_BARE &&
+                    (type == TL_PIECE_USER || (type == TL_PIECE_CONTROL && self->reader != TL_READER_SENTENCEPIECE));
     if (self->reader == TL_READER_SENTENCEPIECE && type == TL_PIECE_UNKNOWN)
         self->out->settings.unknown = id;
     return tl_table_builder__add_piece(self->out, text, (double)score, type, err) &&
@@ -150,8 +151,9 @@ static bool add_named(model_file *self, const char *text, int32_t *id, tl_error 
 static bool finish_as_t5(model_file *self, tl_error *err)
 {
     tl_compiled_settings *settings = &self->out->settings;
-    if (!add_extra_ids(self, err) || !tl_table_builder__index(self->out, err) || !add_named(self, "<pad>", &settings->pad, err) ||
-        !add_named(self, "</s>", &settings->eos, err) || !add_named(self, "<unk>", &settings->unknown, err))
+    if ((self->reader == TL_READER_T5 && !add_extra_ids(self, err)) || !tl_table_builder__index(self->out, err) ||
+        !add_named(self, "<pad>", &settings->pad, err) || !add_named(self, "</s>", &settings->eos, err) ||
+        !add_named(self, "<unk>", &settings->unknown, err))
         return false;
     if (self->unknown_id < 0 || (size_t)self->unknown_id >= self->piece_number)
         return tl_fail(err, TL_ERROR_CORRUPT, "expected an unknown piece below %zu, found %d", self->piece_number,
@@ -168,6 +170,50 @@ static bool finish_as_fairseq(model_file *self, tl_error *err)
     settings->eos = 2;
     settings->unknown = 3;
     return add_special(self, "<mask>", err) && tl_table_builder__index(self->out, err);
+}
+
+/* Bytes of the character that starts with this one. */
+static size_t character_size(unsigned char first)
+{
+    return first < 0xC0 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+}
+
+/* Every way to make a piece of two others, by the piece's id, shorter beginnings first: transformers' generate_merges. */
+static bool add_implied_merges(tl_table_builder *out, tl_error *err)
+{
+    for (size_t id = 0; id < out->count; id++) {
+        tl_slice text = out->texts[id];
+        for (size_t cut = 0; cut < text.size;) {
+            cut += character_size((unsigned char)text.data[cut]);
+            if (cut >= text.size)
+                break;
+            tl_slice left = {text.data, cut}, right = {text.data + cut, text.size - cut};
+            if (tl_table_builder__find(out, left) >= 0 && tl_table_builder__find(out, right) >= 0 &&
+                !tl_table_builder__add_merge(out, left, right, err))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* GemmaTokenizer knows its named tokens by their texts, and falls back to bytes whatever the file says. */
+static bool finish_as_gemma(model_file *self, tl_error *err)
+{
+    tl_table_builder *out = self->out;
+    tl_compiled_settings *settings = &out->settings;
+    if (self->model_type != TYPE_BPE)
+        return tl_fail(err, TL_ERROR_UNSUPPORTED, "expected a BPE model for this kind of tokenizer, found type %u",
+                       (unsigned)self->model_type);
+    out->last_wins = true;
+    out->rules = (tl_slice){NULL, 0};
+    settings->model = TL_COMPILED_MERGES_BY_RANK;
+    settings->flags = TL_COMPILED_BYTE_FALLBACK | TL_COMPILED_FUSES_UNKNOWN;
+    return (self->reader != TL_READER_SIGLIP2 || tl_table_builder__add_step(out, TL_STEP_LOWER, err)) &&
+           tl_table_builder__add_step(out, TL_STEP_SPACE_TO_META, err) && tl_table_builder__index(out, err) &&
+           add_implied_merges(out, err) && add_named(self, "<pad>", &settings->pad, err) &&
+           add_named(self, "<bos>", &settings->bos, err) && add_named(self, "<eos>", &settings->eos, err) &&
+           add_named(self, "<unk>", &settings->unknown, err) &&
+           (tl_table_builder__find(out, tl_slice_of("<mask>")) >= 0 || add_special(self, "<mask>", err));
 }
 
 /* As the library does: the control piece of that name, -1: none. */
@@ -241,6 +287,8 @@ bool tl_sentencepiece_file__read(tl_slice bytes, tl_published_reader reader, tl_
     out->settings.model = self.model_type == TYPE_UNIGRAM ? TL_COMPILED_UNIGRAM : TL_COMPILED_MERGES_BY_SCORE;
     if (reader == TL_READER_SENTENCEPIECE)
         return finish_as_library(&self, err);
+    if (reader == TL_READER_GEMMA || reader == TL_READER_SIGLIP2)
+        return finish_as_gemma(&self, err);
     if (!set_pipeline(&self, err))
         return false;
     if (reader == TL_READER_FAIRSEQ)

@@ -120,7 +120,8 @@ static bool read_added_array(tl_json_scan *scan, const char *name, void *context
     }
 }
 
-static bool read_max_length(tl_json_scan *scan, tl_tokenizer_settings *out, tl_error *err)
+/* Left as it is where it is no whole number, or one of more than nine digits. */
+static bool read_number(tl_json_scan *scan, int64_t *out, tl_error *err)
 {
     tl_slice number;
     if (!tl_json_scan__skip(scan, &number, err))
@@ -131,7 +132,7 @@ static bool read_max_length(tl_json_scan *scan, tl_tokenizer_settings *out, tl_e
             return true;
         value = 10 * value + (number.data[i] - '0');
     }
-    out->max_length = value;
+    *out = value;
     return true;
 }
 
@@ -167,7 +168,13 @@ static bool read_setting(tl_json_scan *scan, const char *name, void *context, tl
     if (strcmp(name, "tokenizer_class") == 0)
         return read_class(scan, out, err);
     if (strcmp(name, "model_max_length") == 0)
-        return read_max_length(scan, out, err);
+        return read_number(scan, &out->max_length, err);
+    if (strcmp(name, "extra_ids") == 0) {
+        int64_t extra_ids = -1;
+        bool ok = read_number(scan, &extra_ids, err);
+        out->has_no_extra_ids = extra_ids == 0;
+        return ok;
+    }
     if (strcmp(name, "added_tokens_decoder") == 0 && tl_json_scan__peek(scan) == '{')
         return each_member(scan, read_decoder_member, out, err);
     if (strcmp(name, "padding_side") == 0) {

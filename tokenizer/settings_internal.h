@@ -32,6 +32,7 @@ typedef struct tl_tokenizer_settings {
     char class_name[64]; /* without "Fast"; "": not said */
     tl_named_token roles[TL_ROLE_COUNT];
     tl_answer lowers, strips_accents, splits_chinese, adds_bos, adds_eos, pads_left;
+    bool has_no_extra_ids; /* T5Tokenizer's extra_ids=0 */
     int64_t max_length;    /* 0: not said, or more than any text has */
     tl_named_token *added; /* of added_tokens_decoder; owned */
     size_t added_count, added_capacity;

@@ -1,5 +1,5 @@
 /*
- * Published vocabularies over arbitrary bytes. The first byte chooses: a SentencePiece file as one of its three readers, a
+ * Published vocabularies over arbitrary bytes. The first byte chooses: a SentencePiece file as one of its readers, a
  * tokenizer.json, a list of words; what is accepted must encode and decode without harm. Or a text for one of the fixtures.
  */
 #include "base/core/memory.h"
@@ -9,7 +9,7 @@
 
 #define FIXTURES TL_SOURCE_DIR "/tests/golden/fixtures/vocabularies/"
 
-enum { CHOICES = 9, FIRST_FIXTURE = 5 };
+enum { CHOICES = 12, FIRST_FIXTURE = 5, FIXTURE_COUNT = 4 };
 
 static bool read_bytes(unsigned choice, tl_slice bytes, tl_table_builder *builder, tl_error *err)
 {
@@ -20,6 +20,12 @@ static bool read_bytes(unsigned choice, tl_slice bytes, tl_table_builder *builde
         return tl_sentencepiece_file__read(bytes, TL_READER_FAIRSEQ, builder, err);
     case 2:
         return tl_sentencepiece_file__read(bytes, TL_READER_T5, builder, err);
+    case 9:
+        return tl_sentencepiece_file__read(bytes, TL_READER_T5_BARE, builder, err);
+    case 10:
+        return tl_sentencepiece_file__read(bytes, TL_READER_GEMMA, builder, err);
+    case 11:
+        return tl_sentencepiece_file__read(bytes, TL_READER_SIGLIP2, builder, err);
     case 3:
         return tl_pipeline_json__read(bytes, builder, err);
     default:
@@ -94,7 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     unsigned choice = data[0] % CHOICES;
     tl_slice rest = {(const char *)data + 1, size - 1};
-    if (choice < FIRST_FIXTURE)
+    if (choice < FIRST_FIXTURE || choice >= FIRST_FIXTURE + FIXTURE_COUNT)
         try_file(choice, rest);
     else
         try_text(choice - FIRST_FIXTURE, rest);

@@ -277,4 +277,5 @@ def main():
         sys.exit(f"ids differ: {'; '.join(failed)}")
 
 
-main()
+if __name__ == "__main__":
+    main()

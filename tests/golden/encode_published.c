@@ -23,7 +23,7 @@ static bool open_kind(const char *kind, const char *path, tl_vocabulary *out, tl
     if (strcmp(kind, "t5") == 0)
         return tl_published__open_sentencepiece(path, TL_READER_T5, out, err);
     if (strcmp(kind, "json") == 0)
-        return tl_published__open_json(path, out, err);
+        return tl_published__open_json(path, false, out, err);
     if (strcmp(kind, "words") == 0)
         return tl_published__open_word_list(path, &words, out, err);
     return tl_fail(err, TL_ERROR_INVALID, "expected a kind as the top of this file says, found '%s'", kind);

@@ -2,11 +2,12 @@
 
 Made with Python 3.11, sentencepiece 0.2.3, tokenizers 0.23.3 and transformers 5.24.0. The captions and the table of rules are made up here.
 
-pieces.model    unigram, own rules, pad 0, eos 1, unknown 2, a user-defined symbol: read as sentencepiece and as T5Tokenizer do
+pieces.model    unigram, own rules, pad 0, eos 1, unknown 2, a user-defined symbol: read as sentencepiece and as T5Tokenizer with and without its
+                extra ids do
 bytes.model     unigram with byte fallback, own rules
 xlm.model       unigram with sentencepiece's default ids: as XLMRobertaTokenizer; xlm.json is what that saves
-merges.model    BPE with byte fallback, user-defined symbols, no dummy prefix: as sentencepiece
-gemma.json      that vocabulary with its merges, as GemmaTokenizer saves it; siglip2.json: Siglip2Tokenizer
+merges.model    BPE with byte fallback, user-defined symbols, no dummy prefix: as sentencepiece, GemmaTokenizer and Siglip2Tokenizer
+gemma.json      that vocabulary with its merges, as GemmaTokenizer saves it, and as Siglip2Tokenizer reads it; siglip2.json: as that saves it
 vocab.txt       WordPiece: as BertTokenizer; bert.json is what that saves
 hard.model      unigram pieces of scores by rule, so that most splits are equal but for rounding, unknown characters compete with pieces, and a
                 long text's sum passes the place where SentencePiece starts again: as sentencepiece and XLMRobertaTokenizer
@@ -64,11 +65,11 @@ def save_json(tokenizer, name):
     (OUT / name).write_text(json.dumps(document, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
 
 
-def load(cls, files):
+def load(cls, files, **options):
     with tempfile.TemporaryDirectory() as folder:
         for name, source in files.items():
             (pathlib.Path(folder) / name).write_bytes((OUT / source).read_bytes())
-        return cls.from_pretrained(folder)
+        return cls.from_pretrained(folder, **options)
 
 
 def bare(tokenizer):
@@ -198,7 +199,11 @@ def main():
     rows = [("pieces.model", "sentencepiece", pieces.encode), ("pieces.model", "t5", bare(t5)), ("bytes.model", "sentencepiece", folded.encode),
             ("xlm.model", "fairseq", bare(xlm)), ("xlm.json", "json", bare(xlm)),
             ("merges.model", "sentencepiece", sentencepiece.SentencePieceProcessor(model_proto=merged).encode), ("gemma.json", "json", bare(gemma)),
-            ("siglip2.json", "json", bare(siglip2)), ("vocab.txt", "words", bare(bert)), ("bert.json", "json", bare(bert))]
+            ("siglip2.json", "json", bare(siglip2)), ("gemma.json", "json in lower case", bare(load(transformers.Siglip2Tokenizer, {"tokenizer.json": "gemma.json"}))),
+            ("merges.model", "gemma", bare(load(transformers.GemmaTokenizer, {"tokenizer.model": "merges.model"}))),
+            ("merges.model", "siglip2", bare(load(transformers.Siglip2Tokenizer, {"tokenizer.model": "merges.model"}))),
+            ("pieces.model", "t5 without extra ids", bare(load(transformers.T5Tokenizer, {"spiece.model": "pieces.model"}, extra_ids=0, additional_special_tokens=[]))),
+            ("vocab.txt", "words", bare(bert)), ("bert.json", "json", bare(bert))]
     hard = sentencepiece.SentencePieceProcessor(model_proto=hard_model())
     hard_xlm = load(transformers.XLMRobertaTokenizer, {"sentencepiece.bpe.model": "hard.model"})
     extra = ["the river bank", "RIVER BANK", "River Bank, a kite", "kites kite", "a  kite!"]

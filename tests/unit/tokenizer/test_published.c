@@ -51,8 +51,16 @@ static bool open_kind(const char *kind, const char *path, tl_vocabulary *out, tl
         return tl_published__open_sentencepiece(path, TL_READER_FAIRSEQ, out, err);
     if (strcmp(kind, "t5") == 0)
         return tl_published__open_sentencepiece(path, TL_READER_T5, out, err);
+    if (strcmp(kind, "t5 without extra ids") == 0)
+        return tl_published__open_sentencepiece(path, TL_READER_T5_BARE, out, err);
+    if (strcmp(kind, "gemma") == 0)
+        return tl_published__open_sentencepiece(path, TL_READER_GEMMA, out, err);
+    if (strcmp(kind, "siglip2") == 0)
+        return tl_published__open_sentencepiece(path, TL_READER_SIGLIP2, out, err);
+    if (strcmp(kind, "json in lower case") == 0)
+        return tl_published__open_json(path, true, out, err);
     if (strcmp(kind, "json") == 0)
-        return tl_published__open_json(path, out, err);
+        return tl_published__open_json(path, false, out, err);
     return tl_published__open_word_list(path, &words, out, err);
 }
 
@@ -145,8 +153,8 @@ static void ids_are_those_of_the_references(void **state)
         close_vocabulary(&vocabulary);
         tl_string_clear(&table);
     }
-    assert_int_equal(files, 36);
-    assert_true(rows > 1800);
+    assert_int_equal(files, 44);
+    assert_true(rows > 2400);
 }
 
 static void special_pieces_are_known(void **state)
@@ -313,7 +321,7 @@ static void wrong_files_are_refused(void **state)
     tl_vocabulary vocabulary = {0};
     tl_error err = {0};
     (void)unlink("refused.compiled");
-    assert_false(tl_published__open_json("missing.json", &vocabulary, &err));
+    assert_false(tl_published__open_json("missing.json", false, &vocabulary, &err));
     assert_int_equal(err.kind, TL_ERROR_NOT_FOUND);
     expect_refusal("words", "fox\nred\n", "[UNK]");
     expect_refusal("words", "[UNK]\n\xFF\n", "UTF-8");
