@@ -164,7 +164,7 @@ static bool divide(tl_command_call *call, const char *index_path, tl_error *err)
     if (pool == NULL || !tl_index_divide_sets(index_path, is_asked, values->compact, pool, &divided, err))
         return false;
     if (is_asked && !values->json)
-        printf("%s: %zu sets of vectors divided into lists\n", index_path, divided);
+        printf("%s: %zu set%s of vectors divided into lists\n", index_path, divided, divided == 1 ? "" : "s");
     return true;
 }
 

@@ -114,6 +114,27 @@ expect_output '1 added'
 expect 0 "$TWINLENS" search red -k 100 --json
 expect_json_lines
 
+# Divided into lists, an exact search finds what a scan found; rows that come later are found as well.
+expect 0 "$TWINLENS" search red -k 3 --exact
+cp out.txt scanned.txt
+expect 0 "$TWINLENS" index --build
+expect_output 'divided into lists'
+expect 0 "$TWINLENS" search red -k 3 --exact
+cmp -s out.txt scanned.txt || fail "expected the same hits from a divided index, found others"
+expect 0 "$TWINLENS" search red -k 3 --probes 1000
+cmp -s out.txt scanned.txt || fail "expected the same hits when every list is probed, found others"
+mkdir later && cp moved/red-square.ppm later/late.ppm
+expect 0 "$TWINLENS" index later
+expect 0 "$TWINLENS" search red -k 100
+expect_output 'late.ppm'
+expect 0 "$TWINLENS" index --compact
+expect 0 "$TWINLENS" index --check
+expect 0 "$TWINLENS" index --stats
+expect_output 'lists'
+expect 0 "$TWINLENS" search red -k 100
+expect_output 'late.ppm'
+expect_error 2 'probes' "$TWINLENS" search red --probes -1
+
 # Ctrl-C keeps what is done.
 "$TWINLENS" index d >out.txt 2>err.txt &
 pid=$!
