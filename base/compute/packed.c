@@ -63,14 +63,6 @@ static void read_piece(const tl_weight *weight, size_t row, size_t first, size_t
     tl_widen(one.dtype, (const char *)one.parts[0] + first * size, count, piece);
 }
 
-static uint32_t round_to_bf16(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return (bits & 0x7fffffffu) > 0x7f800000u ? (bits >> 16) | 0x40u : (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
-}
-
-/* NaN of a row that is not finite. */
 static float largest_of_row(const tl_weight *weight, size_t row, size_t out, size_t in)
 {
     float piece[PIECE], largest = 0.0f;
@@ -96,7 +88,7 @@ static void pack_f32(const float *piece, size_t first, size_t count, uint32_t *c
 static void pack_bf16(const float *piece, size_t first, size_t count, uint32_t *column)
 {
     for (size_t i = 0; i < count; i++)
-        column[(first + i) / 2 * TL_PACKED_COLUMNS] |= round_to_bf16(piece[i]) << (16 * (i % 2));
+        column[(first + i) / 2 * TL_PACKED_COLUMNS] |= tl_bf16_of(piece[i]) << (16 * (i % 2));
 }
 
 /* Returns the sum of the steps. */

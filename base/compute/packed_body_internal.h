@@ -226,15 +226,6 @@ static void pack_rows_f32(const float *x, size_t rows, size_t in, uint32_t *a, f
             memcpy(&a[i * rows + r], &x[r * in + i], sizeof *a);
 }
 
-/* To nearest, ties to even; a NaN stays one. */
-KERNEL_INLINE uint32_t bf16_of(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
-    return (bits & 0x7fffffffu) > 0x7f800000u ? (bits >> 16) | 0x40u : rounded;
-}
-
 /* Groups of one row, lying together, to every rows-th place of a. */
 KERNEL_INLINE void scatter_groups(const void *groups, size_t count, size_t rows, uint32_t *a)
 {
@@ -251,7 +242,7 @@ static void pack_rows_bf16(const float *x, size_t rows, size_t in, uint32_t *a, 
             const float *values = x + r * in + first;
             size_t count = in - first < PIECE ? in - first : PIECE;
             for (size_t i = 0; i < count; i++)
-                piece[i] = (uint16_t)bf16_of(values[i]);
+                piece[i] = (uint16_t)tl_bf16_of(values[i]);
             if (count % 2 != 0)
                 piece[count] = 0;
             scatter_groups(piece, (count + 1) / 2, rows, a + first / 2 * rows + r);

@@ -7,6 +7,8 @@
 
 #include "base/compute/packed.h"
 
+#include <string.h>
+
 enum {
     TL_PACKED_COLUMNS = 32,
     TL_PACKED_KINDS = 3,
@@ -45,5 +47,14 @@ extern const tl_packed_kernels tl_packed_avx2, tl_packed_avx_vnni, tl_packed_avx
 #endif
 
 const tl_packed_kernels *tl_packed_active(void);
+
+/* To nearest, ties to even; a NaN stays one. */
+static inline uint32_t tl_bf16_of(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+    return (bits & 0x7fffffffu) > 0x7f800000u ? (bits >> 16) | 0x40u : rounded;
+}
 
 #endif

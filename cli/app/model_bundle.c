@@ -2,9 +2,9 @@
 
 #include "base/core/hash.h"
 #include "base/core/memory.h"
-#include "base/io/file.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void name_from_path(const char *directory, char *name, size_t size)
 {
@@ -53,13 +53,6 @@ static bool open_tokenizer(const char *directory, tl_model_bundle *bundle, tl_er
 bool tl_model_bundle_open(const char *directory, tl_model_bundle *out, tl_error *err)
 {
     *out = (tl_model_bundle){0};
-    tl_file_status status;
-    if (!tl_file_status_read(directory, &status, err))
-        return false;
-    if (status.kind != TL_FILE_DIRECTORY)
-        return tl_fail(err, status.kind == TL_FILE_MISSING ? TL_ERROR_NOT_FOUND : TL_ERROR_INVALID,
-                       "model '%s': expected a model folder, found %s", directory,
-                       status.kind == TL_FILE_MISSING ? "nothing" : "a file");
     if (!tl_model_open(directory, &out->model, err))
         return false;
     out->info = tl_model_info_read(out->model);

@@ -2,6 +2,7 @@
  * CLIP's ResNet against the reference framework, stage by stage, so that a drift names the stage where it starts. Fixtures:
  * tests/golden/make_resnet.py. Tolerance: 1e-5 of the stage's largest magnitude.
  */
+#include "tests/support/golden_entries.h"
 #include "tests/support/tiny_resnet.h"
 
 #include <setjmp.h>
@@ -10,48 +11,7 @@
 
 #include <cmocka.h>
 
-enum { BATCH = 3, MOST_FLOATS = 40000, MOST_ENTRIES = 96, STAGE_COUNT = 7 };
-
-typedef struct golden {
-    char names[MOST_ENTRIES][96];
-    size_t starts[MOST_ENTRIES], counts[MOST_ENTRIES], entry_count;
-    float values[MOST_FLOATS];
-} golden;
-
-static golden reference;
-
-static void read_golden(const char *variant)
-{
-    char path[1024];
-    snprintf(path, sizeof path, "%s/tests/golden/fixtures/resnet/%s.txt", TL_SOURCE_DIR, variant);
-    FILE *listing = fopen(path, "r");
-    assert_non_null(listing);
-    size_t total = 0;
-    reference.entry_count = 0;
-    while (fscanf(listing, "%95s %zu", reference.names[reference.entry_count], &reference.counts[reference.entry_count]) == 2) {
-        reference.starts[reference.entry_count] = total;
-        total += reference.counts[reference.entry_count++];
-        assert_true(reference.entry_count < MOST_ENTRIES);
-    }
-    fclose(listing);
-    assert_true(total <= MOST_FLOATS);
-    snprintf(path, sizeof path, "%s/tests/golden/fixtures/resnet/%s.bin", TL_SOURCE_DIR, variant);
-    FILE *values = fopen(path, "rb");
-    assert_non_null(values);
-    assert_int_equal(fread(reference.values, sizeof(float), total, values), total);
-    fclose(values);
-}
-
-static const float *golden_entry(const char *name, size_t *count)
-{
-    for (size_t i = 0; i < reference.entry_count; i++)
-        if (strcmp(reference.names[i], name) == 0) {
-            *count = reference.counts[i];
-            return reference.values + reference.starts[i];
-        }
-    fail_msg("no golden entry '%s'", name);
-    return NULL;
-}
+enum { BATCH = 3, STAGE_COUNT = 7 };
 
 /* A stage's rows, as many items as were shown, one visit after the other. */
 typedef struct shown_stage {
@@ -108,7 +68,7 @@ static const variant variants[] = {
 static void check_variant(void **state)
 {
     const variant *at = *state;
-    read_golden(at->name);
+    read_golden("resnet", at->name);
     tl_model_config config = tiny_resnet_config(at->image_size, at->width, at->heads, at->dim);
     memcpy(config.vision.stage_layers, at->stage_layers, sizeof at->stage_layers);
     config.vision.layers = 5;

@@ -4,6 +4,7 @@
  * block against the full one, for every row that could be read.
  */
 #include "encoders/towers/transformer.h"
+#include "tests/support/golden_entries.h"
 #include "tests/support/tiny_towers.h"
 
 #include <setjmp.h>
@@ -12,49 +13,6 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-
-enum { MOST_FLOATS = 20000, MOST_ENTRIES = 16 };
-
-typedef struct golden {
-    char names[MOST_ENTRIES][64];
-    size_t starts[MOST_ENTRIES], counts[MOST_ENTRIES], entry_count;
-    float values[MOST_FLOATS];
-} golden;
-
-static golden reference;
-
-static void read_golden(const char *name)
-{
-    char path[1024];
-    snprintf(path, sizeof path, "%s/tests/golden/fixtures/rotary/%s.txt", TL_SOURCE_DIR, name);
-    FILE *listing = fopen(path, "r");
-    assert_non_null(listing);
-    size_t total = 0;
-    reference.entry_count = 0;
-    while (fscanf(listing, "%63s %zu", reference.names[reference.entry_count], &reference.counts[reference.entry_count]) == 2) {
-        reference.starts[reference.entry_count] = total;
-        total += reference.counts[reference.entry_count++];
-        assert_true(reference.entry_count < MOST_ENTRIES);
-    }
-    fclose(listing);
-    assert_true(total <= MOST_FLOATS);
-    snprintf(path, sizeof path, "%s/tests/golden/fixtures/rotary/%s.bin", TL_SOURCE_DIR, name);
-    FILE *values = fopen(path, "rb");
-    assert_non_null(values);
-    assert_int_equal(fread(reference.values, sizeof(float), total, values), total);
-    fclose(values);
-}
-
-static const float *golden_entry(const char *name, size_t *count)
-{
-    for (size_t i = 0; i < reference.entry_count; i++)
-        if (strcmp(reference.names[i], name) == 0) {
-            *count = reference.counts[i];
-            return reference.values + reference.starts[i];
-        }
-    fail_msg("no golden entry '%s'", name);
-    return NULL;
-}
 
 /* ---- tables ---- */
 
@@ -70,7 +28,7 @@ static void tables_are_those_of_timm(void **state)
         {"pe_core_bigG", 96, 32, {true, true, 10000.0f, 0.0f, 32}}, {"eva02_B", 64, 14, {true, false, 10000.0f, 0.0f, 16}},
         {"eva02_L_336", 64, 24, {true, false, 10000.0f, 0.0f, 16}},
     };
-    read_golden("tables");
+    read_golden("rotary", "tables");
     assert_int_equal(reference.entry_count, sizeof grids / sizeof grids[0]);
     for (size_t g = 0; g < sizeof grids / sizeof grids[0]; g++) {
         const size_t dim = grids[g].head_dim, side = grids[g].side;
@@ -261,7 +219,7 @@ static void towers_agree_with_timm(void **state)
     const tiny_variant *variant = &told->tower;
     const tl_vision_config *vision = &variant->config.vision;
     tl_error err;
-    read_golden(variant->name);
+    read_golden("rotary", variant->name);
     if (!tl_model_config_check(&variant->config, &err))
         fail_msg("%s", err.message);
     tl_parameter_table table = {0};

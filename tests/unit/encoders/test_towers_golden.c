@@ -4,6 +4,7 @@
  * magnitude, loss 1e-6, gradients 1e-4 in relative L2 (all far above f32 rounding in nets this small, far below any mistake).
  */
 #include "encoders/towers/transformer.h"
+#include "tests/support/golden_entries.h"
 #include "tests/support/tiny_towers.h"
 
 #include <setjmp.h>
@@ -12,49 +13,6 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-
-enum { MOST_FLOATS = 40000, MOST_ENTRIES = 128 };
-
-typedef struct golden {
-    char names[MOST_ENTRIES][128];
-    size_t starts[MOST_ENTRIES], counts[MOST_ENTRIES], entry_count;
-    float values[MOST_FLOATS];
-} golden;
-
-static golden reference;
-
-static void read_golden(const char *variant)
-{
-    char path[1024];
-    snprintf(path, sizeof path, "%s/tests/golden/fixtures/towers/%s.txt", TL_SOURCE_DIR, variant);
-    FILE *listing = fopen(path, "r");
-    assert_non_null(listing);
-    size_t total = 0;
-    reference.entry_count = 0;
-    while (fscanf(listing, "%127s %zu", reference.names[reference.entry_count], &reference.counts[reference.entry_count]) == 2) {
-        reference.starts[reference.entry_count] = total;
-        total += reference.counts[reference.entry_count++];
-        assert_true(reference.entry_count < MOST_ENTRIES);
-    }
-    fclose(listing);
-    assert_true(total <= MOST_FLOATS);
-    snprintf(path, sizeof path, "%s/tests/golden/fixtures/towers/%s.bin", TL_SOURCE_DIR, variant);
-    FILE *values = fopen(path, "rb");
-    assert_non_null(values);
-    assert_int_equal(fread(reference.values, sizeof(float), total, values), total);
-    fclose(values);
-}
-
-static const float *golden_entry(const char *name, size_t *count)
-{
-    for (size_t i = 0; i < reference.entry_count; i++)
-        if (strcmp(reference.names[i], name) == 0) {
-            *count = reference.counts[i];
-            return reference.values + reference.starts[i];
-        }
-    fail_msg("no golden entry '%s'", name);
-    return NULL;
-}
 
 static void expect_close(const char *what, const float *found, const float *expected, size_t count, double tolerance)
 {
@@ -109,7 +67,7 @@ static void expect_stages(const char *tower, const tl_tower_state *state, size_t
 
 static void check_variant(const tiny_variant *variant)
 {
-    read_golden(variant->name);
+    read_golden("towers", variant->name);
     const tl_model_config *config = &variant->config;
     tiny_model model;
     tiny_model_create(&model, config);
