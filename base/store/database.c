@@ -259,6 +259,22 @@ static bool migrate(sqlite3 *database, const char *path, const tl_database_schem
     return ok;
 }
 
+/*
+ * A blank file becomes one with a write-ahead log only while nobody else holds it, and for that SQLite does not wait as the busy
+ * timeout says: of several processes that make the same file, all but one would fail.
+ */
+static bool write_ahead(sqlite3 *database, tl_error *err)
+{
+    enum { STEP_MS = 5 };
+    for (int waited = 0;; waited += STEP_MS) {
+        if (tl_database_execute(database, "PRAGMA journal_mode=WAL", err))
+            return true;
+        if ((sqlite3_extended_errcode(database) & 0xff) != SQLITE_BUSY || waited >= BUSY_TIMEOUT_MS)
+            return false;
+        sqlite3_sleep(STEP_MS);
+    }
+}
+
 bool tl_database_open(const char *path, const tl_database_schema *schema, tl_database_mode mode, sqlite3 **out, tl_error *err)
 {
     bool ok = false;
@@ -286,7 +302,7 @@ bool tl_database_open(const char *path, const tl_database_schema *schema, tl_dat
         if (identity.version < newest_version(schema) &&
             !(tl_database_execute(database, pragma, err) && migrate(database, path, schema, mode, err)))
             goto done;
-        if (!tl_database_execute(database, "PRAGMA journal_mode=WAL", err))
+        if (!write_ahead(database, err))
             goto done;
     }
     ok = true;
