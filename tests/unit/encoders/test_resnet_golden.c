@@ -41,7 +41,7 @@ static void keep_stage(void *context, const char *stage, size_t index, const flo
 
 static void expect_stage(const char *name, const shown_stage *shown)
 {
-    size_t count;
+    size_t count = 0;
     const float *expected = golden_entry(name, &count);
     double largest = 0.0, worst = 0.0;
     assert_true(shown->count >= count && shown->count <= BATCH * count);
@@ -80,7 +80,7 @@ static void check_variant(void **state)
         const tl_parameter *parameter = &model.table.items[row];
         if (!tiny_resnet_name_has(parameter->name, ".running_"))
             continue;
-        size_t count;
+        size_t count = 0;
         const float *values = golden_entry(parameter->name, &count);
         assert_int_equal(count, parameter->count);
         memcpy(model.values[row], values, count * sizeof(float));

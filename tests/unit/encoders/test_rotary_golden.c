@@ -32,7 +32,7 @@ static void tables_are_those_of_timm(void **state)
     assert_int_equal(reference.entry_count, sizeof grids / sizeof grids[0]);
     for (size_t g = 0; g < sizeof grids / sizeof grids[0]; g++) {
         const size_t dim = grids[g].head_dim, side = grids[g].side;
-        size_t count;
+        size_t count = 0;
         const float *expected = golden_entry(grids[g].name, &count);
         assert_int_equal(count, side * 2 * dim);
         tl_rotary rotary;
@@ -181,7 +181,7 @@ static void compare(void *context, const char *stage, size_t index, const float 
 {
     comparison *work = context;
     char name[64];
-    size_t count;
+    size_t count = 0;
     snprintf(name, sizeof name, "%s.%zu", stage, index);
     const float *expected = golden_entry(name, &count);
     size_t stride = width;                                             /* between the rows compared */

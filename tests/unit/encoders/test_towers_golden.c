@@ -45,7 +45,7 @@ static void expect_stages(const char *tower, const tl_tower_state *state, size_t
 {
     for (size_t stage = 0; stage <= layers; stage++) {
         char name[64];
-        size_t count;
+        size_t count = 0;
         snprintf(name, sizeof name, "%s.stage.%zu", tower, stage);
         const float *expected = golden_entry(name, &count);
         assert_int_equal(count, TINY_BATCH * tokens * width);
@@ -74,7 +74,7 @@ static void check_variant(const tiny_variant *variant)
     tl_tower_state *vision, *text;
     tl_contrastive_result result = tiny_model_forward(&model, NULL, &vision, &text);
 
-    size_t count, side = config->vision.image_size / config->vision.patch_size,
+    size_t count = 0, side = config->vision.image_size / config->vision.patch_size,
                   outputs = (size_t)TINY_BATCH * config->embedding_dim;
     const float *embedded = golden_entry("vision.embedded", &count);
     expect_close("vision.embedded", vision->embedded, embedded, count, 1e-5);
