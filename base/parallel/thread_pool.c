@@ -7,11 +7,10 @@
 #include "base/parallel/thread_pool.h"
 
 #include "base/core/memory.h"
+#include "base/parallel/processors_internal.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <unistd.h>
 
 enum { MAX_THREADS = 1024 };
 
@@ -35,40 +34,6 @@ struct tl_thread_pool {
     size_t helper_count;
     helper *helpers;
 };
-
-/* Bits of Cpus_allowed in /proc/self/status (comma-separated hexadecimal words); 0 where there is none. */
-static size_t allowed_processors(void)
-{
-    FILE *file = fopen("/proc/self/status", "r");
-    if (file == NULL)
-        return 0;
-    static const char label[] = "Cpus_allowed:";
-    size_t count = 0;
-    char line[4096]; /* 32 bits take 9 characters: room for 14,000 processors */
-    while (count == 0 && fgets(line, sizeof line, file) != NULL) {
-        size_t i = 0;
-        while (label[i] != '\0' && line[i] == label[i])
-            i++;
-        if (label[i] != '\0')
-            continue;
-        for (; line[i] != '\0' && line[i] != '\n'; i++) {
-            char c = line[i];
-            unsigned digit = c >= '0' && c <= '9' ? (unsigned)(c - '0') : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : 0;
-            for (; digit != 0; digit >>= 1)
-                count += digit & 1;
-        }
-    }
-    fclose(file);
-    return count;
-}
-
-static size_t processors_to_use(void)
-{
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-    size_t count = online > 0 ? (size_t)online : 1;
-    size_t allowed = allowed_processors();
-    return allowed != 0 && allowed < count ? allowed : count;
-}
 
 static void draw_tasks(tl_thread_pool *pool, size_t worker)
 {
@@ -104,7 +69,7 @@ static void *help(void *argument)
 
 bool tl_thread_pool_create(size_t threads, tl_thread_pool **out, tl_error *err)
 {
-    size_t size = threads != 0 ? threads : processors_to_use();
+    size_t size = threads != 0 ? threads : tl_processors__count();
     if (size > MAX_THREADS) {
         if (threads != 0)
             return tl_fail(err, TL_ERROR_INVALID, "expected at most %d threads, found %zu", MAX_THREADS, threads);
