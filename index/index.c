@@ -65,7 +65,7 @@ bool tl_index_open(const char *path, tl_index_mode mode, tl_index **out, tl_erro
     if (index->path == NULL || (mode == TL_INDEX_CREATE && !create_folder_of(path, err)))
         goto done;
     ok = tl_index__connect(path, mode, &index->database, err);
-    index->statements.database = index->database;
+    index->statements = tl_catalogue__statements(index->database);
 done:
     if (ok)
         *out = index;
@@ -111,7 +111,7 @@ bool tl_index_each_item(tl_index *index, const char *root, bool (*visit)(void *c
     bool ok = false, row = true;
     tl_item_block block = {0};
     /* Statements of its own: visit may ask this index for other things. */
-    tl_statements statements = {.database = index->database};
+    tl_statements statements = tl_catalogue__statements(index->database);
     sqlite3_stmt *items = tl_statements__get(&statements, root != NULL ? TL_SQL_ITEM_EACH_OF_ROOT : TL_SQL_ITEM_EACH, err);
     if (items == NULL)
         goto done;

@@ -9,7 +9,7 @@
 #include "base/core/error.h"
 #include "base/core/slice.h"
 #include "base/core/string.h"
-#include "base/parallel/thread_pool.h"
+#include "index/vector_store.h"
 
 #include <stdint.h>
 
@@ -42,9 +42,6 @@ typedef struct tl_item {
 } tl_item;
 
 typedef enum tl_vector_kind { TL_VECTOR_IMAGE, TL_VECTOR_CAPTION } tl_vector_kind;
-
-/* How the numbers of a set are kept, said when its first vector is put. What is stored is what is searched. */
-typedef enum tl_vector_storage { TL_VECTOR_STORE_F16, TL_VECTOR_STORE_F32 } tl_vector_storage;
 
 typedef struct tl_vector_set {
     char model[33]; /* fingerprint */

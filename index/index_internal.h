@@ -2,6 +2,7 @@
 #ifndef TL_INDEX_INDEX_INTERNAL_H
 #define TL_INDEX_INDEX_INTERNAL_H
 
+#include "base/store/database.h"
 #include "index/catalogue/statements.h"
 #include "index/index.h"
 

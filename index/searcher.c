@@ -4,9 +4,8 @@
  * afterwards.
  */
 #include "base/core/memory.h"
-#include "index/ann/flat.h"
-#include "index/ann/probe.h"
 #include "index/catalogue/items.h"
+#include "index/catalogue/vector_sets.h"
 #include "index/index_internal.h"
 
 #include <inttypes.h>
@@ -19,11 +18,10 @@ struct tl_index_searcher {
     char model[sizeof((tl_vector_set){0}).model];
     tl_vector_kind kind;
     uint32_t dim;
-    tl_flat flat;
-    tl_probe probe;
+    tl_vector_store *store;
 };
 
-static bool find_set(tl_index_searcher *searcher, tl_set_row *set, tl_error *err)
+static bool find_set(tl_index_searcher *searcher, tl_stored_set *set, tl_error *err)
 {
     return tl_sets__find(&searcher->statements, searcher->model, searcher->kind, set, err) &&
            (set->id != 0 || tl_sets__fail_not_found(&searcher->statements, searcher->model, searcher->kind, err));
@@ -33,7 +31,7 @@ bool tl_index_searcher_create(tl_index *index, const char *model_fingerprint, tl
                               tl_error *err)
 {
     bool ok = false;
-    tl_set_row set;
+    tl_stored_set set;
     if (kind != TL_VECTOR_IMAGE && kind != TL_VECTOR_CAPTION)
         return tl_fail(err, TL_ERROR_INVALID, "expected vectors of kind image or caption, found %d", (int)kind);
     tl_index_searcher *searcher = tl_memory_allocate(1, sizeof *searcher, err);
@@ -47,9 +45,10 @@ bool tl_index_searcher_create(tl_index *index, const char *model_fingerprint, tl
     }
     memcpy(searcher->model, model_fingerprint, size + 1);
     searcher->kind = kind;
-    if (!tl_index__connect(index->path, TL_INDEX_READ, &searcher->database, err))
+    if (!tl_index__connect(index->path, TL_INDEX_READ, &searcher->database, err) ||
+        !tl_vector_store_open(searcher->database, "main", "vector", &searcher->store, err))
         goto done;
-    searcher->statements.database = searcher->database;
+    searcher->statements = tl_catalogue__statements(searcher->database);
     ok = find_set(searcher, &set, err) || tl_index__fail_in_file(searcher->database, err);
     searcher->dim = set.dim;
     tl_statements__rest(&searcher->statements);
@@ -65,10 +64,9 @@ void tl_index_searcher_destroy(tl_index_searcher *searcher)
 {
     if (searcher == NULL)
         return;
-    tl_probe__clear(&searcher->probe);
+    tl_vector_store_close(searcher->store);
     tl_statements__clear(&searcher->statements);
     tl_database_close(searcher->database);
-    tl_flat__clear(&searcher->flat);
     tl_memory_free(searcher);
 }
 
@@ -90,7 +88,7 @@ static bool check_query(const tl_index_searcher *searcher, const float *query, s
 
 static bool find_items_of_captions(tl_index_searcher *searcher, tl_hit *hits, size_t count, tl_error *err)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; searcher->kind == TL_VECTOR_CAPTION && i < count; i++) {
         bool row = false;
         sqlite3_stmt *statement = tl_statements__get(&searcher->statements, TL_SQL_CAPTION_ITEM, err);
         if (statement == NULL)
@@ -106,11 +104,11 @@ static bool find_items_of_captions(tl_index_searcher *searcher, tl_hit *hits, si
     return true;
 }
 
-static bool search_in_transaction(tl_index_searcher *searcher, const float *query, const tl_search_options *options,
-                                  tl_top_k *top, tl_error *err)
+static bool search_in_transaction(tl_index_searcher *searcher, const float *query, const tl_search_options *options, tl_hit *hits,
+                                  size_t *count, tl_error *err)
 {
     bool ok = false;
-    tl_set_row set;
+    tl_stored_set set;
     tl_ids allowed = {0};
     const char *directory = options->directory;
     if (!find_set(searcher, &set, err))
@@ -122,15 +120,22 @@ static bool search_in_transaction(tl_index_searcher *searcher, const float *quer
     }
     if (directory != NULL && !tl_items__ids_in_directory(&searcher->statements, directory, searcher->kind, &allowed, err))
         goto done;
-    const tl_ids *only = directory != NULL ? &allowed : NULL;
-    tl_probe_call call = {.set = &set, .query = query, .allowed = only, .exact = options->exact, .probes = options->probes};
-    uint64_t tail_count = set.count;
-    if (set.lists != 0 && !tl_probe__search(&searcher->probe, &searcher->statements, &call, top, &tail_count, err))
+    static const int64_t nobody;
+    const tl_scored *found;
+    tl_vector_query call = {.vector = query,
+                            .metric = TL_METRIC_DOT,
+                            .k = options->k,
+                            .exact = options->exact || directory != NULL,
+                            .probes = options->probes};
+    if (directory != NULL) {
+        call.allowed = allowed.count != 0 ? allowed.items : &nobody;
+        call.allowed_count = allowed.count;
+    }
+    if (!tl_vector_store_search(searcher->store, &set, &call, &found, count, err))
         goto done;
-    if (!tl_flat__scan(&searcher->flat, &searcher->statements, &set, query, only, tail_count, top, err))
-        goto done;
-    tl_top_k__sort(top);
-    ok = searcher->kind == TL_VECTOR_IMAGE || find_items_of_captions(searcher, top->hits, top->count, err);
+    for (size_t i = 0; i < *count; i++)
+        hits[i] = (tl_hit){.item_id = found[i].owner, .score = found[i].score};
+    ok = find_items_of_captions(searcher, hits, *count, err);
 done:
     tl_memory_free(allowed.items);
     return ok;
@@ -141,14 +146,14 @@ bool tl_index_searcher_search(tl_index_searcher *searcher, const float *query, c
 {
     if (!check_query(searcher, query, options->k, err))
         return false;
-    tl_top_k top = {hits, options->k, 0};
+    size_t found = 0;
     bool ok = tl_statements__run_integers(&searcher->statements, TL_SQL_BEGIN_READ, 0, 0, err) &&
-              search_in_transaction(searcher, query, options, &top, err);
-    tl_probe__rest(&searcher->probe);
+              search_in_transaction(searcher, query, options, hits, &found, err);
+    tl_vector_store_rest(searcher->store);
     tl_statements__rest(&searcher->statements);
     if (!sqlite3_get_autocommit(searcher->database))
         ok = tl_statements__run_integers(&searcher->statements, TL_SQL_COMMIT, 0, 0, ok ? err : NULL) && ok;
     if (ok)
-        *count = top.count;
+        *count = found;
     return ok || tl_index__fail_in_file(searcher->database, err);
 }

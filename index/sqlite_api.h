@@ -1,9 +1,9 @@
-/* The one way from index/ to SQLite, so that a loadable extension can later reach its host's copy through this header alone. */
+/* The one way from index/ to SQLite: the library's, or in the loadable extension the host's (base/store/sql.h). */
 #ifndef TL_INDEX_SQLITE_API_H
 #define TL_INDEX_SQLITE_API_H
 
-#include "base/store/database.h"
+#include "base/store/sql.h"
 
-#include <sqlite3.h>
+#include <stdint.h>
 
 #endif

@@ -5,7 +5,6 @@
  * that first reason: the transaction is gone, and going on would commit a part of what the caller believes is there.
  */
 #include "base/core/memory.h"
-#include "index/ann/divide.h"
 #include "index/catalogue/items.h"
 #include "index/catalogue/vector_sets.h"
 #include "index/index_internal.h"
@@ -19,14 +18,24 @@ enum { CHECKPOINT_WAIT_MS = 100 };
 struct tl_index_writer {
     sqlite3 *database;
     tl_statements statements;
-    tl_vector_store store;
+    tl_vector_store *store;
     bool is_spoiled;
     tl_error reason; /* of the failure that spoiled it */
 };
 
+static void rest(tl_index_writer *writer)
+{
+    tl_statements__rest(&writer->statements);
+    tl_vector_store_rest(writer->store);
+}
+
 static void roll_back(tl_index_writer *writer)
 {
     tl_statements__rest(&writer->statements);
+    if (writer->store != NULL) {
+        tl_vector_store_rest(writer->store);
+        tl_vector_store_forget(writer->store);
+    }
     if (!sqlite3_get_autocommit(writer->database))
         sqlite3_exec(writer->database, "ROLLBACK", NULL, NULL, NULL);
 }
@@ -53,7 +62,7 @@ static bool begin(tl_index_writer *writer, tl_error *err)
 /* The end of a call that only looked, or was refused before it changed anything. */
 static bool finish_look(tl_index_writer *writer, bool ok, tl_error *err)
 {
-    tl_statements__rest(&writer->statements);
+    rest(writer);
     return ok || tl_index__fail_in_file(writer->database, err);
 }
 
@@ -61,13 +70,13 @@ static bool finish_change(tl_index_writer *writer, bool ok, const tl_error *reas
 {
     if (!ok)
         return spoil(writer, reason, err);
-    tl_statements__rest(&writer->statements);
+    rest(writer);
     return true;
 }
 
 static tl_catalogue_writer catalogue(tl_index_writer *writer)
 {
-    return (tl_catalogue_writer){&writer->statements, &writer->store};
+    return (tl_catalogue_writer){&writer->statements, writer->store};
 }
 
 bool tl_index_writer_open(tl_index *index, tl_index_writer **out, tl_error *err)
@@ -78,9 +87,9 @@ bool tl_index_writer_open(tl_index *index, tl_index_writer **out, tl_error *err)
     tl_index_writer *writer = tl_memory_allocate(1, sizeof *writer, err);
     if (writer == NULL)
         return false;
-    tl_vector_store__init(&writer->store, &writer->statements);
-    bool ok = tl_index__connect(index->path, TL_INDEX_WRITE, &writer->database, err);
-    writer->statements.database = writer->database;
+    bool ok = tl_index__connect(index->path, TL_INDEX_WRITE, &writer->database, err) &&
+              tl_vector_store_open(writer->database, "main", "vector", &writer->store, err);
+    writer->statements = tl_catalogue__statements(writer->database);
     ok = ok && begin(writer, err); /* a second writer learns now that it is one, before it computes anything */
     if (ok)
         *out = writer;
@@ -95,12 +104,12 @@ void tl_index_writer_close(tl_index_writer *writer)
         return;
     if (writer->database != NULL) {
         roll_back(writer);
+        tl_vector_store_close(writer->store);
         tl_statements__clear(&writer->statements);
         /* Best effort: a reader in the middle of a search keeps the log, and the last one to close folds it in. */
         sqlite3_busy_timeout(writer->database, CHECKPOINT_WAIT_MS);
         sqlite3_wal_checkpoint_v2(writer->database, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     }
-    tl_vector_store__clear(&writer->store);
     tl_database_close(writer->database);
     tl_memory_free(writer);
 }
@@ -108,7 +117,7 @@ void tl_index_writer_close(tl_index_writer *writer)
 bool tl_index_writer_divide(tl_index_writer *writer, const char *model_fingerprint, tl_vector_kind kind, uint32_t lists,
                             tl_thread_pool *pool, tl_error *err)
 {
-    tl_set_row set;
+    tl_stored_set set;
     tl_error reason = {0};
     if (kind != TL_VECTOR_IMAGE && kind != TL_VECTOR_CAPTION)
         return tl_fail(err, TL_ERROR_INVALID, "expected vectors of kind image or caption, found %d", (int)kind);
@@ -117,12 +126,12 @@ bool tl_index_writer_divide(tl_index_writer *writer, const char *model_fingerpri
     if (!begin(writer, err))
         return false;
     /* Blocks that are still held would be missing from what is divided, and their rows from the count. */
-    if (!tl_vector_store__flush(&writer->store, &reason))
+    if (!tl_vector_store_flush(writer->store, &reason))
         return finish_change(writer, false, &reason, err);
     if (!tl_sets__find(&writer->statements, model_fingerprint, kind, &set, err) ||
         (set.id == 0 && !tl_sets__fail_not_found(&writer->statements, model_fingerprint, kind, err)))
         return finish_look(writer, false, err);
-    return finish_change(writer, tl_divide__anew(&writer->statements, &set, lists, pool, &reason), &reason, err);
+    return finish_change(writer, tl_vector_store_divide(writer->store, &set, lists, pool, &reason), &reason, err);
 }
 
 bool tl_index_writer_commit(tl_index_writer *writer, tl_error *err)
@@ -132,7 +141,7 @@ bool tl_index_writer_commit(tl_index_writer *writer, tl_error *err)
         return begin(writer, err);
     if (sqlite3_get_autocommit(writer->database))
         return true; /* nothing was begun since the last commit */
-    bool ok = tl_vector_store__flush(&writer->store, &reason) && tl_divide__tails(&writer->statements, &reason) &&
+    bool ok = tl_vector_store_flush(writer->store, &reason) && tl_vector_store_move_tails(writer->store, &reason) &&
               tl_statements__run_integers(&writer->statements, TL_SQL_COMMIT, 0, 0, &reason);
     return finish_change(writer, ok, &reason, err);
 }
@@ -283,7 +292,7 @@ bool tl_index_writer_put_vectors(tl_index_writer *writer, const tl_vector_set *s
                                  size_t count, tl_error *err)
 {
     tl_error reason = {0};
-    tl_set_row row;
+    tl_stored_set row;
     if (!tl_sets__check(set, err) || !check_vectors(set, owners, vectors, count, err) || !begin(writer, err))
         return false;
     if (!check_owners(writer, set->kind, owners, count, err) || !tl_sets__find_or_add(&writer->statements, set, &row, err))
@@ -292,13 +301,13 @@ bool tl_index_writer_put_vectors(tl_index_writer *writer, const tl_vector_set *s
         return finish_look(writer, false, err);
     bool ok = true;
     for (size_t i = 0; ok && i < count; i++)
-        ok = tl_vector_store__put(&writer->store, &row, owners[i], vectors + i * row.dim, &reason);
+        ok = tl_vector_store_put(writer->store, &row, owners[i], vectors + i * row.dim, &reason);
     return finish_change(writer, ok, &reason, err);
 }
 
 bool tl_index_writer_missing(tl_index_writer *writer, const tl_vector_set *set, int64_t **owners, size_t *count, tl_error *err)
 {
-    tl_set_row row;
+    tl_stored_set row;
     tl_ids found = {0};
     if (!tl_sets__check(set, err))
         return false;

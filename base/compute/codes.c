@@ -87,6 +87,16 @@ void tl_rows_dot_f16(const uint16_t *rows, size_t count, size_t dim, const float
     kernels()->dot_f16(rows, count, dim, query, scores);
 }
 
+void tl_rows_square_f32(const float *rows, size_t count, size_t dim, const float *query, float *squares)
+{
+    kernels()->square_f32(rows, count, dim, query, squares);
+}
+
+void tl_rows_square_f16(const uint16_t *rows, size_t count, size_t dim, const float *query, float *squares)
+{
+    kernels()->square_f16(rows, count, dim, query, squares);
+}
+
 void tl_codes_dot(const uint8_t *codes, size_t count, size_t groups, const int8_t *query, int32_t *sums)
 {
     kernels()->dot_codes(codes, count, groups, query, sums);

@@ -19,6 +19,9 @@ enum { TL_CODE_GROUP = 128, TL_CODE_GROUP_BYTES = 64 };
 /* scores [count] = rows [count, dim] query [dim] */
 void tl_rows_dot_f32(const float *rows, size_t count, size_t dim, const float *query, float *scores);
 void tl_rows_dot_f16(const uint16_t *rows, size_t count, size_t dim, const float *query, float *scores);
+/* squares [count] = |row - query|^2 */
+void tl_rows_square_f32(const float *rows, size_t count, size_t dim, const float *query, float *squares);
+void tl_rows_square_f16(const uint16_t *rows, size_t count, size_t dim, const float *query, float *squares);
 /* sums [count] = codes [count, groups] query [groups * TL_CODE_GROUP]; numbers of a code count as 0..15. groups at most 1024. */
 void tl_codes_dot(const uint8_t *codes, size_t count, size_t groups, const int8_t *query, int32_t *sums);
 

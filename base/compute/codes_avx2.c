@@ -34,25 +34,38 @@ static __m256 load_tail_f16(const uint16_t *from, size_t count)
     return load_f16(tail);
 }
 
-#define DEFINE_DOT(name, type, load, load_tail)                                                                      \
-    static void name(const type *rows, size_t count, size_t dim, const float *query, float *scores)                  \
-    {                                                                                                                \
-        for (size_t i = 0; i < count; i++, rows += dim) {                                                            \
-            __m256 sums[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps()};   \
-            size_t j = 0;                                                                                            \
-            for (; j + 32 <= dim; j += 32)                                                                           \
-                for (size_t s = 0; s < 4; s++)                                                                       \
-                    sums[s] = _mm256_fmadd_ps(load(rows + j + 8 * s), _mm256_loadu_ps(query + j + 8 * s), sums[s]);  \
-            for (; j + 8 <= dim; j += 8)                                                                             \
-                sums[0] = _mm256_fmadd_ps(load(rows + j), _mm256_loadu_ps(query + j), sums[0]);                      \
-            if (j < dim)                                                                                             \
-                sums[1] = _mm256_fmadd_ps(load_tail(rows + j, dim - j), load_tail_f32(query + j, dim - j), sums[1]); \
-            scores[i] = sum_lanes(_mm256_add_ps(_mm256_add_ps(sums[0], sums[1]), _mm256_add_ps(sums[2], sums[3])));  \
-        }                                                                                                            \
+static __m256 add_product(__m256 a, __m256 b, __m256 sum)
+{
+    return _mm256_fmadd_ps(a, b, sum);
+}
+
+static __m256 add_square(__m256 a, __m256 b, __m256 sum)
+{
+    __m256 difference = _mm256_sub_ps(a, b);
+    return _mm256_fmadd_ps(difference, difference, sum);
+}
+
+#define DEFINE_ROWS(name, add, type, load, load_tail)                                                               \
+    static void name(const type *rows, size_t count, size_t dim, const float *query, float *scores)                 \
+    {                                                                                                               \
+        for (size_t i = 0; i < count; i++, rows += dim) {                                                           \
+            __m256 sums[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps()};  \
+            size_t j = 0;                                                                                           \
+            for (; j + 32 <= dim; j += 32)                                                                          \
+                for (size_t s = 0; s < 4; s++)                                                                      \
+                    sums[s] = add(load(rows + j + 8 * s), _mm256_loadu_ps(query + j + 8 * s), sums[s]);             \
+            for (; j + 8 <= dim; j += 8)                                                                            \
+                sums[0] = add(load(rows + j), _mm256_loadu_ps(query + j), sums[0]);                                 \
+            if (j < dim)                                                                                            \
+                sums[1] = add(load_tail(rows + j, dim - j), load_tail_f32(query + j, dim - j), sums[1]);            \
+            scores[i] = sum_lanes(_mm256_add_ps(_mm256_add_ps(sums[0], sums[1]), _mm256_add_ps(sums[2], sums[3]))); \
+        }                                                                                                           \
     }
 
-DEFINE_DOT(dot_f32, float, _mm256_loadu_ps, load_tail_f32)
-DEFINE_DOT(dot_f16, uint16_t, load_f16, load_tail_f16)
+DEFINE_ROWS(dot_f32, add_product, float, _mm256_loadu_ps, load_tail_f32)
+DEFINE_ROWS(dot_f16, add_product, uint16_t, load_f16, load_tail_f16)
+DEFINE_ROWS(square_f32, add_square, float, _mm256_loadu_ps, load_tail_f32)
+DEFINE_ROWS(square_f16, add_square, uint16_t, load_f16, load_tail_f16)
 
 /* 15 * 127 * 2 a pair, four pairs: within int16. */
 static void dot_codes(const uint8_t *codes, size_t count, size_t groups, const int8_t *query, int32_t *sums)
@@ -96,7 +109,7 @@ static void widen(const uint16_t *values, float *out, size_t count)
         out[i] = tl_f16_to_float(values[i]);
 }
 
-const tl_code_kernels tl_codes_avx2 = {dot_f32, dot_f16, dot_codes, narrow, widen, hadamard, quantize};
+const tl_code_kernels tl_codes_avx2 = {dot_f32, dot_f16, square_f32, square_f16, dot_codes, narrow, widen, hadamard, quantize};
 #else
 typedef int tl_no_avx2_here;
 #endif

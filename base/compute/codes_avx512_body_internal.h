@@ -18,26 +18,39 @@ static __m512 load_tail_f16(const uint16_t *from, size_t count)
     return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16((__mmask16)((1U << count) - 1), from));
 }
 
-#define DEFINE_DOT(name, type, load, load_tail)                                                                       \
-    static void name(const type *rows, size_t count, size_t dim, const float *query, float *scores)                   \
-    {                                                                                                                 \
-        for (size_t i = 0; i < count; i++, rows += dim) {                                                             \
-            __m512 sums[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps()};    \
-            size_t j = 0;                                                                                             \
-            for (; j + 64 <= dim; j += 64)                                                                            \
-                for (size_t s = 0; s < 4; s++)                                                                        \
-                    sums[s] = _mm512_fmadd_ps(load(rows + j + 16 * s), _mm512_loadu_ps(query + j + 16 * s), sums[s]); \
-            for (; j + 16 <= dim; j += 16)                                                                            \
-                sums[0] = _mm512_fmadd_ps(load(rows + j), _mm512_loadu_ps(query + j), sums[0]);                       \
-            if (j < dim)                                                                                              \
-                sums[1] = _mm512_fmadd_ps(load_tail(rows + j, dim - j), load_tail_f32(query + j, dim - j), sums[1]);  \
-            sums[0] = _mm512_add_ps(_mm512_add_ps(sums[0], sums[1]), _mm512_add_ps(sums[2], sums[3]));                \
-            scores[i] = _mm512_reduce_add_ps(sums[0]);                                                                \
-        }                                                                                                             \
+static __m512 add_product(__m512 a, __m512 b, __m512 sum)
+{
+    return _mm512_fmadd_ps(a, b, sum);
+}
+
+static __m512 add_square(__m512 a, __m512 b, __m512 sum)
+{
+    __m512 difference = _mm512_sub_ps(a, b);
+    return _mm512_fmadd_ps(difference, difference, sum);
+}
+
+#define DEFINE_ROWS(name, add, type, load, load_tail)                                                              \
+    static void name(const type *rows, size_t count, size_t dim, const float *query, float *scores)                \
+    {                                                                                                              \
+        for (size_t i = 0; i < count; i++, rows += dim) {                                                          \
+            __m512 sums[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps()}; \
+            size_t j = 0;                                                                                          \
+            for (; j + 64 <= dim; j += 64)                                                                         \
+                for (size_t s = 0; s < 4; s++)                                                                     \
+                    sums[s] = add(load(rows + j + 16 * s), _mm512_loadu_ps(query + j + 16 * s), sums[s]);          \
+            for (; j + 16 <= dim; j += 16)                                                                         \
+                sums[0] = add(load(rows + j), _mm512_loadu_ps(query + j), sums[0]);                                \
+            if (j < dim)                                                                                           \
+                sums[1] = add(load_tail(rows + j, dim - j), load_tail_f32(query + j, dim - j), sums[1]);           \
+            sums[0] = _mm512_add_ps(_mm512_add_ps(sums[0], sums[1]), _mm512_add_ps(sums[2], sums[3]));             \
+            scores[i] = _mm512_reduce_add_ps(sums[0]);                                                             \
+        }                                                                                                          \
     }
 
-DEFINE_DOT(dot_f32, float, _mm512_loadu_ps, load_tail_f32)
-DEFINE_DOT(dot_f16, uint16_t, load_f16, load_tail_f16)
+DEFINE_ROWS(dot_f32, add_product, float, _mm512_loadu_ps, load_tail_f32)
+DEFINE_ROWS(dot_f16, add_product, uint16_t, load_f16, load_tail_f16)
+DEFINE_ROWS(square_f32, add_square, float, _mm512_loadu_ps, load_tail_f32)
+DEFINE_ROWS(square_f16, add_square, uint16_t, load_f16, load_tail_f16)
 
 static void dot_codes(const uint8_t *codes, size_t count, size_t groups, const int8_t *query, int32_t *sums)
 {
@@ -74,4 +87,4 @@ static void widen(const uint16_t *values, float *out, size_t count)
         out[i] = tl_f16_to_float(values[i]);
 }
 
-const tl_code_kernels TL_CODES_TABLE = {dot_f32, dot_f16, dot_codes, narrow, widen, hadamard, quantize};
+const tl_code_kernels TL_CODES_TABLE = {dot_f32, dot_f16, square_f32, square_f16, dot_codes, narrow, widen, hadamard, quantize};

@@ -33,6 +33,34 @@ static void dot_f16(const uint16_t *rows, size_t count, size_t dim, const float 
     }
 }
 
+static float square_of(float difference)
+{
+    return difference * difference;
+}
+
+static void square_f32(const float *rows, size_t count, size_t dim, const float *query, float *squares)
+{
+    for (size_t i = 0; i < count; i++, rows += dim) {
+        float sums[LANES] = {0};
+        for (size_t j = 0; j + LANES <= dim; j += LANES)
+            for (size_t lane = 0; lane < LANES; lane++)
+                sums[lane] += square_of(rows[j + lane] - query[j + lane]);
+        for (size_t j = dim - dim % LANES; j < dim; j++)
+            sums[j % LANES] += square_of(rows[j] - query[j]);
+        squares[i] = sum_lanes(sums);
+    }
+}
+
+static void square_f16(const uint16_t *rows, size_t count, size_t dim, const float *query, float *squares)
+{
+    for (size_t i = 0; i < count; i++, rows += dim) {
+        float sums[LANES] = {0};
+        for (size_t j = 0; j < dim; j++)
+            sums[j % LANES] += square_of(tl_f16_to_float(rows[j]) - query[j]);
+        squares[i] = sum_lanes(sums);
+    }
+}
+
 static void dot_codes(const uint8_t *codes, size_t count, size_t groups, const int8_t *query, int32_t *sums)
 {
     for (size_t i = 0; i < count; i++) {
@@ -58,4 +86,5 @@ static void widen(const uint16_t *values, float *out, size_t count)
         out[i] = tl_f16_to_float(values[i]);
 }
 
-const tl_code_kernels tl_codes_baseline = {dot_f32, dot_f16, dot_codes, narrow, widen, hadamard, quantize};
+const tl_code_kernels tl_codes_baseline = {dot_f32, dot_f16, square_f32, square_f16, dot_codes,
+                                           narrow,  widen,   hadamard,   quantize};

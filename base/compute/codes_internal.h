@@ -7,6 +7,8 @@
 typedef struct tl_code_kernels {
     void (*dot_f32)(const float *rows, size_t count, size_t dim, const float *query, float *scores);
     void (*dot_f16)(const uint16_t *rows, size_t count, size_t dim, const float *query, float *scores);
+    void (*square_f32)(const float *rows, size_t count, size_t dim, const float *query, float *squares);
+    void (*square_f16)(const uint16_t *rows, size_t count, size_t dim, const float *query, float *squares);
     void (*dot_codes)(const uint8_t *codes, size_t count, size_t groups, const int8_t *query, int32_t *sums);
     void (*narrow)(const float *values, uint16_t *out, size_t count);
     void (*widen)(const uint16_t *values, float *out, size_t count);

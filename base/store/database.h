@@ -1,14 +1,13 @@
 /*
  * SQLite as our own files use it: opened with one set of pragmas, an application_id that says whose file it is, and ordered
- * migrations. This header and index/sqlite_api.h are the two ways to SQLite; errors carry the file's name and SQLite's reason.
+ * migrations; errors carry the file's name and SQLite's reason.
  */
 #ifndef TL_BASE_STORE_DATABASE_H
 #define TL_BASE_STORE_DATABASE_H
 
-#include "base/core/error.h"
 #include "base/core/slice.h"
+#include "base/store/sql.h"
 
-#include <sqlite3.h>
 #include <stdint.h>
 
 typedef struct tl_migration {
@@ -33,12 +32,5 @@ typedef enum tl_database_mode { TL_DATABASE_READ, TL_DATABASE_WRITE, TL_DATABASE
 bool tl_database_open(const char *path, const tl_database_schema *schema, tl_database_mode mode, sqlite3 **out,
                       tl_error *err) TL_MUST_USE;
 void tl_database_close(sqlite3 *database); /* NULL is fine */
-bool tl_database_execute(sqlite3 *database, const char *sql, tl_error *err) TL_MUST_USE;
-bool tl_database_prepare(sqlite3 *database, const char *sql, sqlite3_stmt **out, tl_error *err) TL_MUST_USE;
-/* Steps once: *row says whether a row is there. */
-bool tl_database_step(sqlite3 *database, sqlite3_stmt *statement, bool *row, tl_error *err) TL_MUST_USE;
-/* The error of the last call on this connection, with its kind: full disk and permissions io, not a database or malformed
- * corrupt. */
-bool tl_database_fail(sqlite3 *database, tl_error *err);
 
 #endif

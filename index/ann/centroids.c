@@ -10,7 +10,7 @@
 #include "base/core/hash.h"
 #include "base/core/memory.h"
 #include "base/core/random.h"
-#include "index/vectors/block.h"
+#include "index/vectors/store_sql.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -37,25 +37,25 @@ static int64_t checksum_of(int64_t set_id, int64_t first, int64_t count, uint32_
     return (int64_t)tl_hash64(parts, sizeof parts);
 }
 
-bool tl_centroids__load(tl_centroids *centroids, tl_statements *statements, const tl_set_row *set, tl_error *err)
+bool tl_centroids__load(tl_centroids *centroids, tl_store *store, const tl_stored_set *set, tl_error *err)
 {
     bool ok = false, row = true;
     uint32_t found = 0;
-    sqlite3_stmt *statement = tl_statements__get(statements, TL_SQL_CENTROIDS_EACH, err);
+    sqlite3_stmt *statement = tl_statements__get(&store->statements, TL_STORE_CENTROIDS_EACH, err);
     tl_centroids__clear(centroids);
     if (statement == NULL)
         return false;
     sqlite3_bind_int64(statement, 1, set->id);
     for (size_t capacity = 0;;) {
-        if (!tl_statements__step(statements, statement, &row, err))
+        if (!tl_statements__step(&store->statements, statement, &row, err))
             goto done;
         if (!row)
             break;
         int64_t first = sqlite3_column_int64(statement, 0), count = sqlite3_column_int64(statement, 1);
         const void *rows = sqlite3_column_blob(statement, 3);
         size_t size = (size_t)sqlite3_column_bytes(statement, 3);
-        if (sqlite3_errcode(statements->database) == SQLITE_NOMEM) {
-            tl_database_fail(statements->database, err);
+        if (sqlite3_errcode(store->statements.database) == SQLITE_NOMEM) {
+            tl_database_fail(store->statements.database, err);
             goto done;
         }
         if (first != found || count < 1 || count > rows_of_blob(set->dim) || (uint64_t)count > set->lists - found ||
@@ -83,15 +83,15 @@ done:
     return ok;
 }
 
-bool tl_centroids__write(const tl_centroids *centroids, tl_statements *statements, int64_t set_id, tl_error *err)
+bool tl_centroids__write(const tl_centroids *centroids, tl_store *store, int64_t set_id, tl_error *err)
 {
-    if (!tl_statements__run_integers(statements, TL_SQL_CENTROIDS_REMOVE, set_id, 0, err))
+    if (!tl_statements__run_integers(&store->statements, TL_STORE_CENTROIDS_REMOVE, set_id, 0, err))
         return false;
     uint32_t step = rows_of_blob(centroids->dim);
     for (uint32_t first = 0; first < centroids->count; first += step) {
         uint32_t count = centroids->count - first < step ? centroids->count - first : step;
         const uint16_t *rows = centroids->rows + (size_t)first * centroids->dim;
-        sqlite3_stmt *statement = tl_statements__get(statements, TL_SQL_CENTROIDS_ADD, err);
+        sqlite3_stmt *statement = tl_statements__get(&store->statements, TL_STORE_CENTROIDS_ADD, err);
         if (statement == NULL)
             return false;
         sqlite3_bind_int64(statement, 1, set_id);
@@ -99,7 +99,7 @@ bool tl_centroids__write(const tl_centroids *centroids, tl_statements *statement
         sqlite3_bind_int64(statement, 3, count);
         sqlite3_bind_int64(statement, 4, checksum_of(set_id, first, count, centroids->dim, rows));
         sqlite3_bind_blob(statement, 5, rows, (int)(count * centroids->dim * sizeof *rows), SQLITE_STATIC);
-        if (!tl_statements__run(statements, statement, err))
+        if (!tl_statements__run(&store->statements, statement, err))
             return false;
     }
     return true;

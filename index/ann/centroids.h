@@ -3,7 +3,7 @@
 #define TL_INDEX_ANN_CENTROIDS_H
 
 #include "base/parallel/thread_pool.h"
-#include "index/catalogue/vector_sets.h"
+#include "index/vectors/store.h"
 
 typedef struct tl_centroids {
     uint32_t count, dim;
@@ -11,9 +11,9 @@ typedef struct tl_centroids {
 } tl_centroids;
 
 void tl_centroids__clear(tl_centroids *centroids);
-bool tl_centroids__load(tl_centroids *centroids, tl_statements *statements, const tl_set_row *set, tl_error *err) TL_MUST_USE;
+bool tl_centroids__load(tl_centroids *centroids, tl_store *store, const tl_stored_set *set, tl_error *err) TL_MUST_USE;
 /* Replaces those of the set. */
-bool tl_centroids__write(const tl_centroids *centroids, tl_statements *statements, int64_t set_id, tl_error *err) TL_MUST_USE;
+bool tl_centroids__write(const tl_centroids *centroids, tl_store *store, int64_t set_id, tl_error *err) TL_MUST_USE;
 /* Lloyd's algorithm over rows [row_count, dim], row_count >= count >= 1. */
 bool tl_centroids__train(tl_centroids *centroids, const float *rows, size_t row_count, uint32_t count, uint32_t dim,
                          tl_thread_pool *pool, tl_error *err) TL_MUST_USE;

@@ -10,7 +10,7 @@
 #include "base/core/random.h"
 #include "index/ann/centroids.h"
 #include "index/ann/code.h"
-#include "index/vectors/held_block.h"
+#include "index/vectors/store_sql.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -25,8 +25,8 @@ typedef struct place {
 } place;
 
 typedef struct division {
-    tl_statements *statements;
-    const tl_set_row *set;
+    tl_store *store;
+    const tl_stored_set *set;
     tl_block_shape shape;
     tl_centroids centroids;
     tl_assigner assigner;
@@ -56,9 +56,9 @@ static void division_clear(division *work)
     tl_memory_free(work->stored);
 }
 
-static bool division_init(division *work, tl_statements *statements, const tl_set_row *set, tl_error *err)
+static bool division_init(division *work, tl_store *store, const tl_stored_set *set, tl_error *err)
 {
-    *work = (division){.statements = statements, .set = set, .shape = {set->dim, set->storage}};
+    *work = (division){.store = store, .set = set, .shape = {set->dim, set->storage}};
     size_t capacity = tl_block__capacity(work->shape);
     return (work->rows = tl_memory_allocate(capacity * set->dim, sizeof *work->rows, err)) != NULL &&
            (work->nearest = tl_memory_allocate(capacity, sizeof *work->nearest, err)) != NULL &&
@@ -67,18 +67,18 @@ static bool division_init(division *work, tl_statements *statements, const tl_se
 }
 
 /* Calls use for each verified source block, its vectors in work->rows. */
-static bool each_source(division *work, tl_statement which,
+static bool each_source(division *work, tl_store_statement which,
                         bool (*use)(division *work, const tl_block_view *view, void *context, tl_error *err), void *context,
                         tl_error *err)
 {
-    sqlite3_stmt *blocks = tl_statements__get(work->statements, which, err);
+    sqlite3_stmt *blocks = tl_statements__get(&work->store->statements, which, err);
     if (blocks == NULL)
         return false;
     sqlite3_bind_int64(blocks, 1, work->set->id);
     for (;;) {
         bool row;
         tl_block_view view;
-        if (!tl_statements__step(work->statements, blocks, &row, err))
+        if (!tl_statements__step(&work->store->statements, blocks, &row, err))
             return false;
         if (!row)
             break;
@@ -120,7 +120,7 @@ static bool train(division *work, uint32_t lists, tl_thread_pool *pool, tl_error
     size_t total = (size_t)work->set->count, wanted = (size_t)lists * SAMPLE_ROWS_PER_LIST;
     sample taken = {.wanted = wanted < total ? wanted : total, .left = total, .random = tl_random_stream(SAMPLE_SEED, 0)};
     taken.rows = tl_memory_allocate(taken.wanted * work->shape.dim, sizeof *taken.rows, err);
-    bool ok = taken.rows != NULL && each_source(work, TL_SQL_BLOCK_EACH, take_sample, &taken, err);
+    bool ok = taken.rows != NULL && each_source(work, TL_STORE_BLOCK_EACH, take_sample, &taken, err);
     if (ok && taken.count < lists)
         ok = tl_fail(err, TL_ERROR_CORRUPT, "vector set %" PRId64 ": expected %" PRIu64 " vectors, found fewer", work->set->id,
                      work->set->count);
@@ -151,20 +151,13 @@ static int by_list(const void *a, const void *b)
     return (left->row > right->row) - (left->row < right->row);
 }
 
-/* Opens the column at that row, or moves there. */
-static bool seek(sqlite3 *database, sqlite3_blob **blob, const char *column, int64_t id, tl_error *err)
-{
-    int code = *blob == NULL ? sqlite3_blob_open(database, "main", "vector_blocks", column, id, 0, blob)
-                             : sqlite3_blob_reopen(*blob, id);
-    return code == SQLITE_OK || tl_database_fail(database, err);
-}
-
 static bool fetch(division *work, const place *from, int64_t *owner, tl_error *err)
 {
-    sqlite3 *database = work->statements->database;
+    sqlite3 *database = work->store->statements.database;
     size_t size = tl_block__row_bytes(work->shape);
     bool is_coded = false;
-    if (!seek(database, &work->heads, "head", from->block, err) || !seek(database, &work->vectors, "vectors", from->block, err))
+    if (!tl_store__seek(work->store, &work->heads, "head", from->block, err) ||
+        !tl_store__seek(work->store, &work->vectors, "vectors", from->block, err))
         return false;
     size_t count = (size_t)sqlite3_blob_bytes(work->vectors) / size;
     is_coded = (size_t)sqlite3_blob_bytes(work->heads) != count * sizeof *owner;
@@ -177,7 +170,7 @@ static bool fetch(division *work, const place *from, int64_t *owner, tl_error *e
 
 static bool close_block(division *work, tl_error *err)
 {
-    bool ok = work->held.id == 0 || tl_held_block__write(&work->held, work->statements, err);
+    bool ok = work->held.id == 0 || tl_held_block__write(&work->held, &work->store->statements, err);
     work->held.id = 0;
     return ok;
 }
@@ -188,24 +181,24 @@ static bool open_block(division *work, uint32_t list, bool may_append, tl_error 
     if (!close_block(work, err))
         return false;
     if (may_append) {
-        sqlite3_stmt *small = tl_statements__get(work->statements, TL_SQL_BLOCK_SMALL, err);
+        sqlite3_stmt *small = tl_statements__get(&work->store->statements, TL_STORE_BLOCK_SMALL, err);
         if (small == NULL)
             return false;
         size_t capacity = tl_block__capacity(work->shape);
         sqlite3_bind_int64(small, 1, work->set->id);
         sqlite3_bind_int64(small, 2, list);
         sqlite3_bind_int64(small, 3, capacity < SMALL_BLOCK_ROWS ? (int64_t)capacity : SMALL_BLOCK_ROWS);
-        if (!tl_statements__step(work->statements, small, &row, err))
+        if (!tl_statements__step(&work->store->statements, small, &row, err))
             return false;
         int64_t id = row ? sqlite3_column_int64(small, 0) : 0;
         sqlite3_reset(small);
         if (row) {
             tl_block_view view;
-            sqlite3_stmt *block = tl_statements__get(work->statements, TL_SQL_BLOCK_READ, err);
+            sqlite3_stmt *block = tl_statements__get(&work->store->statements, TL_STORE_BLOCK_READ, err);
             if (block == NULL)
                 return false;
             sqlite3_bind_int64(block, 1, id);
-            if (!tl_statements__step(work->statements, block, &row, err))
+            if (!tl_statements__step(&work->store->statements, block, &row, err))
                 return false;
             if (!row)
                 return tl_fail(err, TL_ERROR_CORRUPT, "expected vector block %" PRId64 ", found none", id);
@@ -217,20 +210,20 @@ static bool open_block(division *work, uint32_t list, bool may_append, tl_error 
             return ok;
         }
     }
-    return tl_statements__run_integers(work->statements, TL_SQL_BLOCK_ADD, work->set->id, list, err) &&
-           tl_held_block__start(&work->held, sqlite3_last_insert_rowid(work->statements->database), work->set->id, list,
+    return tl_statements__run_integers(&work->store->statements, TL_STORE_BLOCK_ADD, work->set->id, list, err) &&
+           tl_held_block__start(&work->held, sqlite3_last_insert_rowid(work->store->statements.database), work->set->id, list,
                                 work->shape, err);
 }
 
 static bool move_owner(division *work, int64_t owner, tl_error *err)
 {
-    sqlite3_stmt *statement = tl_statements__get(work->statements, TL_SQL_OWNER_MOVE, err);
+    sqlite3_stmt *statement = tl_statements__get(&work->store->statements, TL_STORE_OWNER_MOVE, err);
     if (statement == NULL)
         return false;
     sqlite3_bind_int64(statement, 1, work->set->id);
     sqlite3_bind_int64(statement, 2, owner);
     sqlite3_bind_int64(statement, 3, work->held.id);
-    return tl_statements__run(work->statements, statement, err);
+    return tl_statements__run(&work->store->statements, statement, err);
 }
 
 static bool write_lists(division *work, bool may_append, tl_error *err)
@@ -257,7 +250,7 @@ static bool write_lists(division *work, bool may_append, tl_error *err)
     return close_block(work, err);
 }
 
-static bool move_to_lists(division *work, tl_statement sources, bool may_append, tl_thread_pool *pool, tl_error *err)
+static bool move_to_lists(division *work, tl_store_statement sources, bool may_append, tl_thread_pool *pool, tl_error *err)
 {
     if (!tl_assigner__init(&work->assigner, &work->centroids, err) || !each_source(work, sources, assign, pool, err))
         return false;
@@ -270,7 +263,7 @@ static bool move_to_lists(division *work, tl_statement sources, bool may_append,
     sqlite3_blob_close(work->heads);
     work->vectors = work->heads = NULL;
     for (size_t i = 0; i < work->sources.count; i++)
-        if (!tl_statements__run_integers(work->statements, TL_SQL_BLOCK_REMOVE, work->sources.items[i], 0, err))
+        if (!tl_statements__run_integers(&work->store->statements, TL_STORE_BLOCK_REMOVE, work->sources.items[i], 0, err))
             return false;
     return true;
 }
@@ -283,7 +276,7 @@ static uint32_t suitable_lists(uint64_t count)
     return lists < 1 ? 1 : lists > TL_MAX_LISTS ? TL_MAX_LISTS : (uint32_t)lists;
 }
 
-bool tl_divide__anew(tl_statements *statements, const tl_set_row *set, uint32_t lists, tl_thread_pool *pool, tl_error *err)
+bool tl_divide__anew(tl_store *store, const tl_stored_set *set, uint32_t lists, tl_thread_pool *pool, tl_error *err)
 {
     if (set->count == 0)
         return true;
@@ -294,41 +287,68 @@ bool tl_divide__anew(tl_statements *statements, const tl_set_row *set, uint32_t 
     if (lists > TL_MAX_LISTS)
         return tl_fail(err, TL_ERROR_INVALID, "expected at most %d lists, found %" PRIu32, TL_MAX_LISTS, lists);
     division work;
-    bool ok = division_init(&work, statements, set, err) && train(&work, lists, pool, err) &&
-              tl_centroids__write(&work.centroids, statements, set->id, err) &&
-              move_to_lists(&work, TL_SQL_BLOCK_EACH, false, pool, err) &&
-              tl_statements__run_integers(statements, TL_SQL_SET_DIVIDED, set->id, lists, err);
+    store->changes++;
+    bool ok = division_init(&work, store, set, err) && train(&work, lists, pool, err) &&
+              tl_centroids__write(&work.centroids, store, set->id, err) &&
+              move_to_lists(&work, TL_STORE_BLOCK_EACH, false, pool, err) &&
+              tl_statements__run_integers(&store->statements, TL_STORE_SET_DIVIDED, set->id, lists, err);
     division_clear(&work);
     return ok;
 }
 
-static bool move_tail(tl_statements *statements, const tl_set_row *set, tl_error *err)
+static bool move_tail(tl_store *store, const tl_stored_set *set, tl_error *err)
 {
     division work;
-    bool ok = division_init(&work, statements, set, err) && tl_centroids__load(&work.centroids, statements, set, err) &&
-              move_to_lists(&work, TL_SQL_BLOCK_EACH_OF_TAIL, true, NULL, err);
+    store->changes++;
+    bool ok = division_init(&work, store, set, err) && tl_centroids__load(&work.centroids, store, set, err) &&
+              move_to_lists(&work, TL_STORE_BLOCK_EACH_OF_TAIL, true, NULL, err);
     division_clear(&work);
     return ok;
 }
 
-bool tl_divide__tails(tl_statements *statements, tl_error *err)
+static bool list_divided(tl_store *store, tl_stored_set **sets, size_t *count, tl_error *err)
+{
+    bool ok = false, row = true;
+    tl_stored_set *list = NULL;
+    size_t capacity = 0;
+    *count = 0;
+    sqlite3_stmt *statement = tl_statements__get(&store->statements, TL_STORE_SET_DIVIDED_EACH, err);
+    if (statement == NULL)
+        return false;
+    while (row) {
+        if (!tl_statements__step(&store->statements, statement, &row, err))
+            goto done;
+        if (row && (!tl_memory_reserve((void **)&list, &capacity, *count + 1, sizeof *list, err) ||
+                    !tl_stored_set__read(statement, &list[(*count)++], err)))
+            goto done;
+    }
+    *sets = list;
+    list = NULL;
+    ok = true;
+done:
+    sqlite3_reset(statement);
+    tl_memory_free(list);
+    return ok;
+}
+
+bool tl_divide__tails(tl_store *store, tl_error *err)
 {
     bool ok = false;
-    tl_set_row *sets = NULL;
+    tl_stored_set *sets = NULL;
     size_t count = 0;
-    if (!tl_sets__list_divided(statements, &sets, &count, err))
+    if (!list_divided(store, &sets, &count, err))
         return false;
     for (size_t i = 0; i < count; i++) {
         bool row;
-        sqlite3_stmt *statement = tl_statements__get(statements, TL_SQL_TAIL_COUNT, err);
+        sqlite3_stmt *statement = tl_statements__get(&store->statements, TL_STORE_TAIL_COUNT, err);
         if (statement == NULL)
             goto done;
         sqlite3_bind_int64(statement, 1, sets[i].id);
-        if (!tl_statements__step(statements, statement, &row, err))
+        if (!tl_statements__step(&store->statements, statement, &row, err))
             goto done;
         int64_t rows = row ? sqlite3_column_int64(statement, 0) : 0;
         sqlite3_reset(statement);
-        if (rows > TAIL_ROWS + (int64_t)sets[i].lists && !move_tail(statements, &sets[i], err))
+        if (rows > TAIL_ROWS + (int64_t)sets[i].lists && !move_tail(store, &sets[i], err))
             goto done;
     }
     ok = true;

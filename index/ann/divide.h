@@ -3,12 +3,11 @@
 #define TL_INDEX_ANN_DIVIDE_H
 
 #include "base/parallel/thread_pool.h"
-#include "index/catalogue/vector_sets.h"
+#include "index/vectors/store.h"
 
 /* lists 0: a number that suits the set. A set of no vectors is left undivided. */
-bool tl_divide__anew(tl_statements *statements, const tl_set_row *set, uint32_t lists, tl_thread_pool *pool,
-                     tl_error *err) TL_MUST_USE;
+bool tl_divide__anew(tl_store *store, const tl_stored_set *set, uint32_t lists, tl_thread_pool *pool, tl_error *err) TL_MUST_USE;
 /* Moves the tail of every divided set whose tail is long. */
-bool tl_divide__tails(tl_statements *statements, tl_error *err) TL_MUST_USE;
+bool tl_divide__tails(tl_store *store, tl_error *err) TL_MUST_USE;
 
 #endif

@@ -6,7 +6,7 @@
 #include "index/ann/flat.h"
 
 #include "base/core/memory.h"
-#include "index/vectors/block.h"
+#include "index/vectors/store_sql.h"
 
 #include <inttypes.h>
 
@@ -32,35 +32,46 @@ static bool verify_once(tl_flat *flat, size_t number, const tl_block_view *view,
     return true;
 }
 
-static void offer_block(const tl_block_view *view, const float *scores, const tl_ids *allowed, tl_top_k *top)
+/* False when it holds none that is wanted. */
+static bool holds_wanted(const tl_block_view *view, const tl_filter *filter)
 {
     for (size_t i = 0; i < view->count; i++)
-        if (tl_top_k__may_enter(top, scores[i]) && (allowed == NULL || tl_ids__contain(allowed, view->owners[i])))
+        if (tl_filter__wants(filter, view->owners[i]))
+            return true;
+    return false;
+}
+
+static void offer_block(const tl_block_view *view, const float *scores, const tl_filter *filter, tl_top_k *top)
+{
+    for (size_t i = 0; i < view->count; i++)
+        if (tl_top_k__may_enter(top, scores[i]) && (filter == NULL || tl_filter__wants(filter, view->owners[i])))
             tl_top_k__offer(top, view->owners[i], scores[i]);
 }
 
-bool tl_flat__scan(tl_flat *flat, tl_statements *statements, const tl_set_row *set, const float *query, const tl_ids *allowed,
-                   uint64_t expected, tl_top_k *top, tl_error *err)
+bool tl_flat__scan(tl_flat *flat, tl_store *store, const tl_stored_set *set, const tl_vector_query *query,
+                   const tl_filter *filter, uint64_t expected, tl_top_k *top, tl_error *err)
 {
     bool ok = false, row = true;
     uint64_t seen = 0;
     tl_block_shape shape = {set->dim, set->storage};
-    sqlite3_stmt *statement = tl_statements__get(statements, TL_SQL_BLOCK_EACH_OF_TAIL, err);
+    sqlite3_stmt *statement = tl_statements__get(&store->statements, TL_STORE_BLOCK_EACH_OF_TAIL, err);
     if (statement == NULL ||
         !tl_memory_reserve((void **)&flat->scores, &flat->scores_capacity, tl_block__capacity(shape), sizeof *flat->scores, err))
         goto done;
     sqlite3_bind_int64(statement, 1, set->id);
     for (size_t number = 0;; number++) {
         tl_block_view view;
-        if (!tl_statements__step(statements, statement, &row, err))
+        if (!tl_statements__step(&store->statements, statement, &row, err))
             goto done;
         if (!row)
             break;
         if (!tl_block__view(statement, shape, &view, err) || !verify_once(flat, number, &view, shape, err))
             goto done;
-        tl_block__dot(shape, view.vectors, view.count, query, flat->scores);
-        offer_block(&view, flat->scores, allowed, top);
         seen += view.count;
+        if (filter != NULL && !holds_wanted(&view, filter))
+            continue;
+        tl_block__score(shape, query->metric, view.vectors, view.count, query->vector, flat->scores);
+        offer_block(&view, flat->scores, filter, top);
     }
     ok =
         seen == expected || tl_fail(err, TL_ERROR_CORRUPT, "vector set %" PRId64 ": expected %" PRIu64 " vectors, found %" PRIu64,

@@ -2,9 +2,9 @@
 #ifndef TL_INDEX_ANN_FLAT_H
 #define TL_INDEX_ANN_FLAT_H
 
+#include "index/ann/filter.h"
 #include "index/ann/top_k.h"
-#include "index/catalogue/statements.h"
-#include "index/catalogue/vector_sets.h"
+#include "index/vectors/store.h"
 
 typedef struct tl_verified_block {
     int64_t id, checksum;
@@ -18,9 +18,9 @@ typedef struct tl_flat {
 } tl_flat;
 
 void tl_flat__clear(tl_flat *flat);
-/* Offers every vector of the set's tail, of which there must be `expected`, whose owner is in allowed (ascending ids; NULL: all)
- * to top, under the caller's read transaction. */
-bool tl_flat__scan(tl_flat *flat, tl_statements *statements, const tl_set_row *set, const float *query, const tl_ids *allowed,
-                   uint64_t expected, tl_top_k *top, tl_error *err) TL_MUST_USE;
+/* Offers every vector of the set's tail, of which there must be `expected`, whose owner the filter wants (NULL: all) to top,
+ * under the caller's read transaction. */
+bool tl_flat__scan(tl_flat *flat, tl_store *store, const tl_stored_set *set, const tl_vector_query *query,
+                   const tl_filter *filter, uint64_t expected, tl_top_k *top, tl_error *err) TL_MUST_USE;
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "base/compute/codes.h"
 #include "base/core/memory.h"
-#include "index/vectors/block.h"
+#include "index/vectors/store_sql.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -15,35 +15,27 @@
 
 enum { LISTS_PER_PROBE = 40, LEAST_PROBES = 8 };
 
-void tl_probe__rest(tl_probe *probe)
-{
-    sqlite3_blob_close(probe->vectors);
-    probe->vectors = NULL;
-    probe->opened = 0;
-    probe->waiting_count = 0;
-}
-
 void tl_probe__clear(tl_probe *probe)
 {
-    tl_probe__rest(probe);
     tl_centroids__clear(&probe->centroids);
     tl_coder__clear(&probe->coder);
     tl_memory_free(probe->query.numbers);
     tl_memory_free(probe->blocks);
     tl_memory_free(probe->starts);
-    tl_memory_free(probe->order);
+    tl_top_k__clear(&probe->order);
     tl_memory_free(probe->centre_scores);
+    tl_memory_free(probe->from_centre);
     tl_memory_free(probe->sums);
     tl_memory_free(probe->lengths);
     tl_memory_free(probe->vector);
     *probe = (tl_probe){0};
 }
 
-static bool read_data_version(tl_statements *statements, int64_t *version, tl_error *err)
+static bool read_data_version(tl_store *store, int64_t *version, tl_error *err)
 {
     bool row;
-    sqlite3_stmt *statement = tl_statements__get(statements, TL_SQL_DATA_VERSION, err);
-    if (statement == NULL || !tl_statements__step(statements, statement, &row, err))
+    sqlite3_stmt *statement = tl_statements__get(&store->statements, TL_STORE_DATA_VERSION, err);
+    if (statement == NULL || !tl_statements__step(&store->statements, statement, &row, err))
         return false;
     *version = row ? sqlite3_column_int64(statement, 0) : 0;
     sqlite3_reset(statement);
@@ -51,12 +43,12 @@ static bool read_data_version(tl_statements *statements, int64_t *version, tl_er
 }
 
 /* The numbers of all blocks, from the index of the table alone; each row is guarded by its mark. */
-static bool load_directory(tl_probe *probe, tl_statements *statements, const tl_set_row *set, tl_error *err)
+static bool load_directory(tl_probe *probe, tl_store *store, const tl_stored_set *set, tl_error *err)
 {
     uint64_t seen = 0;
     uint32_t last = 0;
     tl_block_shape shape = {set->dim, set->storage};
-    sqlite3_stmt *statement = tl_statements__get(statements, TL_SQL_BLOCK_DIRECTORY, err);
+    sqlite3_stmt *statement = tl_statements__get(&store->statements, TL_STORE_BLOCK_DIRECTORY, err);
     if (statement == NULL)
         return false;
     sqlite3_bind_int64(statement, 1, set->id);
@@ -64,7 +56,7 @@ static bool load_directory(tl_probe *probe, tl_statements *statements, const tl_
     probe->tail_count = 0;
     for (;;) {
         bool row;
-        if (!tl_statements__step(statements, statement, &row, err))
+        if (!tl_statements__step(&store->statements, statement, &row, err))
             return false;
         if (!row)
             break;
@@ -94,36 +86,39 @@ static bool load_directory(tl_probe *probe, tl_statements *statements, const tl_
                    set->count, seen);
 }
 
-static bool load_division(tl_probe *probe, tl_statements *statements, const tl_set_row *set, tl_error *err)
+static bool load_division(tl_probe *probe, tl_store *store, const tl_stored_set *set, tl_error *err)
 {
     tl_probe__clear(probe);
-    return tl_centroids__load(&probe->centroids, statements, set, err) && tl_coder__init(&probe->coder, set->dim, err) &&
+    return tl_centroids__load(&probe->centroids, store, set, err) && tl_coder__init(&probe->coder, set->dim, err) &&
            (probe->query.numbers = tl_memory_allocate(probe->coder.code_dim, 1, err)) != NULL &&
            (probe->starts = tl_memory_allocate((size_t)set->lists + 1, sizeof *probe->starts, err)) != NULL &&
-           (probe->order = tl_memory_allocate(set->lists, sizeof *probe->order, err)) != NULL &&
+           (probe->from_centre = tl_memory_allocate(set->dim, sizeof *probe->from_centre, err)) != NULL &&
            (probe->centre_scores = tl_memory_allocate(set->lists, sizeof *probe->centre_scores, err)) != NULL &&
            (probe->vector = tl_memory_allocate_aligned(tl_block__row_bytes((tl_block_shape){set->dim, set->storage}), 1, err)) !=
                NULL;
 }
 
-static bool refresh(tl_probe *probe, tl_statements *statements, const tl_set_row *set, tl_error *err)
+bool tl_probe__refresh(tl_probe *probe, tl_store *store, const tl_stored_set *set, uint64_t *tail_count, tl_error *err)
 {
     int64_t version;
-    if (!read_data_version(statements, &version, err))
+    if (!read_data_version(store, &version, err))
         return false;
-    if (probe->is_loaded && probe->data_version == version && probe->set_id == set->id && probe->generation == set->generation)
-        return true;
-    if ((!probe->is_loaded || probe->set_id != set->id || probe->generation != set->generation ||
-         probe->centroids.count != set->lists) &&
-        !load_division(probe, statements, set, err))
-        return false;
-    probe->is_loaded = false;
-    if (!load_directory(probe, statements, set, err))
-        return false;
-    probe->is_loaded = true;
-    probe->data_version = version;
-    probe->generation = set->generation;
-    probe->set_id = set->id;
+    bool is_same = probe->is_loaded && probe->set_id == set->id && probe->generation == set->generation &&
+                   probe->centroids.count == set->lists;
+    if (!is_same || probe->data_version != version || probe->changes != store->changes) {
+        /* A division of ours that was rolled back leaves its generation's number to the next one, but counts as a change. */
+        if ((!is_same || probe->changes != store->changes) && !load_division(probe, store, set, err))
+            return false;
+        probe->is_loaded = false;
+        if (!load_directory(probe, store, set, err))
+            return false;
+        probe->is_loaded = true;
+        probe->data_version = version;
+        probe->generation = set->generation;
+        probe->changes = store->changes;
+        probe->set_id = set->id;
+    }
+    *tail_count = probe->tail_count;
     return true;
 }
 
@@ -133,89 +128,143 @@ static int by_most(const void *a, const void *b)
     return (left->most < right->most) - (left->most > right->most);
 }
 
+/* What does not change while one search runs. */
+typedef struct inquiry {
+    tl_probe *probe;
+    tl_store *store;
+    const tl_stored_set *set;
+    tl_block_shape shape;
+    const tl_vector_query *query;
+    const tl_filter *filter;
+    tl_top_k *top;
+    float part;  /* of the whole bound of a code */
+    float slack; /* of rounding, relative to the lengths multiplied */
+} inquiry;
+
 /* The stored vectors of those waiting, the most promising first, as long as one can still get in. */
-static bool fetch_waiting(tl_probe *probe, sqlite3 *database, const tl_probe_call *call, tl_top_k *top, tl_error *err)
+static bool fetch_waiting(const inquiry *in, tl_error *err)
 {
-    tl_block_shape shape = {call->set->dim, call->set->storage};
-    size_t size = tl_block__row_bytes(shape);
+    tl_probe *probe = in->probe;
+    sqlite3 *database = in->store->statements.database;
+    size_t size = tl_block__row_bytes(in->shape);
     qsort(probe->waiting, probe->waiting_count, sizeof *probe->waiting, by_most);
     for (size_t i = 0; i < probe->waiting_count; i++) {
         const tl_candidate *candidate = &probe->waiting[i];
-        if (!tl_top_k__may_enter(top, candidate->most))
+        if (!tl_top_k__may_enter(in->top, candidate->most))
             break;
         if (probe->opened != candidate->block) {
-            int code = probe->vectors == NULL
-                           ? sqlite3_blob_open(database, "main", "vector_blocks", "vectors", candidate->block, 0, &probe->vectors)
-                           : sqlite3_blob_reopen(probe->vectors, candidate->block);
-            if (code != SQLITE_OK)
-                return tl_database_fail(database, err);
+            if (!tl_store__seek(in->store, &in->store->vectors, "vectors", candidate->block, err))
+                return false;
             probe->opened = candidate->block;
         }
-        size_t at = candidate->row * size;
-        if ((size_t)sqlite3_blob_bytes(probe->vectors) < at + size)
-            return tl_fail(err, TL_ERROR_CORRUPT, "vector block %" PRId64 ": expected at least %zu bytes of vectors, found %d",
-                           candidate->block, at + size, sqlite3_blob_bytes(probe->vectors));
-        if (sqlite3_blob_read(probe->vectors, probe->vector, (int)size, (int)at) != SQLITE_OK)
+        size_t at = candidate->row * size, there = (size_t)sqlite3_blob_bytes(in->store->vectors);
+        if (there < at + size)
+            return tl_fail(err, TL_ERROR_CORRUPT, "vector block %" PRId64 ": expected at least %zu bytes of vectors, found %zu",
+                           candidate->block, at + size, there);
+        if (sqlite3_blob_read(in->store->vectors, probe->vector, (int)size, (int)at) != SQLITE_OK)
             return tl_database_fail(database, err);
         if (tl_block__vector_hash(probe->vector, size) != candidate->hash)
             return tl_fail(err, TL_ERROR_CORRUPT, "vector block %" PRId64 ": expected another checksum of vector %" PRIu32,
                            candidate->block, candidate->row);
         float score;
-        tl_block__dot(shape, probe->vector, 1, call->query, &score);
-        tl_top_k__offer(top, candidate->owner, score);
+        tl_block__score(in->shape, in->query->metric, probe->vector, 1, in->query->vector, &score);
+        tl_top_k__offer(in->top, candidate->owner, score);
     }
     probe->waiting_count = 0;
     return true;
 }
 
-/* Rounding of sums and of the rotation, relative to the lengths multiplied: far above what n additions can lose. */
+/* Rounding of sums and of the rotation: far above what n additions can lose. */
 static float rounding(uint32_t dim)
 {
     return 1e-5f + 3e-8f * (float)dim;
 }
 
+/*
+ * What is known of a row before it is fetched, from its code, its error e and its norm n (of the code):
+ *   dot   row . q = centre . q + code . q + left out . q, the last two with the query as a whole
+ *   L2    -|row - q|^2 = 2 residual . p - |residual|^2 - |p|^2 with p = q - centre, which is coded anew for each list. The code
+ *         is the best multiple of its grid point, so what it leaves out is at a right angle: |residual|^2 = n^2 + e^2, where both
+ *         were rounded up to f16.
+ */
 typedef struct list_bound {
-    float centre_score, centre_length, part, slack;
+    float centre_score, centre_length;
 } list_bound;
 
-static bool look_into_block(tl_probe *probe, tl_statements *statements, const tl_probe_call *call, tl_listed_block *block,
-                            uint32_t list, const list_bound *bound, tl_top_k *top, tl_error *err)
+static float rounded_down(float length)
 {
-    tl_block_shape shape = {call->set->dim, call->set->storage};
+    float less = length * (1.0f - 1.0f / 512) - 1e-7f;
+    return less > 0 ? less : 0;
+}
+
+static float row_bound(const inquiry *in, const list_bound *bound, float product, float error, float norm)
+{
+    const tl_coded_query *query = &in->probe->query;
+    float reach = in->part * (query->length * error + query->left_out * norm);
+    if (in->query->metric == TL_METRIC_DOT)
+        return bound->centre_score + product + reach + in->slack * query->length * (bound->centre_length + error + norm);
+    float e = rounded_down(error), n = rounded_down(norm), whole = query->length + error + norm;
+    return bound->centre_score + 2 * (product + reach) - e * e - n * n + in->slack * whole * whole;
+}
+
+/* Of any row of a block whose residuals are no longer than the radius. */
+static float block_bound(const inquiry *in, const list_bound *bound, float radius)
+{
+    const tl_coded_query *query = &in->probe->query;
+    if (in->query->metric == TL_METRIC_DOT)
+        return bound->centre_score + query->length * radius + in->slack * query->length * (bound->centre_length + radius);
+    float gap = query->length * (1 - in->slack) - radius * (1 + in->slack);
+    return gap > 0 ? -gap * gap * (1 - in->slack) : 0;
+}
+
+static uint64_t count_wanted(const inquiry *in, const tl_block_view *view)
+{
+    uint64_t wanted = 0;
+    for (size_t i = 0; i < view->count; i++)
+        wanted += tl_filter__wants(in->filter, view->owners[i]);
+    return wanted;
+}
+
+static bool look_into_block(const inquiry *in, tl_listed_block *block, uint32_t list, const list_bound *bound, tl_error *err)
+{
+    tl_probe *probe = in->probe;
     bool row = false, ok = false;
-    sqlite3_stmt *statement = tl_statements__get(statements, TL_SQL_BLOCK_HEAD, err);
+    sqlite3_stmt *statement = tl_statements__get(&in->store->statements, TL_STORE_BLOCK_HEAD, err);
     if (statement == NULL)
         return false;
     sqlite3_bind_int64(statement, 1, block->id);
-    if (!tl_statements__step(statements, statement, &row, err))
+    if (!tl_statements__step(&in->store->statements, statement, &row, err))
         return false;
-    tl_block_view view = {.id = block->id, .set_id = call->set->id, .list = list, .count = block->count};
+    tl_block_view view = {.id = block->id, .set_id = in->set->id, .list = list, .count = block->count};
     const uint8_t *head = row ? sqlite3_column_blob(statement, 0) : NULL;
     if (head == NULL) {
         ok = tl_fail(err, TL_ERROR_CORRUPT, "expected vector block %" PRId64 ", found none", block->id);
         goto done;
     }
-    if (!tl_block__view_head(&view, head, (size_t)sqlite3_column_bytes(statement, 0), shape, err) ||
-        (!block->is_verified && !tl_block__verify_head(&view, shape, err)) ||
+    if (!tl_block__view_head(&view, head, (size_t)sqlite3_column_bytes(statement, 0), in->shape, err) ||
+        (!block->is_verified && !tl_block__verify_head(&view, in->shape, err)) ||
         !tl_memory_reserve((void **)&probe->sums, &probe->sums_capacity, view.count, sizeof *probe->sums, err) ||
         !tl_memory_reserve((void **)&probe->lengths, &probe->lengths_capacity, 2 * view.count, sizeof *probe->lengths, err))
         goto done;
     block->is_verified = true;
+    ok = true;
+    uint64_t wanted = in->filter != NULL ? count_wanted(in, &view) : view.count;
+    probe->seen += wanted;
+    if (wanted == 0)
+        goto done;
     const float *errors = probe->lengths, *norms = probe->lengths + view.count;
     tl_widen_from_f16(view.errors, probe->lengths, 2 * view.count); /* norms lie behind errors */
-    tl_codes_dot(view.codes, view.count, tl_block__code_groups(shape), probe->query.numbers, probe->sums);
-    for (size_t i = 0; i < view.count; i++) {
-        float estimate =
-            bound->centre_score + view.factors[i] * probe->query.step * ((float)probe->sums[i] - probe->query.offset);
-        float most = estimate + bound->part * (probe->query.length * errors[i] + probe->query.left_out * norms[i]) +
-                     bound->slack * probe->query.length * (bound->centre_length + errors[i] + norms[i]);
-        if (!tl_top_k__may_enter(top, most) || (call->allowed != NULL && !tl_ids__contain(call->allowed, view.owners[i])))
+    tl_codes_dot(view.codes, view.count, tl_block__code_groups(in->shape), probe->query.numbers, probe->sums);
+    for (size_t i = 0; ok && i < view.count; i++) {
+        float product = view.factors[i] * probe->query.step * ((float)probe->sums[i] - probe->query.offset);
+        float most = row_bound(in, bound, product, errors[i], norms[i]);
+        if (!tl_top_k__may_enter(in->top, most) || (in->filter != NULL && !tl_filter__wants(in->filter, view.owners[i])))
             continue;
-        if (probe->waiting_count == TL_CANDIDATES && !fetch_waiting(probe, statements->database, call, top, err))
-            goto done;
-        probe->waiting[probe->waiting_count++] = (tl_candidate){most, (uint32_t)i, view.hashes[i], view.owners[i], block->id};
+        if (probe->waiting_count == TL_CANDIDATES)
+            ok = fetch_waiting(in, err);
+        if (ok)
+            probe->waiting[probe->waiting_count++] = (tl_candidate){most, (uint32_t)i, view.hashes[i], view.owners[i], block->id};
     }
-    ok = true;
 done:
     sqlite3_reset(statement);
     return ok;
@@ -227,60 +276,101 @@ static uint32_t suitable_probes(uint32_t lists)
     return probes < LEAST_PROBES ? LEAST_PROBES : probes;
 }
 
-/* The `probes` best lists in order, or more of them when they hold fewer than k vectors. */
-static uint32_t choose_lists(tl_probe *probe, const tl_probe_call *call, size_t k)
+static uint64_t rows_of_list(const tl_probe *probe, uint32_t list)
 {
-    uint32_t lists = probe->centroids.count, probes = call->probes != 0 ? call->probes : suitable_probes(lists);
-    bool all = call->exact || call->allowed != NULL;
-    tl_rows_dot_f16(probe->centroids.rows, lists, probe->centroids.dim, call->query, probe->centre_scores);
-    for (;; probes *= 2) {
-        if (all || probes > lists / 2)
-            probes = all || probes > lists ? lists : probes;
-        tl_top_k top = {probe->order, probes, 0};
+    uint64_t rows = 0;
+    for (uint32_t b = probe->starts[list]; b < probe->starts[list + 1]; b++)
+        rows += probe->blocks[b].count;
+    return rows;
+}
+
+/*
+ * Puts lists in order, the most promising first: all of them where all may be needed, else `probes`, or more when those hold
+ * fewer than k vectors. *budget: rows to look at, after which a search that need not be exact may end.
+ */
+static bool choose_lists(const inquiry *in, uint64_t *budget, tl_error *err)
+{
+    tl_probe *probe = in->probe;
+    uint32_t lists = probe->centroids.count, wish = in->query->probes != 0 ? in->query->probes : suitable_probes(lists);
+    uint32_t probes = wish < lists ? wish : lists, number = in->query->exact || in->filter != NULL ? lists : probes;
+    tl_block__score((tl_block_shape){in->set->dim, TL_VECTOR_STORE_F16}, in->query->metric,
+                    (const uint8_t *)probe->centroids.rows, lists, in->query->vector, probe->centre_scores);
+    for (;; number = number > lists / 2 ? lists : 2 * number) {
+        tl_top_k__start(&probe->order, number, -INFINITY);
         for (uint32_t i = 0; i < lists; i++)
-            if (tl_top_k__may_enter(&top, probe->centre_scores[i]))
-                tl_top_k__offer(&top, i, probe->centre_scores[i]);
-        tl_top_k__sort(&top);
+            if (tl_top_k__may_enter(&probe->order, probe->centre_scores[i]))
+                tl_top_k__offer(&probe->order, i, probe->centre_scores[i]);
+        if (!tl_top_k__sort(&probe->order, err))
+            return false;
         uint64_t held = 0;
-        for (uint32_t i = 0; i < probes; i++) {
-            uint32_t list = (uint32_t)probe->order[i].item_id;
-            for (uint32_t b = probe->starts[list]; b < probe->starts[list + 1]; b++)
-                held += probe->blocks[b].count;
+        *budget = 0;
+        for (uint32_t i = 0; i < number; i++) {
+            uint64_t rows = rows_of_list(probe, (uint32_t)probe->order.items[i].owner);
+            held += rows;
+            *budget += i < probes ? rows : 0;
         }
-        if (probes == lists || held >= k)
-            return probes;
+        if (number == lists || held >= in->query->k) {
+            *budget = in->filter == NULL || in->query->exact ? UINT64_MAX : *budget;
+            return true;
+        }
     }
 }
 
-bool tl_probe__search(tl_probe *probe, tl_statements *statements, const tl_probe_call *call, tl_top_k *top, uint64_t *tail_count,
-                      tl_error *err)
+/* The query as it is compared with the rows of a list, and the score of its centre. */
+static void look_from_centre(const inquiry *in, uint32_t list, list_bound *bound)
 {
-    if (!refresh(probe, statements, call->set, err))
-        return false;
+    tl_probe *probe = in->probe;
+    uint32_t dim = in->set->dim;
+    float square;
+    bound->centre_score = probe->centre_scores[list];
+    tl_widen_from_f16(probe->centroids.rows + (size_t)list * dim, probe->from_centre, dim);
+    if (in->query->metric == TL_METRIC_DOT) {
+        tl_rows_dot_f32(probe->from_centre, 1, dim, probe->from_centre, &square);
+        bound->centre_length = sqrtf(square);
+        return;
+    }
+    for (uint32_t i = 0; i < dim; i++)
+        probe->from_centre[i] = in->query->vector[i] - probe->from_centre[i];
+    tl_coder__encode_query(&probe->coder, probe->from_centre, &probe->query);
+    bound->centre_length = 0;
+}
+
+bool tl_probe__search(tl_probe *probe, tl_store *store, const tl_stored_set *set, const tl_vector_query *query,
+                      const tl_filter *filter, tl_top_k *top, tl_error *err)
+{
+    float deviations = DEVIATIONS / sqrtf((float)set->dim);
+    const inquiry in = {.probe = probe,
+                        .store = store,
+                        .set = set,
+                        .shape = {set->dim, set->storage},
+                        .query = query,
+                        .filter = filter,
+                        .top = top,
+                        .part = query->exact || deviations > 1 ? 1.0f : deviations,
+                        .slack = rounding(set->dim)};
+    uint64_t budget;
     probe->waiting_count = 0;
-    tl_coder__encode_query(&probe->coder, call->query, &probe->query);
-    uint32_t probes = choose_lists(probe, call, top->k);
-    bool exact = call->exact || call->allowed != NULL;
-    float part = exact ? 1.0f : DEVIATIONS / sqrtf((float)call->set->dim);
-    list_bound bound = {.part = part < 1 ? part : 1, .slack = rounding(call->set->dim)};
-    for (uint32_t i = 0; i < probes; i++) {
-        uint32_t list = (uint32_t)probe->order[i].item_id;
-        float square;
-        bound.centre_score = probe->centre_scores[list];
-        tl_widen_from_f16(probe->centroids.rows + (size_t)list * call->set->dim, probe->coder.rotated, call->set->dim);
-        tl_rows_dot_f32(probe->coder.rotated, 1, call->set->dim, probe->coder.rotated, &square);
-        bound.centre_length = sqrtf(square);
+    probe->opened = 0;
+    probe->seen = 0;
+    if (!choose_lists(&in, &budget, err))
+        return false;
+    if (query->metric == TL_METRIC_DOT)
+        tl_coder__encode_query(&probe->coder, query->vector, &probe->query);
+    for (size_t i = 0; i < probe->order.count; i++) {
+        uint32_t list = (uint32_t)probe->order.items[i].owner;
+        list_bound bound;
+        if (probe->seen >= budget && top->count + probe->waiting_count >= top->k)
+            break;
+        look_from_centre(&in, list, &bound);
         for (uint32_t b = probe->starts[list]; b < probe->starts[list + 1]; b++) {
             tl_listed_block *block = &probe->blocks[b];
-            float most = bound.centre_score + probe->query.length * block->radius +
-                         bound.slack * probe->query.length * (bound.centre_length + block->radius);
-            if (tl_top_k__may_enter(top, most) && !look_into_block(probe, statements, call, block, list + 1, &bound, top, err))
+            if (tl_top_k__may_enter(top, block_bound(&in, &bound, block->radius)) &&
+                !look_into_block(&in, block, list + 1, &bound, err))
                 return false;
         }
         /* Once k are known, the lists after this one can be passed over by their radius. */
-        if (exact && top->count < top->k && !fetch_waiting(probe, statements->database, call, top, err))
+        if ((query->exact || filter != NULL) && top->count < top->k && !fetch_waiting(&in, err))
             return false;
     }
-    *tail_count = probe->tail_count;
-    return fetch_waiting(probe, statements->database, call, top, err);
+    return fetch_waiting(&in, err);
 }

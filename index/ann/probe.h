@@ -8,9 +8,9 @@
 
 #include "index/ann/centroids.h"
 #include "index/ann/code.h"
+#include "index/ann/filter.h"
 #include "index/ann/top_k.h"
-#include "index/catalogue/statements.h"
-#include "index/catalogue/vector_sets.h"
+#include "index/vectors/store.h"
 
 typedef struct tl_listed_block {
     int64_t id;
@@ -30,7 +30,7 @@ enum { TL_CANDIDATES = 128 };
 typedef struct tl_probe {
     bool is_loaded;
     int64_t data_version, set_id;
-    uint64_t generation;
+    uint64_t generation, changes;
     tl_centroids centroids;
     tl_coder coder;
     tl_coded_query query;
@@ -38,8 +38,9 @@ typedef struct tl_probe {
     size_t block_count, block_capacity;
     uint32_t *starts; /* [lists + 1]: where the blocks of list n + 1 begin */
     uint64_t tail_count;
-    tl_hit *order; /* [lists] */
+    tl_top_k order; /* lists, the most promising first */
     float *centre_scores;
+    float *from_centre; /* [dim]: the query as seen from a list's centre */
     int32_t *sums;
     size_t sums_capacity;
     float *lengths; /* errors, then norms, of a block */
@@ -47,23 +48,16 @@ typedef struct tl_probe {
     uint8_t *vector; /* one as stored */
     tl_candidate waiting[TL_CANDIDATES];
     size_t waiting_count;
-    sqlite3_blob *vectors;
-    int64_t opened; /* block that it stands on */
+    int64_t opened; /* block that the store's blob of vectors stands on */
+    uint64_t seen;  /* rows of lists that the search wanted to know of */
 } tl_probe;
 
-typedef struct tl_probe_call {
-    const tl_set_row *set;
-    const float *query;
-    const tl_ids *allowed; /* ascending; NULL: all */
-    bool exact;
-    uint32_t probes; /* 0: suits the set */
-} tl_probe_call;
-
 void tl_probe__clear(tl_probe *probe);
-/* Offers what may be among the best of the lists to top; *tail_count: vectors that are in none. Within a read transaction, which
- * tl_probe__rest lets end. */
-bool tl_probe__search(tl_probe *probe, tl_statements *statements, const tl_probe_call *call, tl_top_k *top, uint64_t *tail_count,
-                      tl_error *err) TL_MUST_USE;
-void tl_probe__rest(tl_probe *probe);
+/* Learns what changed in the tables; *tail_count: vectors that are in no list. Within a read transaction. */
+bool tl_probe__refresh(tl_probe *probe, tl_store *store, const tl_stored_set *set, uint64_t *tail_count,
+                       tl_error *err) TL_MUST_USE;
+/* Offers what may be among the best of the lists to top; filter NULL: all. After a refresh, in the same transaction. */
+bool tl_probe__search(tl_probe *probe, tl_store *store, const tl_stored_set *set, const tl_vector_query *query,
+                      const tl_filter *filter, tl_top_k *top, tl_error *err) TL_MUST_USE;
 
 #endif

@@ -2,58 +2,81 @@
  * the back. */
 #include "index/ann/top_k.h"
 
+#include "base/core/memory.h"
+
 #include <math.h>
 
-static bool is_better(tl_hit a, tl_hit b)
+static bool is_better(tl_scored a, tl_scored b)
 {
-    return a.score > b.score || (a.score == b.score && a.item_id < b.item_id);
+    return a.score > b.score || (a.score == b.score && a.owner < b.owner);
 }
 
-static void sink_down(tl_hit *hits, size_t count, tl_hit hit)
+static void sink_down(tl_scored *items, size_t count, tl_scored item)
 {
     size_t at = 0;
     for (;;) {
         size_t child = 2 * at + 1;
         if (child >= count)
             break;
-        if (child + 1 < count && is_better(hits[child], hits[child + 1]))
+        if (child + 1 < count && is_better(items[child], items[child + 1]))
             child++;
-        if (!is_better(hit, hits[child]))
+        if (!is_better(item, items[child]))
             break;
-        hits[at] = hits[child];
+        items[at] = items[child];
         at = child;
     }
-    hits[at] = hit;
+    items[at] = item;
 }
 
-static void rise_up(tl_hit *hits, size_t at, tl_hit hit)
+static void rise_up(tl_scored *items, size_t at, tl_scored item)
 {
-    while (at > 0 && is_better(hits[(at - 1) / 2], hit)) {
-        hits[at] = hits[(at - 1) / 2];
+    while (at > 0 && is_better(items[(at - 1) / 2], item)) {
+        items[at] = items[(at - 1) / 2];
         at = (at - 1) / 2;
     }
-    hits[at] = hit;
+    items[at] = item;
 }
 
-bool tl_top_k__may_enter(const tl_top_k *top, float score)
+void tl_top_k__start(tl_top_k *top, size_t k, float least)
 {
-    return top->count < top->k || !(score < top->hits[0].score);
+    top->k = k;
+    top->count = 0;
+    top->least = least;
+    top->is_out_of_memory = false;
+}
+
+void tl_top_k__clear(tl_top_k *top)
+{
+    tl_memory_free(top->items);
+    *top = (tl_top_k){0};
 }
 
 void tl_top_k__offer(tl_top_k *top, int64_t owner, float score)
 {
-    tl_hit hit = {owner, 0, isnan(score) ? -INFINITY : score};
-    if (top->count < top->k)
-        rise_up(top->hits, top->count++, hit);
-    else if (top->k != 0 && is_better(hit, top->hits[0]))
-        sink_down(top->hits, top->count, hit);
+    tl_scored item = {owner, isnan(score) ? -INFINITY : score};
+    if (item.score < top->least || top->k == 0)
+        return;
+    if (top->count == top->k) {
+        if (is_better(item, top->items[0]))
+            sink_down(top->items, top->count, item);
+        return;
+    }
+    if (top->count == top->capacity &&
+        !tl_memory_reserve((void **)&top->items, &top->capacity, top->count + 1, sizeof *top->items, NULL)) {
+        top->is_out_of_memory = true;
+        return;
+    }
+    rise_up(top->items, top->count++, item);
 }
 
-void tl_top_k__sort(tl_top_k *top)
+bool tl_top_k__sort(tl_top_k *top, tl_error *err)
 {
+    if (top->is_out_of_memory)
+        return tl_fail(err, TL_ERROR_NO_MEMORY, "search: out of memory for more than %zu results", top->count);
     for (size_t left = top->count; left > 1; left--) {
-        tl_hit worst = top->hits[0];
-        sink_down(top->hits, left - 1, top->hits[left - 1]);
-        top->hits[left - 1] = worst;
+        tl_scored worst = top->items[0];
+        sink_down(top->items, left - 1, top->items[left - 1]);
+        top->items[left - 1] = worst;
     }
+    return true;
 }

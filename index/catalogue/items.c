@@ -249,7 +249,7 @@ static old_caption *find_kept(const old_captions *old, size_t position, const ch
 
 static bool remove_caption(const tl_catalogue_writer *writer, int64_t id, tl_error *err)
 {
-    return tl_vector_store__remove_everywhere(writer->store, "caption", id, err) &&
+    return tl_sets__remove_owner(writer->statements, writer->store, TL_VECTOR_CAPTION, id, err) &&
            tl_statements__run_integers(writer->statements, TL_SQL_CAPTION_REMOVE, id, 0, err);
 }
 
@@ -288,7 +288,7 @@ bool tl_items__put(const tl_catalogue_writer *writer, const tl_item *item, int64
         !find_item(writer->statements, root_id, item->path, item->hash, &item_id, &same_hash, err))
         return false;
     /* The vectors show a picture that is no longer there. */
-    if (item_id != 0 && !same_hash && !tl_vector_store__remove_everywhere(writer->store, "image", item_id, err))
+    if (item_id != 0 && !same_hash && !tl_sets__remove_owner(writer->statements, writer->store, TL_VECTOR_IMAGE, item_id, err))
         return false;
     if (!write_item_row(writer->statements, item, root_id, &item_id, err) || !replace_captions(writer, item_id, item, err))
         return false;
@@ -335,7 +335,7 @@ bool tl_items__remove(const tl_catalogue_writer *writer, int64_t id, int64_t roo
     bool ok = tl_captions__ids(writer->statements, id, &captions, err);
     for (size_t i = 0; ok && i < captions.count; i++)
         ok = remove_caption(writer, captions.items[i], err);
-    ok = ok && tl_vector_store__remove_everywhere(writer->store, "image", id, err) &&
+    ok = ok && tl_sets__remove_owner(writer->statements, writer->store, TL_VECTOR_IMAGE, id, err) &&
          tl_statements__run_integers(writer->statements, TL_SQL_ITEM_REMOVE, id, 0, err) &&
          remove_root_if_empty(writer->statements, root_id, err);
     tl_memory_free(captions.items);

@@ -3,8 +3,8 @@
 #define TL_INDEX_CATALOGUE_ITEMS_H
 
 #include "index/catalogue/statements.h"
+#include "index/catalogue/vector_sets.h"
 #include "index/index.h"
-#include "index/vectors/store.h"
 
 enum { TL_MAX_CAPTIONS = 4096, TL_MAX_PATH = 65535, TL_MAX_TEXT = 1 << 20 };
 

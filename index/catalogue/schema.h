@@ -2,7 +2,7 @@
 #ifndef TL_INDEX_CATALOGUE_SCHEMA_H
 #define TL_INDEX_CATALOGUE_SCHEMA_H
 
-#include "index/sqlite_api.h"
+#include "base/store/database.h"
 
 extern const tl_database_schema tl_index__schema;
 

@@ -3,7 +3,7 @@
 
 #include "base/core/memory.h"
 #include "base/core/string.h"
-#include "index/vectors/block.h"
+#include "index/vectors/store.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,12 +12,6 @@
 const char *tl_vector_kind__name(tl_vector_kind kind)
 {
     return kind == TL_VECTOR_IMAGE ? "image" : "caption";
-}
-
-tl_vector_storage tl_vector_storage__read(sqlite3_stmt *row, int column)
-{
-    const char *name = (const char *)sqlite3_column_text(row, column);
-    return name != NULL && strcmp(name, "f32") == 0 ? TL_VECTOR_STORE_F32 : TL_VECTOR_STORE_F16;
 }
 
 bool tl_sets__check(const tl_vector_set *set, tl_error *err)
@@ -38,76 +32,41 @@ bool tl_sets__check(const tl_vector_set *set, tl_error *err)
     return true;
 }
 
-static bool check_stored_dim(int64_t id, int64_t dim, int64_t count, int64_t lists, tl_error *err)
+bool tl_sets__find(tl_statements *statements, const char *model, tl_vector_kind kind, tl_stored_set *out, tl_error *err)
 {
-    if (lists < 0 || lists > TL_MAX_LISTS)
-        return tl_fail(err, TL_ERROR_CORRUPT, "vector set %" PRId64 ": expected at most %d lists, found %" PRId64, id,
-                       TL_MAX_LISTS, lists);
-    if (dim < 1 || dim > TL_MAX_DIM)
-        return tl_fail(err, TL_ERROR_CORRUPT, "vector set %" PRId64 ": expected a dimension from 1 to %d, found %" PRId64, id,
-                       TL_MAX_DIM, dim);
-    if (count < 0)
-        return tl_fail(err, TL_ERROR_CORRUPT, "vector set %" PRId64 ": expected a count, found %" PRId64, id, count);
-    return true;
-}
-
-/* The row of TL_SQL_SET_FIND or TL_SQL_SET_DIVIDED_EACH that the statement stands on. */
-static bool read_set(sqlite3_stmt *row, tl_set_row *out, tl_error *err)
-{
-    int64_t id = sqlite3_column_int64(row, 0), dim = sqlite3_column_int64(row, 1), count = sqlite3_column_int64(row, 2),
-            lists = sqlite3_column_int64(row, 4);
-    if (!check_stored_dim(id, dim, count, lists, err))
-        return false;
-    *out = (tl_set_row){.id = id,
-                        .dim = (uint32_t)dim,
-                        .count = (uint64_t)count,
-                        .storage = tl_vector_storage__read(row, 3),
-                        .lists = (uint32_t)lists,
-                        .divided = (uint64_t)sqlite3_column_int64(row, 5),
-                        .generation = (uint64_t)sqlite3_column_int64(row, 6)};
-    return true;
-}
-
-bool tl_sets__find(tl_statements *statements, const char *model, tl_vector_kind kind, tl_set_row *out, tl_error *err)
-{
-    *out = (tl_set_row){0};
+    *out = (tl_stored_set){0};
     bool row = false;
     sqlite3_stmt *statement = tl_statements__get(statements, TL_SQL_SET_FIND, err);
     if (statement == NULL)
         return false;
     tl_statements__bind_text(statement, 1, model);
     tl_statements__bind_text(statement, 2, tl_vector_kind__name(kind));
-    bool ok = tl_statements__step(statements, statement, &row, err) && (!row || read_set(statement, out, err));
+    bool ok = tl_statements__step(statements, statement, &row, err) && (!row || tl_stored_set__read(statement, out, err));
     sqlite3_reset(statement);
     return ok;
 }
 
-bool tl_sets__list_divided(tl_statements *statements, tl_set_row **sets, size_t *count, tl_error *err)
+bool tl_sets__remove_owner(tl_statements *statements, tl_vector_store *store, tl_vector_kind kind, int64_t owner, tl_error *err)
 {
-    bool ok = false, row = true;
-    tl_set_row *list = NULL;
-    size_t capacity = 0;
-    *count = 0;
-    sqlite3_stmt *statement = tl_statements__get(statements, TL_SQL_SET_DIVIDED_EACH, err);
-    if (statement == NULL)
-        return false;
-    while (row) {
-        if (!tl_statements__step(statements, statement, &row, err))
-            goto done;
-        if (row && (!tl_memory_reserve((void **)&list, &capacity, *count + 1, sizeof *list, err) ||
-                    !read_set(statement, &list[(*count)++], err)))
-            goto done;
+    for (;;) {
+        bool row = false;
+        tl_stored_set set;
+        sqlite3_stmt *statement = tl_statements__get(statements, TL_SQL_SET_OF_OWNER, err);
+        if (statement == NULL)
+            return false;
+        tl_statements__bind_text(statement, 1, tl_vector_kind__name(kind));
+        sqlite3_bind_int64(statement, 2, owner);
+        if (!tl_statements__step(statements, statement, &row, err) || (row && !tl_stored_set__read(statement, &set, err)))
+            return false;
+        sqlite3_reset(statement);
+        if (!row)
+            return true;
+        if (!tl_vector_store_remove(store, &set, owner, err))
+            return false;
     }
-    *sets = list;
-    list = NULL;
-    ok = true;
-done:
-    sqlite3_reset(statement);
-    tl_memory_free(list);
-    return ok;
 }
 
-bool tl_sets__find_or_add(tl_statements *statements, const tl_vector_set *set, tl_set_row *out, tl_error *err)
+bool tl_sets__find_or_add(tl_statements *statements, const tl_vector_set *set, tl_stored_set *out, tl_error *err)
 {
     if (!tl_sets__find(statements, set->model, set->kind, out, err))
         return false;
@@ -123,10 +82,10 @@ bool tl_sets__find_or_add(tl_statements *statements, const tl_vector_set *set, t
     tl_statements__bind_text(statement, 2, tl_vector_kind__name(set->kind));
     tl_statements__bind_text(statement, 3, set->model_name);
     sqlite3_bind_int64(statement, 4, set->dim);
-    tl_statements__bind_text(statement, 5, set->storage == TL_VECTOR_STORE_F32 ? "f32" : "f16");
+    tl_statements__bind_text(statement, 5, tl_vector_storage__name(set->storage));
     if (!tl_statements__run(statements, statement, err))
         return false;
-    *out = (tl_set_row){.id = sqlite3_last_insert_rowid(statements->database), .dim = set->dim, .storage = set->storage};
+    *out = (tl_stored_set){.id = sqlite3_last_insert_rowid(statements->database), .dim = set->dim, .storage = set->storage};
     return true;
 }
 
@@ -152,7 +111,7 @@ bool tl_sets__list(tl_statements *statements, tl_vector_set **sets, tl_ids *ids,
         int64_t id = sqlite3_column_int64(statement, 0), dim = sqlite3_column_int64(statement, 4),
                 vectors = sqlite3_column_int64(statement, 5), lists = sqlite3_column_int64(statement, 7);
         const char *kind = (const char *)sqlite3_column_text(statement, 2);
-        if (!check_stored_dim(id, dim, vectors, lists, err))
+        if (!tl_stored_set__check(id, dim, vectors, lists, err))
             goto done;
         if (!tl_memory_reserve((void **)&list, &capacity, used + 1, sizeof *list, err) ||
             (ids != NULL && !tl_ids__append(ids, id, err)))

@@ -172,10 +172,22 @@ void tl_block__load_vector(tl_block_shape shape, const uint8_t *vector, float *o
         tl_widen_from_f16((const uint16_t *)(const void *)vector, out, shape.dim);
 }
 
-void tl_block__dot(tl_block_shape shape, const uint8_t *vectors, size_t count, const float *query, float *scores)
+void tl_block__score(tl_block_shape shape, tl_vector_metric metric, const uint8_t *vectors, size_t count, const float *query,
+                     float *scores)
 {
+    const float *singles = (const float *)(const void *)vectors;
+    const uint16_t *halves = (const uint16_t *)(const void *)vectors;
+    if (metric == TL_METRIC_DOT) {
+        if (shape.storage == TL_VECTOR_STORE_F32)
+            tl_rows_dot_f32(singles, count, shape.dim, query, scores);
+        else
+            tl_rows_dot_f16(halves, count, shape.dim, query, scores);
+        return;
+    }
     if (shape.storage == TL_VECTOR_STORE_F32)
-        tl_rows_dot_f32((const float *)(const void *)vectors, count, shape.dim, query, scores);
+        tl_rows_square_f32(singles, count, shape.dim, query, scores);
     else
-        tl_rows_dot_f16((const uint16_t *)(const void *)vectors, count, shape.dim, query, scores);
+        tl_rows_square_f16(halves, count, shape.dim, query, scores);
+    for (size_t i = 0; i < count; i++)
+        scores[i] = -scores[i];
 }

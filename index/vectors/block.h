@@ -11,10 +11,10 @@
 #ifndef TL_INDEX_VECTORS_BLOCK_H
 #define TL_INDEX_VECTORS_BLOCK_H
 
-#include "index/index.h"
 #include "index/sqlite_api.h"
+#include "index/vector_store.h"
 
-enum { TL_BLOCK_BYTES = 262144, TL_MAX_DIM = 65536, TL_MAX_LISTS = 1 << 20, TL_CODED_HEADER_BYTES = 16, TL_CODED_ROW_BYTES = 20 };
+enum { TL_BLOCK_BYTES = 262144, TL_CODED_HEADER_BYTES = 16, TL_CODED_ROW_BYTES = 20 };
 
 typedef struct tl_block_shape {
     uint32_t dim;
@@ -47,7 +47,7 @@ int64_t tl_block__checksum(const tl_block_view *view, tl_block_shape shape);
 int64_t tl_block__mark(int64_t id, int64_t set_id, int64_t list, int64_t count, double radius);
 /* Points the members of a coded block into head; id, set_id, list and count are set already. Checks sizes, not the checksum. */
 bool tl_block__view_head(tl_block_view *view, const uint8_t *head, size_t size, tl_block_shape shape, tl_error *err) TL_MUST_USE;
-/* Reads the row of TL_SQL_BLOCK_READ or _EACH... that the statement stands on and checks sizes, not the checksum. */
+/* Reads the row of TL_STORE_BLOCK_READ or _EACH... that the statement stands on and checks sizes, not the checksum. */
 bool tl_block__view(sqlite3_stmt *row, tl_block_shape shape, tl_block_view *out, tl_error *err) TL_MUST_USE;
 /* Checksum, and of a coded block the number in its head and the hash of every vector. */
 bool tl_block__verify(const tl_block_view *view, tl_block_shape shape, tl_error *err) TL_MUST_USE;
@@ -58,7 +58,8 @@ bool tl_block__verify_vector(const tl_block_view *view, tl_block_shape shape, si
 /* float [dim] to what is stored, and back. */
 void tl_block__store_vector(tl_block_shape shape, const float *vector, uint8_t *out);
 void tl_block__load_vector(tl_block_shape shape, const uint8_t *vector, float *out);
-/* scores [count] of stored vectors. */
-void tl_block__dot(tl_block_shape shape, const uint8_t *vectors, size_t count, const float *query, float *scores);
+/* scores [count] of stored vectors, higher is better. */
+void tl_block__score(tl_block_shape shape, tl_vector_metric metric, const uint8_t *vectors, size_t count, const float *query,
+                     float *scores);
 
 #endif

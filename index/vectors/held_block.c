@@ -3,6 +3,7 @@
 
 #include "base/compute/codes.h"
 #include "base/core/memory.h"
+#include "index/vectors/store_sql.h"
 
 #include <string.h>
 
@@ -115,7 +116,7 @@ static double radius(const tl_held_block *held)
 bool tl_held_block__write(tl_held_block *held, tl_statements *statements, tl_error *err)
 {
     if (held->count == 0)
-        return tl_statements__run_integers(statements, TL_SQL_BLOCK_REMOVE, held->id, 0, err);
+        return tl_statements__run_integers(statements, TL_STORE_BLOCK_REMOVE, held->id, 0, err);
     size_t count = held->count, head_size = tl_block__head_size(held->shape, held->list, count);
     uint8_t *at = held->head;
     uint32_t numbers[2] = {(uint32_t)count, (uint32_t)held->list};
@@ -141,7 +142,7 @@ bool tl_held_block__write(tl_held_block *held, tl_statements *statements, tl_err
     if (held->list != 0)
         memcpy(held->head, &checksum, sizeof checksum);
     double reach = radius(held);
-    sqlite3_stmt *statement = tl_statements__get(statements, TL_SQL_BLOCK_REPLACE, err);
+    sqlite3_stmt *statement = tl_statements__get(statements, TL_STORE_BLOCK_REPLACE, err);
     if (statement == NULL)
         return false;
     /* At most TL_BLOCK_BYTES of vectors and as much beside them, or one vector of TL_MAX_DIM: sizes fit int. */

@@ -2,7 +2,7 @@
 #ifndef TL_INDEX_VECTORS_HELD_BLOCK_H
 #define TL_INDEX_VECTORS_HELD_BLOCK_H
 
-#include "index/catalogue/statements.h"
+#include "index/statements.h"
 #include "index/vectors/block.h"
 
 /* What a coded row has beside its vector. */

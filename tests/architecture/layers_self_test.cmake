@@ -57,7 +57,7 @@ violate("layer cli may not include layer index" cli/commands/index.c "#include \
 violate("is no door of encoders" cli/app/embed_job.c "#include \"encoders/towers/tower.h\"\n")
 violate("private to tokenizer" tokenizer/kinds/siglip.c "#include \"tokenizer/bpe_internal.h\"\n")
 violate("not a path from the root" tokenizer/other.c "#include \"bpe_internal.h\"\n")
-violate("belongs to base/store/database.h.index/sqlite_api.h" index/row.c "# include <sqlite3.h>\n")
+violate("belongs to base/store/sql.h" index/row.c "# include <sqlite3.h>\n")
 violate("belongs to base/image/decode_webp.c" base/image/decode.c "#include <webp/decode.h>\n")
 violate("no row of layers.txt names" tokenizer/other.c "#include <lzma.h>\n")
 violate("no row of layers.txt names" cli/app/embed_job.c "#include <cmocka.h>\n")

@@ -41,16 +41,26 @@ static void check_dots(void)
             query[i] = tl_random_normal(&random);
         tl_narrow_to_f16(rows, halves, ROWS * dim);
         tl_widen_from_f16(halves, wide, ROWS * dim);
-        float scores[ROWS], of_halves[ROWS], alone;
+        float scores[ROWS], of_halves[ROWS], squares[ROWS], half_squares[ROWS], alone;
         tl_rows_dot_f32(rows, ROWS, dim, query, scores);
         tl_rows_dot_f16(halves, ROWS, dim, query, of_halves);
+        tl_rows_square_f32(rows, ROWS, dim, query, squares);
+        tl_rows_square_f16(halves, ROWS, dim, query, half_squares);
         for (size_t r = 0; r < ROWS; r++) {
-            double sum = 0, half_sum = 0, size = 1;
+            double sum = 0, half_sum = 0, size = 1, square = 0, half_square = 0;
             for (size_t i = 0; i < dim; i++) {
                 sum += (double)rows[r * dim + i] * (double)query[i];
                 half_sum += (double)wide[r * dim + i] * (double)query[i];
                 size += fabs((double)rows[r * dim + i] * (double)query[i]);
+                square += pow((double)rows[r * dim + i] - (double)query[i], 2);
+                half_square += pow((double)wide[r * dim + i] - (double)query[i], 2);
             }
+            assert_true(fabs(square - (double)squares[r]) <= 2e-6 * square);
+            assert_true(fabs(half_square - (double)half_squares[r]) <= 2e-6 * half_square);
+            tl_rows_square_f32(rows + r * dim, 1, dim, query, &alone);
+            assert_memory_equal(&alone, &squares[r], sizeof alone);
+            tl_rows_square_f16(halves + r * dim, 1, dim, query, &alone);
+            assert_memory_equal(&alone, &half_squares[r], sizeof alone);
             assert_true(fabs(sum - (double)scores[r]) <= 2e-6 * size);
             assert_true(fabs(half_sum - (double)of_halves[r]) <= 2e-6 * size);
             tl_rows_dot_f32(rows + r * dim, 1, dim, query, &alone);

@@ -1,0 +1,148 @@
+/* Owns how a statement is made from its text and kept. */
+#include "index/statements.h"
+
+#include "base/core/memory.h"
+
+#include <string.h>
+
+enum { MAX_SQL = 1 << 16 };
+
+static bool append_quoted(tl_string *out, const char *first, const char *second, size_t second_size, tl_error *err)
+{
+    bool ok = tl_string_append(out, "\"", 1, err);
+    for (const char *at = first; ok && *at != '\0'; at++)
+        ok = tl_string_append(out, at, 1, err) && (*at != '"' || tl_string_append(out, at, 1, err));
+    return ok && (second_size == 0 || (tl_string_append(out, "_", 1, err) && tl_string_append(out, second, second_size, err))) &&
+           tl_string_append(out, "\"", 1, err);
+}
+
+bool tl_statements__expand(const char *text, const char *schema, const char *prefix, tl_string *out, tl_error *err)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz_";
+    bool ok = true;
+    while (ok && *text != '\0') {
+        size_t plain = strcspn(text, "@#$");
+        ok = tl_string_append(out, text, plain, err);
+        text += plain;
+        if (!ok || *text == '\0')
+            break;
+        char mark = *text++;
+        size_t size = mark != '$' ? strspn(text, letters) : 0;
+        if (mark != '#')
+            ok = append_quoted(out, schema, "", 0, err);
+        if (mark == '@')
+            ok = ok && tl_string_append(out, ".", 1, err);
+        if (mark != '$')
+            ok = ok && append_quoted(out, prefix, text, size, err);
+        text += size;
+    }
+    return ok;
+}
+
+static bool prepare(tl_statements *statements, const char *text, sqlite3_stmt **out, tl_error *err)
+{
+    if (statements->prefix == NULL)
+        return tl_database_prepare(statements->database, text, out, err);
+    tl_string sql;
+    tl_string_init(&sql, MAX_SQL);
+    bool ok = tl_statements__expand(text, statements->schema, statements->prefix, &sql, err) &&
+              tl_database_prepare(statements->database, sql.data, out, err);
+    tl_string_clear(&sql);
+    return ok;
+}
+
+sqlite3_stmt *tl_statements__get(tl_statements *statements, int which, tl_error *err)
+{
+    sqlite3_stmt **prepared = &statements->prepared[which];
+    if (*prepared == NULL) {
+        if (!prepare(statements, statements->texts[which], prepared, err))
+            return NULL;
+    } else {
+        sqlite3_reset(*prepared);
+        sqlite3_clear_bindings(*prepared);
+    }
+    return *prepared;
+}
+
+bool tl_statements__step(tl_statements *statements, sqlite3_stmt *statement, bool *row, tl_error *err)
+{
+    return tl_database_step(statements->database, statement, row, err);
+}
+
+bool tl_statements__run(tl_statements *statements, sqlite3_stmt *statement, tl_error *err)
+{
+    bool row = true;
+    while (row)
+        if (!tl_database_step(statements->database, statement, &row, err))
+            return false;
+    sqlite3_reset(statement);
+    return true;
+}
+
+void tl_statements__rest(tl_statements *statements)
+{
+    for (size_t i = 0; i < TL_STATEMENT_LIMIT; i++)
+        if (statements->prepared[i] != NULL)
+            sqlite3_reset(statements->prepared[i]);
+}
+
+void tl_statements__clear(tl_statements *statements)
+{
+    for (size_t i = 0; i < TL_STATEMENT_LIMIT; i++) {
+        sqlite3_finalize(statements->prepared[i]);
+        statements->prepared[i] = NULL;
+    }
+}
+
+void tl_statements__bind_text(sqlite3_stmt *statement, int position, const char *text)
+{
+    if (text != NULL)
+        sqlite3_bind_text(statement, position, text, -1, SQLITE_STATIC);
+    else
+        sqlite3_bind_null(statement, position);
+}
+
+bool tl_statements__run_integers(tl_statements *statements, int which, int64_t first, int64_t second, tl_error *err)
+{
+    sqlite3_stmt *statement = tl_statements__get(statements, which, err);
+    if (statement == NULL)
+        return false;
+    sqlite3_bind_int64(statement, 1, first);
+    if (sqlite3_bind_parameter_count(statement) >= 2)
+        sqlite3_bind_int64(statement, 2, second);
+    return tl_statements__run(statements, statement, err);
+}
+
+bool tl_ids__append(tl_ids *ids, int64_t id, tl_error *err)
+{
+    if (!tl_memory_reserve((void **)&ids->items, &ids->capacity, ids->count + 1, sizeof *ids->items, err))
+        return false;
+    ids->items[ids->count++] = id;
+    return true;
+}
+
+bool tl_ids__contain(const tl_ids *ids, int64_t id)
+{
+    size_t low = 0, high = ids->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (ids->items[middle] < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < ids->count && ids->items[low] == id;
+}
+
+bool tl_statements__collect_ids(tl_statements *statements, sqlite3_stmt *statement, tl_ids *ids, tl_error *err)
+{
+    bool row = true;
+    while (row) {
+        if (!tl_database_step(statements->database, statement, &row, err))
+            return false;
+        if (row && !tl_ids__append(ids, sqlite3_column_int64(statement, 0), err))
+            return false;
+    }
+    sqlite3_reset(statement);
+    return true;
+}
