@@ -1,4 +1,4 @@
-/* Time for measuring and for display; nothing in the library decides by it. */
+/* Time for measuring and for display; nothing in the library decides by it, save deadlines and politeness on the net. */
 #ifndef TL_BASE_CORE_CLOCK_H
 #define TL_BASE_CORE_CLOCK_H
 

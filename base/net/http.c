@@ -6,8 +6,8 @@
 #include "base/net/http.h"
 
 #include "base/core/memory.h"
+#include "base/net/curl_internal.h"
 
-#include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -355,4 +355,10 @@ bool tl_http_url_append(char *url, size_t size, const char *text)
         url[at] = '\0';
     }
     return true;
+}
+
+bool tl_http_date_parse(const char *text, int64_t *seconds)
+{
+    *seconds = curl_getdate(text, NULL);
+    return *seconds != -1;
 }

@@ -65,6 +65,9 @@ bool tl_http_get(tl_http_client *client, const char *url, const tl_http_options 
 /* Appends text to url with every byte that is not unreserved (RFC 3986) as %XX, '/' too. False: no room in `size`. */
 bool tl_http_url_append(char *url, size_t size, const char *text) TL_MUST_USE;
 
+/* A date as HTTP writes it (RFC 9110, all three forms and what else libcurl reads): seconds since 1970. False: no date. */
+bool tl_http_date_parse(const char *text, int64_t *seconds) TL_MUST_USE;
+
 #ifdef __cplusplus
 }
 #endif

@@ -28,11 +28,11 @@ unsigned tl_answer_refusals(tl_slice value, const char *token);
 double tl_answer_retry_after(tl_slice value, int64_t now);
 
 typedef enum tl_answer_look {
-    TL_LOOK_UNKNOWN, /* no signature known here: maybe a picture of a rare kind, maybe a text */
+    TL_LOOK_UNKNOWN, /* bytes that no text has and no signature that is known here: a picture of a rare kind, a program */
     TL_LOOK_PICTURE,
-    TL_LOOK_MARKUP, /* HTML, XML, SVG */
-    TL_LOOK_TEXT,   /* JSON, PDF and bytes that are all printable */
-    TL_LOOK_BINARY  /* archives, films, sounds, programs; bytes with NULs that are no UTF-16 */
+    TL_LOOK_MARKUP, /* HTML, XML, SVG; UTF-16 too */
+    TL_LOOK_TEXT,   /* no byte that a text would not have, in whatever charset */
+    TL_LOOK_BINARY  /* archives, films, sounds, PDF, fonts */
 } tl_answer_look;
 
 /* What the first bytes (up to 512 are looked at) of a body are. */
