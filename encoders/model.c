@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_JSON_FILE = 4 << 20 };
+enum { MAX_JSON_FILE = 4 << 20, WORTH_KEEPING = 1 << 20 /* bytes of a packed form */ };
 
 /* exp(x) of a published scale is 100 to 120; beyond e^20 it is no scale. */
 static const float max_logarithm = 20.0F;
@@ -85,9 +85,13 @@ static bool bind_weights(const char *directory, const char *name, tl_model *mode
     size_t scale_row, bias_row = 0;
     float logarithm;
     tl_parameter_table *table = &model->table;
-    if (!tl_vision_tower_create(&model->info.config, table, &model->vision, err) ||
-        !tl_text_tower_create(&model->info.config, table, &model->text, err) ||
-        !tl_parameter_table_add(table, "logit_scale", 0, NULL, false, TL_INITIALIZE_CONSTANT, 0.0F, &scale_row, err) ||
+    if (!tl_vision_tower_create(&model->info.config, table, &model->vision, err))
+        return false;
+    model->rows_end[TL_TOWER_IMAGE] = table->count;
+    if (!tl_text_tower_create(&model->info.config, table, &model->text, err))
+        return false;
+    model->rows_end[TL_TOWER_TEXT] = table->count;
+    if (!tl_parameter_table_add(table, "logit_scale", 0, NULL, false, TL_INITIALIZE_CONSTANT, 0.0F, &scale_row, err) ||
         (model->info.config.has_logit_bias &&
          !tl_parameter_table_add(table, "logit_bias", 0, NULL, false, TL_INITIALIZE_CONSTANT, 0.0F, &bias_row, err)))
         return false;
@@ -144,7 +148,8 @@ bool tl_model_open(const char *directory, tl_model **out, tl_error *err)
     tl_model *model = tl_memory_allocate(1, sizeof *model, err);
     if (model == NULL)
         return false;
-    if (!tl_family_find(directory, &model->family, &weights, err) || !list_files(directory, model->family, &files, err) ||
+    if ((model->directory = tl_memory_copy_text(directory, strlen(directory), err)) == NULL ||
+        !tl_family_find(directory, &model->family, &weights, err) || !list_files(directory, model->family, &files, err) ||
         !read_json(directory, model->family->config_file, false, &config, err) || !read_config(directory, config, model, err) ||
         !read_recipe(directory, config, model, err) || !bind_weights(directory, weights, model, err))
         goto done;
@@ -162,19 +167,56 @@ done:
     return ok;
 }
 
-bool tl_model_pack(tl_model *model, tl_precision precision, tl_thread_pool *pool, tl_error *err)
+/* Leaves a form that was made in the folder and goes over to the file, so that its memory is the system's cache. */
+static void keep_packed(tl_model *model, tl_tower tower, const tl_packed_part *part, const char *path)
 {
-    static const tl_packed_kind kinds[] = {
-        [TL_PRECISION_F32] = TL_PACKED_F32, [TL_PRECISION_BF16] = TL_PACKED_BF16, [TL_PRECISION_INT8] = TL_PACKED_INT8};
-    return model->packed != NULL ||
-           tl_packed_weights_create(kinds[precision], &model->table, model->binding.values, pool, &model->packed, err);
+    tl_packed_weights **packed = &model->packed[tower];
+    if (tl_packed_weights_size(*packed) < WORTH_KEEPING ||
+        !tl_packed_weights_keep(*packed, part, model->info.fingerprint, path, NULL))
+        return; /* a folder that cannot be written costs the packing each time, nothing else */
+    tl_packed_weights *kept = tl_packed_weights_map(part, model->info.fingerprint, path, model->binding.values);
+    if (kept == NULL)
+        return;
+    tl_packed_weights_destroy(*packed);
+    *packed = kept;
+}
+
+bool tl_model_pack(tl_model *model, tl_tower tower, tl_precision precision, tl_thread_pool *pool, tl_error *err)
+{
+    static const struct {
+        tl_packed_kind kind;
+        const char *names[TL_TOWER_COUNT]; /* NULL: as large as the weights, not kept */
+    } forms[] = {[TL_PRECISION_F32] = {TL_PACKED_F32, {NULL, NULL}},
+                 [TL_PRECISION_BF16] = {TL_PACKED_BF16, {"image.bf16.packed", "text.bf16.packed"}},
+                 [TL_PRECISION_INT8] = {TL_PACKED_INT8, {"image.int8.packed", "text.int8.packed"}}};
+    const size_t first = tower == TL_TOWER_IMAGE ? 0 : model->rows_end[tower - 1];
+    const tl_packed_part part = {forms[precision].kind, &model->table, first, model->rows_end[tower] - first};
+    const char *name = forms[precision].names[tower];
+    tl_packed_weights **packed = &model->packed[tower];
+    char *path = NULL;
+    if (*packed != NULL)
+        return true;
+    if (name != NULL && (path = tl_path_join(model->directory, name, err)) == NULL)
+        return false;
+    if (path != NULL)
+        *packed = tl_packed_weights_map(&part, model->info.fingerprint, path, model->binding.values);
+    bool ok = *packed != NULL;
+    if (!ok && (ok = tl_packed_weights_create(&part, model->binding.values, pool, packed, err))) {
+        tl_weight_files_release(model->weights); /* read once; of this tower only vectors are read again */
+        if (path != NULL)
+            keep_packed(model, tower, &part, path);
+    }
+    tl_memory_free(path);
+    return ok;
 }
 
 void tl_model_close(tl_model *model)
 {
     if (model == NULL)
         return;
-    tl_packed_weights_destroy(model->packed);
+    for (size_t tower = 0; tower < TL_TOWER_COUNT; tower++)
+        tl_packed_weights_destroy(model->packed[tower]);
+    tl_memory_free(model->directory);
     tl_binding_clear(&model->binding);
     tl_vision_tower_destroy(model->vision);
     tl_text_tower_destroy(model->text);

@@ -14,10 +14,12 @@ struct tl_model {
     const tl_family *family;
     bool is_activation_by_name;
     tl_weight_files *weights;
-    tl_parameter_table table; /* vision rows, text rows, logit_scale */
+    tl_parameter_table table;        /* vision rows, text rows, logit_scale */
+    size_t rows_end[TL_TOWER_COUNT]; /* of each tower in the table; it begins where the one before ends */
     tl_vision_tower *vision;
     tl_text_tower *text;
-    tl_packed_weights *packed; /* NULL: not made */
+    tl_packed_weights *packed[TL_TOWER_COUNT]; /* NULL: not made */
+    char *directory;                           /* where packed forms are kept */
     tl_binding binding;        /* values: one a row, into the mapped files */
 };
 

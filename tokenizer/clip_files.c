@@ -27,7 +27,7 @@ static bool read_file(const char *path, tl_string *bytes, tl_error *err)
 }
 
 /* Reads {"piece": id, ...}, which comes next. */
-static bool read_pieces(tl_json_scan *scan, tl_clip *clip, tl_error *err)
+static bool read_pieces(tl_json_scan *scan, tl_clip_builder *builder, tl_error *err)
 {
     bool more;
     if (!tl_json_scan__enter(scan, '{', err))
@@ -40,20 +40,20 @@ static bool read_pieces(tl_json_scan *scan, tl_clip *clip, tl_error *err)
             return true;
         if (!tl_json_scan__integer(scan, 0, TL_CLIP_MAX_PIECES - 1, &id, err))
             return false;
-        if (!tl_clip__add_piece(clip, tl_string_slice(&scan->text), id, err))
+        if (!tl_clip_builder__add_piece(builder, tl_string_slice(&scan->text), id, err))
             return tl_json_scan__within(scan, err);
     }
 }
 
 /* Adds the merge "left right"; false with the sentence alone. */
-static bool add_line(tl_clip *clip, tl_slice line, tl_error *err)
+static bool add_line(tl_clip_builder *builder, tl_slice line, tl_error *err)
 {
     const char *space = memchr(line.data, ' ', line.size);
     size_t left = space != NULL ? (size_t)(space - line.data) : 0;
     tl_slice right = {line.data + left + 1, line.size - left - (space != NULL)};
     if (left == 0 || right.size == 0 || memchr(right.data, ' ', right.size) != NULL)
         return tl_fail(err, TL_ERROR_CORRUPT, "expected two pieces and a space between, found '%.*s'", (int)line.size, line.data);
-    return tl_clip__add_merge(clip, (tl_slice){line.data, left}, right, err);
+    return tl_clip_builder__add_merge(builder, (tl_slice){line.data, left}, right, err);
 }
 
 /* The next line of a text, without its end; false at the end of the text. */
@@ -78,7 +78,7 @@ static bool check_text(const char *path, tl_slice bytes, tl_error *err)
                                                    (unsigned)(unsigned char)bytes.data[bad], bad);
 }
 
-static bool read_merges(const char *path, tl_slice bytes, tl_clip *clip, tl_error *err)
+static bool read_merges(const char *path, tl_slice bytes, tl_clip_builder *builder, tl_error *err)
 {
     tl_slice line;
     if (!check_text(path, bytes, err))
@@ -87,17 +87,15 @@ static bool read_merges(const char *path, tl_slice bytes, tl_clip *clip, tl_erro
         bool is_version = line.size >= 8 && memcmp(line.data, "#version", 8) == 0;
         if (is_version || (line.size == 0 && bytes.size == 0))
             continue;
-        if (!add_line(clip, line, err))
+        if (!add_line(builder, line, err))
             return tl_fail_within(err, "'%s': line %zu", path, number);
     }
     return true;
 }
 
-bool tl_clip_files__read_pair(tl_clip_dialect dialect, const char *vocabulary_path, const char *merges_path, const char *unknown,
-                              tl_clip **out, char fingerprint[33], tl_error *err)
+bool tl_clip_files__read_pair(const tl_clip_source *files, tl_clip_builder *builder, char fingerprint[33], tl_error *err)
 {
     bool ok = false;
-    tl_clip *clip = NULL;
     tl_hasher *hasher = NULL;
     tl_string pieces, merges;
     tl_json_scan scan = {0};
@@ -105,30 +103,26 @@ bool tl_clip_files__read_pair(tl_clip_dialect dialect, const char *vocabulary_pa
     tl_string_init(&merges, MAX_FILE_SIZE);
     tl_string_init(&scan.text, 0);
 
-    if (!read_file(vocabulary_path, &pieces, err) || !read_file(merges_path, &merges, err) ||
-        !tl_clip__create(dialect, &clip, err) || !tl_hasher_create(&hasher, err))
+    if (!read_file(files->paths[0], &pieces, err) || !read_file(files->paths[1], &merges, err) || !tl_hasher_create(&hasher, err))
         goto done;
-    if (!tl_json_scan__open(&scan, vocabulary_path, tl_string_slice(&pieces), err) || !read_pieces(&scan, clip, err) ||
+    if (!tl_json_scan__open(&scan, files->paths[0], tl_string_slice(&pieces), err) || !read_pieces(&scan, builder, err) ||
         !tl_json_scan__finish(&scan, err))
         goto done;
-    if (!tl_clip__seal_pieces(clip, unknown, err)) {
-        tl_fail_within(err, "'%s'", vocabulary_path);
+    if (!tl_clip_builder__seal_pieces(builder, files->unknown, err)) {
+        tl_fail_within(err, "'%s'", files->paths[0]);
         goto done;
     }
-    if (!read_merges(merges_path, tl_string_slice(&merges), clip, err))
+    if (!read_merges(files->paths[1], tl_string_slice(&merges), builder, err))
         goto done;
     tl_hasher_add(hasher, pieces.data, pieces.size);
     tl_hasher_add(hasher, merges.data, merges.size);
     tl_hasher_text(hasher, fingerprint);
-    *out = clip;
-    clip = NULL;
     ok = true;
 done:
     tl_json_scan__close(&scan);
     tl_string_clear(&merges);
     tl_string_clear(&pieces);
     tl_hasher_destroy(hasher);
-    tl_clip__destroy(clip);
     return ok;
 }
 
@@ -202,7 +196,7 @@ static void go_to(tl_json_scan *scan, size_t place)
 }
 
 /* Reads ["left right", ...] or [["left", "right"], ...]. */
-static bool read_json_merges(tl_json_scan *scan, tl_clip *clip, tl_error *err)
+static bool read_json_merges(tl_json_scan *scan, tl_clip_builder *builder, tl_error *err)
 {
     bool ok = false, more;
     tl_string left;
@@ -217,7 +211,7 @@ static bool read_json_merges(tl_json_scan *scan, tl_clip *clip, tl_error *err)
         if (tl_json_scan__peek(scan) == '"') {
             if (!tl_json_scan__text(scan, err))
                 goto done;
-            if (!add_line(clip, tl_string_slice(&scan->text), err)) {
+            if (!add_line(builder, tl_string_slice(&scan->text), err)) {
                 tl_json_scan__within(scan, err);
                 goto done;
             }
@@ -239,7 +233,7 @@ static bool read_json_merges(tl_json_scan *scan, tl_clip *clip, tl_error *err)
             tl_json_scan__fail(scan, err, "expected a merge of two pieces, found an empty one");
             goto done;
         }
-        if (!tl_clip__add_merge(clip, tl_string_slice(&left), tl_string_slice(&scan->text), err)) {
+        if (!tl_clip_builder__add_merge(builder, tl_string_slice(&left), tl_string_slice(&scan->text), err)) {
             tl_json_scan__within(scan, err);
             goto done;
         }
@@ -282,7 +276,7 @@ static bool read_added(tl_json_scan *scan, tl_string *content, int64_t *id, tl_e
 }
 
 /* Added tokens behind the vocabulary become pieces. Which tokens are found in texts, CLIPTokenizer takes from other files. */
-static bool read_all_added(tl_json_scan *scan, tl_clip *clip, tl_error *err)
+static bool read_all_added(tl_json_scan *scan, tl_clip_builder *builder, tl_error *err)
 {
     bool ok = false, more;
     tl_string content;
@@ -297,13 +291,13 @@ static bool read_all_added(tl_json_scan *scan, tl_clip *clip, tl_error *err)
             break;
         if (!read_added(scan, &content, &id, err))
             goto done;
-        int32_t known = tl_clip__find(clip, tl_string_slice(&content));
+        int32_t known = tl_clip_builder__find(builder, tl_string_slice(&content));
         if (known >= 0 && known != id) {
             tl_json_scan__fail(scan, err, "expected '%s' with id %d as in the vocabulary, found id %lld", content.data,
                                (int)known, (long long)id);
             goto done;
         }
-        if (known < 0 && !tl_clip__add_piece(clip, tl_string_slice(&content), id, err)) {
+        if (known < 0 && !tl_clip_builder__add_piece(builder, tl_string_slice(&content), id, err)) {
             tl_json_scan__within(scan, err);
             goto done;
         }
@@ -314,7 +308,7 @@ done:
     return ok;
 }
 
-static bool read_json(tl_json_scan *scan, tl_clip *clip, tl_error *err)
+static bool read_json(tl_json_scan *scan, tl_clip_builder *builder, tl_error *err)
 {
     bool ok = false;
     json_places places = {0};
@@ -323,51 +317,47 @@ static bool read_json(tl_json_scan *scan, tl_clip *clip, tl_error *err)
     if (!find_places(scan, &places, err))
         goto done;
     go_to(scan, places.vocabulary);
-    if (!read_pieces(scan, clip, err))
+    if (!read_pieces(scan, builder, err))
         goto done;
     go_to(scan, places.added);
-    if (places.added != 0 && !read_all_added(scan, clip, err))
+    if (places.added != 0 && !read_all_added(scan, builder, err))
         goto done;
-    if (!tl_clip__seal_pieces(clip, places.unknown.size != 0 ? places.unknown.data : NULL, err)) {
+    if (!tl_clip_builder__seal_pieces(builder, places.unknown.size != 0 ? places.unknown.data : NULL, err)) {
         tl_fail_within(err, "'%s'", scan->name);
         goto done;
     }
     go_to(scan, places.merges);
-    ok = read_json_merges(scan, clip, err);
+    ok = read_json_merges(scan, builder, err);
 done:
     tl_string_clear(&places.unknown);
     return ok;
 }
 
-bool tl_clip_files__read_json(tl_clip_dialect dialect, const char *path, tl_clip **out, char fingerprint[33], tl_error *err)
+bool tl_clip_files__read_json(const tl_clip_source *files, tl_clip_builder *builder, char fingerprint[33], tl_error *err)
 {
     bool ok = false;
-    tl_clip *clip = NULL;
     tl_string bytes;
     tl_json_scan scan = {0};
     tl_string_init(&scan.text, 0);
 
-    if (!read_file(path, &bytes, err) || !tl_json_scan__open(&scan, path, tl_string_slice(&bytes), err) ||
-        !tl_clip__create(dialect, &clip, err) || !read_json(&scan, clip, err))
+    if (!read_file(files->paths[0], &bytes, err) || !tl_json_scan__open(&scan, files->paths[0], tl_string_slice(&bytes), err) ||
+        !read_json(&scan, builder, err))
         goto done;
     tl_hash_text(bytes.data, bytes.size, fingerprint);
-    *out = clip;
-    clip = NULL;
     ok = true;
 done:
     tl_json_scan__close(&scan);
     tl_string_clear(&bytes);
-    tl_clip__destroy(clip);
     return ok;
 }
 
-static bool add_next(tl_clip *clip, tl_slice text, tl_error *err)
+static bool add_next(tl_clip_builder *builder, tl_slice text, tl_error *err)
 {
-    return tl_clip__add_piece(clip, text, (int64_t)tl_clip__count(clip), err);
+    return tl_clip_builder__add_piece(builder, text, (int64_t)tl_clip_builder__count(builder), err);
 }
 
 /* The pieces of the 256 bytes, those that can be seen first, with a suffix. */
-static bool add_bytes(tl_clip *clip, const char *suffix, tl_error *err)
+static bool add_bytes(tl_clip_builder *builder, const char *suffix, tl_error *err)
 {
     bool ok = false;
     tl_string text;
@@ -380,7 +370,7 @@ static bool add_bytes(tl_clip *clip, const char *suffix, tl_error *err)
                 continue;
             tl_string_reset(&text);
             if (!tl_unicode__encode(&character, 1, &text, err) || !tl_string_append_text(&text, suffix, err) ||
-                !add_next(clip, tl_string_slice(&text), err))
+                !add_next(builder, tl_string_slice(&text), err))
                 goto done;
         }
     ok = true;
@@ -390,7 +380,7 @@ done:
 }
 
 /* Goes through the lines that count; merges: adds the merges, else the pieces that they make. */
-static bool read_listed(const char *path, tl_slice text, bool merges, tl_clip *clip, tl_error *err)
+static bool read_listed(const char *path, tl_slice text, bool merges, tl_clip_builder *builder, tl_error *err)
 {
     tl_slice line;
     char piece[2 * TL_CLIP_MAX_PIECE_SIZE];
@@ -401,11 +391,11 @@ static bool read_listed(const char *path, tl_slice text, bool merges, tl_clip *c
         if (number == 1 || (line.size == 0 && text.size == 0))
             continue; /* the version */
         if (merges || space == NULL || line.size > sizeof piece) {
-            ok = add_line(clip, line, err);
+            ok = add_line(builder, line, err);
         } else {
             memcpy(piece, line.data, left);
             memcpy(piece + left, space + 1, line.size - left - 1);
-            ok = add_next(clip, (tl_slice){piece, line.size - 1}, err);
+            ok = add_next(builder, (tl_slice){piece, line.size - 1}, err);
         }
         if (!ok)
             return tl_fail_within(err, "'%s': line %zu", path, number);
@@ -413,32 +403,29 @@ static bool read_listed(const char *path, tl_slice text, bool merges, tl_clip *c
     return true;
 }
 
-bool tl_clip_files__read_list(tl_clip_dialect dialect, const char *path, tl_clip **out, char fingerprint[33], tl_error *err)
+bool tl_clip_files__read_list(const tl_clip_source *files, tl_clip_builder *builder, char fingerprint[33], tl_error *err)
 {
     bool ok = false;
-    tl_clip *clip = NULL;
+    const char *path = files->paths[0];
     tl_string bytes, text;
     tl_string_init(&text, MAX_LIST_SIZE);
 
-    if (!read_file(path, &bytes, err) || !tl_clip__create(dialect, &clip, err))
+    if (!read_file(path, &bytes, err))
         goto done;
     if (!tl_gzip__inflate(tl_string_slice(&bytes), &text, err)) {
         tl_fail_within(err, "'%s'", path);
         goto done;
     }
     tl_slice list = tl_string_slice(&text);
-    if (!check_text(path, list, err) || !add_bytes(clip, "", err) || !add_bytes(clip, word_end, err) ||
-        !read_listed(path, list, false, clip, err) || !add_next(clip, tl_slice_of("<start_of_text>"), err) ||
-        !add_next(clip, tl_slice_of("<end_of_text>"), err) || !tl_clip__seal_pieces(clip, NULL, err) ||
-        !read_listed(path, list, true, clip, err))
+    if (!check_text(path, list, err) || !add_bytes(builder, "", err) || !add_bytes(builder, word_end, err) ||
+        !read_listed(path, list, false, builder, err) || !add_next(builder, tl_slice_of("<start_of_text>"), err) ||
+        !add_next(builder, tl_slice_of("<end_of_text>"), err) || !tl_clip_builder__seal_pieces(builder, NULL, err) ||
+        !read_listed(path, list, true, builder, err))
         goto done;
     tl_hash_text(bytes.data, bytes.size, fingerprint);
-    *out = clip;
-    clip = NULL;
     ok = true;
 done:
     tl_string_clear(&text);
     tl_string_clear(&bytes);
-    tl_clip__destroy(clip);
     return ok;
 }

@@ -13,7 +13,7 @@
 
 #include <math.h>
 
-enum { VERSION = 1, BYTE_ORDER_MARK = 0x01020304, ALIGNMENT = 64, MAX_PROBES = 4096 };
+enum { VERSION = 1, BYTE_ORDER_MARK = 0x01020304, ALIGNMENT = 64, MAX_PROBES = 4096, MAX_SOURCES = 4 };
 
 typedef enum section {
     TEXTS,
@@ -59,7 +59,7 @@ static bool is_piece_or_none(const tl_compiled_settings *settings, int32_t id)
 
 static bool check_settings(const tl_compiled_settings *self)
 {
-    bool ok = self->model >= TL_COMPILED_UNIGRAM && self->model <= TL_COMPILED_WORDS && self->flags < TL_COMPILED_FLAGS_END &&
+    bool ok = self->model >= TL_COMPILED_UNIGRAM && self->model <= TL_COMPILED_CLIP && self->flags < TL_COMPILED_FLAGS_END &&
               self->piece_count > 0 && self->piece_count <= TL_COMPILED_MAX_PIECES && self->merge_probes <= MAX_PROBES &&
               isfinite(self->unknown_score) && memchr(self->continuing, '\0', sizeof self->continuing) != NULL &&
               memchr(self->fingerprint, '\0', sizeof self->fingerprint) != NULL;
@@ -278,40 +278,73 @@ bool tl_compiled__make(const tl_compiled_parts *parts, const char *path, const t
     return true;
 }
 
-/* The same size and time, or the same bytes. */
-static bool is_made_from(const header *self, const char *source_path, const tl_file_status *source, bool *same, tl_error *err)
+bool tl_compiled__source_read(const char *const *paths, size_t count, tl_compiled_source *out, tl_error *err)
 {
-    char text[TL_HASH_TEXT_SIZE];
+    int64_t times[MAX_SOURCES] = {0};
+    TL_ASSERT(count != 0 && count <= MAX_SOURCES);
+    *out = (tl_compiled_source){0, 0};
+    for (size_t i = 0; i < count; i++) {
+        tl_file_status status;
+        if (!tl_file_status_read(paths[i], &status, err))
+            return false;
+        if (status.kind != TL_FILE_REGULAR)
+            return tl_fail(err, status.kind == TL_FILE_MISSING ? TL_ERROR_NOT_FOUND : TL_ERROR_INVALID,
+                           "expected a vocabulary file at '%s', found none", paths[i]);
+        out->size += status.size;
+        times[i] = status.modified_ns;
+    }
+    out->modified_ns = count == 1 ? times[0] : (int64_t)tl_hash64(times, count * sizeof *times);
+    return true;
+}
+
+static bool hash_files(const char *const *paths, size_t count, char text[TL_HASH_TEXT_SIZE], tl_error *err)
+{
+    tl_hasher *hasher = NULL;
     tl_string bytes;
-    *same = self->source_size == source->size && self->source_modified_ns == source->modified_ns;
-    if (*same || self->source_size != source->size)
-        return true;
     tl_string_init(&bytes, TL_COMPILED_MAX_SOURCE);
-    bool ok = tl_file_read(source_path, &bytes, err);
-    tl_hash_text(bytes.data, bytes.size, text);
-    *same = ok && strcmp(text, self->settings.fingerprint) == 0;
+    bool ok = tl_hasher_create(&hasher, err);
+    for (size_t i = 0; ok && i < count; i++) {
+        tl_string_reset(&bytes);
+        ok = tl_file_read(paths[i], &bytes, err);
+        tl_hasher_add(hasher, bytes.data, bytes.size);
+    }
+    if (ok)
+        tl_hasher_text(hasher, text);
+    tl_hasher_destroy(hasher);
     tl_string_clear(&bytes);
     return ok;
 }
 
-bool tl_compiled__open_kept(const char *path, const char *source_path, uint32_t variant, tl_compiled *out, bool *found,
-                            tl_error *err)
+/* The same sizes and times, or the same bytes. */
+static bool is_made_from(const header *self, const char *const *paths, size_t count, const tl_compiled_source *source, bool *same,
+                         tl_error *err)
 {
-    tl_file_status source, kept;
+    char text[TL_HASH_TEXT_SIZE];
+    *same = self->source_size == source->size && self->source_modified_ns == source->modified_ns;
+    if (*same || self->source_size != source->size)
+        return true;
+    if (!hash_files(paths, count, text, err))
+        return false;
+    *same = strcmp(text, self->settings.fingerprint) == 0;
+    return true;
+}
+
+bool tl_compiled__open_kept(const char *path, const char *const *sources, size_t source_count, uint32_t variant, tl_compiled *out,
+                            bool *found, tl_error *err)
+{
+    tl_compiled_source source;
+    tl_file_status kept;
     tl_mapping mapping = {{NULL, 0}};
     header head;
     *found = false;
-    if (!tl_file_status_read(source_path, &source, err))
+    if (!tl_compiled__source_read(sources, source_count, &source, err))
         return false;
-    if (source.kind != TL_FILE_REGULAR)
-        return tl_fail(err, source.kind == TL_FILE_MISSING ? TL_ERROR_NOT_FOUND : TL_ERROR_INVALID,
-                       "expected a vocabulary file at '%s', found none", source_path);
     if (!tl_file_status_read(path, &kept, NULL) || kept.kind != TL_FILE_REGULAR || !tl_mapping_open(path, &mapping, NULL))
         return true;
     if (!tl_compiled__view(mapping.bytes, out, NULL) || out->settings->variant != variant)
         goto unfit;
     memcpy(&head, mapping.bytes.data, sizeof head);
-    if (!is_made_from(&head, source_path, &source, found, err)) {
+    if (!is_made_from(&head, sources, source_count, &source, found, err)) {
         tl_mapping_close(&mapping);
         return false;
     }

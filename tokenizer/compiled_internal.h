@@ -27,7 +27,8 @@ typedef enum tl_compiled_model {
     TL_COMPILED_UNIGRAM = 1,
     TL_COMPILED_MERGES_BY_SCORE = 2, /* SentencePiece's BPE: any two neighbours that make a piece */
     TL_COMPILED_MERGES_BY_RANK = 3,  /* a list of merges in order */
-    TL_COMPILED_WORDS = 4            /* WordPiece */
+    TL_COMPILED_WORDS = 4,           /* WordPiece */
+    TL_COMPILED_CLIP = 5             /* CLIP's byte-level merges, which clip_bpe.c encodes with */
 } tl_compiled_model;
 
 enum {
@@ -111,7 +112,7 @@ typedef struct tl_compiled {
     const double *scores;    /* [piece_count] */
     const uint8_t *types;    /* [piece_count] */
     tl_trie pieces;          /* of those a text can be split into */
-    tl_slice rules;          /* SentencePiece's precompiled rules */
+    tl_slice rules;          /* SentencePiece's precompiled rules; of CLIP tl_clip_byte_ids */
     const tl_merge *merges;
     uint32_t merge_count; /* places, a power of two */
     const tl_added_token *added;
@@ -136,18 +137,20 @@ typedef struct tl_compiled_parts {
     size_t added_count;
 } tl_compiled_parts;
 
-/* The file that a table is made from. */
+/* The file that a table is made from; of several: the sum of the sizes, the hash of the times. */
 typedef struct tl_compiled_source {
     uint64_t size;
     int64_t modified_ns;
 } tl_compiled_source;
 
+/* As the files are now. One that is missing is an error. count: 1 to 4. */
+bool tl_compiled__source_read(const char *const *paths, size_t count, tl_compiled_source *out, tl_error *err) TL_MUST_USE;
 /*
- * Opens the table at path if it was made from a file of this size and time, or by hash from these bytes, with this variant.
- * *found is false, and nothing is an error, when there is none that fits.
+ * Opens the table at path if it was made from files of these sizes and times, or by hash from their bytes in this order, with
+ * this variant. *found is false, and nothing is an error, when there is none that fits.
  */
-bool tl_compiled__open_kept(const char *path, const char *source_path, uint32_t variant, tl_compiled *out, bool *found,
-                            tl_error *err) TL_MUST_USE;
+bool tl_compiled__open_kept(const char *path, const char *const *sources, size_t source_count, uint32_t variant, tl_compiled *out,
+                            bool *found, tl_error *err) TL_MUST_USE;
 /* Makes the table of parts and keeps it at path, or in memory where it cannot be written. */
 bool tl_compiled__make(const tl_compiled_parts *parts, const char *path, const tl_compiled_source *source, tl_compiled *out,
                        tl_error *err) TL_MUST_USE;

@@ -202,22 +202,21 @@ static bool read_clip(const char *directory, tl_clip_dialect dialect, const char
     bool ok = false;
     bool has_pair = has_file(directory, "vocab.json") && has_file(directory, "merges.txt");
     bool has_json = has_file(directory, "tokenizer.json");
+    if (!has_pair && !has_json && !has_file(directory, list_name))
+        return tl_fail(err, TL_ERROR_NOT_FOUND,
+                       "model '%s': expected vocab.json with merges.txt, tokenizer.json or %s for CLIP's tokenizer, found none",
+                       directory, list_name);
     char *first = tl_path_join(directory, has_pair ? "vocab.json" : has_json ? "tokenizer.json" : list_name, err);
-    char *second = tl_path_join(directory, "merges.txt", err);
-
-    if (first == NULL || second == NULL)
-        goto done;
-    if (has_pair)
-        ok = tl_clip_files__read_pair(dialect, first, second, unknown, out, fingerprint, err);
-    else if (has_json)
-        ok = tl_clip_files__read_json(dialect, first, out, fingerprint, err);
-    else if (has_file(directory, list_name))
-        ok = tl_clip_files__read_list(dialect, first, out, fingerprint, err);
-    else
-        tl_fail(err, TL_ERROR_NOT_FOUND,
-                "model '%s': expected vocab.json with merges.txt, tokenizer.json or %s for CLIP's tokenizer, found none",
-                directory, list_name);
-done:
+    char *second = first != NULL ? tl_path_join(directory, "merges.txt", err) : NULL;
+    if (second != NULL) {
+        const tl_clip_source files = {.paths = {first, second},
+                                      .path_count = has_pair ? 2 : 1,
+                                      .unknown = unknown,
+                                      .read = has_pair   ? tl_clip_files__read_pair
+                                              : has_json ? tl_clip_files__read_json
+                                                         : tl_clip_files__read_list};
+        ok = tl_clip__open(dialect, &files, out, fingerprint, err);
+    }
     tl_memory_free(second);
     tl_memory_free(first);
     return ok;

@@ -87,8 +87,12 @@ static bool open_file(const char *path, uint32_t variant, bytes_reader *read, co
     tl_string_init(&kept_path, 1 << 16);
 
     if (table == NULL || !tl_string_append_format(&kept_path, err, "%s.compiled", path) ||
-        !tl_compiled__open_kept(kept_path.data, path, variant, table, &found, err))
+        !tl_compiled__open_kept(kept_path.data, &path, 1, variant, table, &found, err))
         goto done;
+    if (found && table->settings->model == TL_COMPILED_CLIP) { /* nobody made it for this reading */
+        tl_compiled__close(table);
+        found = false;
+    }
     if (!found && !compile(path, kept_path.data, variant, read, how, table, err)) {
         tl_fail_within(err, "vocabulary '%s'", path);
         goto done;

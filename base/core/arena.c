@@ -33,7 +33,8 @@ typedef struct chunk {
     struct chunk *below;
     size_t size;
     size_t used;
-    char *bytes; /* aligned, a block of its own */
+    void *block; /* of its own */
+    char *bytes; /* aligned, in the block */
 } chunk;
 
 struct tl_arena {
@@ -45,11 +46,14 @@ static bool push_chunk(tl_arena *arena, size_t size, tl_error *err)
     chunk *added = tl_memory_allocate(1, sizeof *added, err);
     if (added == NULL)
         return false;
-    added->bytes = tl_memory_allocate_aligned(size, 1, err);
-    if (added->bytes == NULL) {
+    /* Aligned here, since the allocator's own aligned blocks would have to be zeroed by hand: most of a scratch that is planned
+     * for the worst case is never touched, and need not be there. */
+    added->block = size <= SIZE_MAX - ALIGNMENT ? tl_memory_allocate(size + ALIGNMENT, 1, err) : NULL;
+    if (added->block == NULL) {
         tl_memory_free(added);
         return false;
     }
+    added->bytes = (char *)added->block + (ALIGNMENT - (uintptr_t)added->block % ALIGNMENT) % ALIGNMENT;
     ASAN_POISON_MEMORY_REGION(added->bytes, size);
     added->size = size;
     added->below = arena->top;
@@ -62,7 +66,7 @@ static void pop_chunk(tl_arena *arena)
     chunk *removed = arena->top;
     arena->top = removed->below;
     ASAN_UNPOISON_MEMORY_REGION(removed->bytes, removed->size);
-    tl_memory_free(removed->bytes);
+    tl_memory_free(removed->block);
     tl_memory_free(removed);
 }
 

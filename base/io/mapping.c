@@ -1,3 +1,5 @@
+#define _DEFAULT_SOURCE /* madvise: of POSIX's own, glibc ignores just this advice */
+
 #include "base/io/mapping.h"
 
 #include <errno.h>
@@ -38,4 +40,10 @@ void tl_mapping_close(tl_mapping *mapping)
     if (mapping->bytes.size != 0)
         munmap((void *)mapping->bytes.data, mapping->bytes.size);
     *mapping = (tl_mapping){{NULL, 0}};
+}
+
+void tl_mapping_release(const tl_mapping *mapping)
+{
+    if (mapping->bytes.size != 0)
+        (void)madvise((void *)mapping->bytes.data, mapping->bytes.size, MADV_DONTNEED);
 }

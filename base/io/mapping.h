@@ -16,6 +16,8 @@ typedef struct tl_mapping {
 
 bool tl_mapping_open(const char *path, tl_mapping *out, tl_error *err) TL_MUST_USE;
 void tl_mapping_close(tl_mapping *mapping);
+/* Its pages leave the process's memory until they are touched again; they stay in the system's cache. */
+void tl_mapping_release(const tl_mapping *mapping);
 
 #ifdef __cplusplus
 }

@@ -15,7 +15,7 @@ struct tl_embedder {
     tl_thread_pool *pool;
     tl_model_session *session;
     size_t batch;
-    size_t items;       /* embedded so far */
+    size_t items[TL_TOWER_COUNT]; /* embedded so far */
     size_t pixel_count; /* floats of one picture: 3 * S * S */
     float *pixels;      /* [batch, 3, S, S], made at the first picture */
     uint8_t *frames;    /* [batch, S, S, 3] */
@@ -64,18 +64,18 @@ uint32_t tl_embedder_dim(const tl_embedder *embedder)
 }
 
 /* A copy of the weights in the kernels' own order pays for itself after some items; other precisions have no other form. */
-static bool pack_weights(tl_embedder *embedder, size_t count, tl_error *err)
+static bool pack_weights(tl_embedder *embedder, tl_tower tower, size_t count, tl_error *err)
 {
     const tl_model_bundle *bundle = embedder->bundle;
-    embedder->items += count;
-    if (embedder->items < ITEMS_WORTH_PACKING && bundle->precision == TL_PRECISION_F32)
+    embedder->items[tower] += count;
+    if (embedder->items[tower] < ITEMS_WORTH_PACKING && bundle->precision == TL_PRECISION_F32)
         return true;
-    return tl_model_pack(bundle->model, bundle->precision, embedder->pool, err);
+    return tl_model_pack(bundle->model, tower, bundle->precision, embedder->pool, err);
 }
 
 bool tl_embedder_texts(tl_embedder *embedder, const tl_slice *texts, size_t count, float *out, tl_error *err)
 {
-    if (!pack_weights(embedder, count, err))
+    if (!pack_weights(embedder, TL_TOWER_TEXT, count, err))
         return false;
     for (size_t done = 0; done < count;) {
         size_t part = count - done < embedder->batch ? count - done : embedder->batch;
@@ -166,7 +166,7 @@ static bool embed_part(tl_embedder *embedder, tl_picture *pictures, size_t count
 
 bool tl_embedder_pictures(tl_embedder *embedder, tl_picture *pictures, size_t count, float *out, tl_error *err)
 {
-    if (!pack_weights(embedder, count, err))
+    if (!pack_weights(embedder, TL_TOWER_IMAGE, count, err))
         return false;
     if (embedder->pixels == NULL) {
         embedder->frames = tl_memory_allocate(embedder->batch, embedder->pixel_count, err);

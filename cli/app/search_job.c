@@ -5,6 +5,8 @@
 #include "cli/app/embedder.h"
 #include "crawler-import/import.h"
 
+enum { MAY_BE_MORE_THAN_THERE_ARE = 4096 };
+
 static bool read_picture(const char *like, tl_string *bytes, tl_error *err)
 {
     /* A file's name may itself hold a '#': the file wins where it exists. */
@@ -58,6 +60,18 @@ static bool show_hit(tl_index *index, const tl_hit *hit,
     return ok;
 }
 
+/* No more hits than there are owners: room for a k of millions is not asked for. Counting them takes milliseconds. */
+static bool cap_by_owners(tl_index *index, bool captions, size_t *k, tl_error *err)
+{
+    tl_index_stats stats;
+    if (!tl_index_stats_read(index, &stats, err))
+        return false;
+    uint64_t owners = captions ? stats.captions : stats.items;
+    if (*k > owners)
+        *k = owners != 0 ? (size_t)owners : 1;
+    return true;
+}
+
 bool tl_search_job_run(const tl_search_job *job, bool (*visit)(void *context, const tl_search_result *result, tl_error *err),
                        void *context, tl_error *err)
 {
@@ -80,18 +94,15 @@ bool tl_search_job_run(const tl_search_job *job, bool (*visit)(void *context, co
                 job->index_path, dim, tl_index_searcher_dim(searcher));
         goto done;
     }
-    tl_index_stats stats;
-    if (!tl_index_stats_read(index, &stats, err))
+    size_t k = job->k != 0 ? job->k : 1;
+    if (k > MAY_BE_MORE_THAN_THERE_ARE && !cap_by_owners(index, job->captions, &k, err))
         goto done;
-    /* No more hits than there are owners: room for a k of millions is not asked for. */
-    uint64_t owners = job->captions ? stats.captions : stats.items;
-    size_t k = job->k < owners ? job->k : (size_t)owners;
     query = tl_memory_allocate(dim, sizeof *query, err);
-    hits = query != NULL ? tl_memory_allocate(k + 1, sizeof *hits, err) : NULL;
+    hits = query != NULL ? tl_memory_allocate(k, sizeof *hits, err) : NULL;
     if (hits == NULL || !embed_query(job, query, err))
         goto done;
     size_t count = 0;
-    tl_search_options options = {.k = k != 0 ? k : 1, .directory = directory, .exact = job->exact, .probes = job->probes};
+    tl_search_options options = {.k = k, .directory = directory, .exact = job->exact, .probes = job->probes};
     if (!tl_index_searcher_search(searcher, query, &options, hits, &count, err))
         goto done;
     ok = true;

@@ -1,98 +1,204 @@
-/* One block holds the panels of all matrices, another their scales; a task packs one matrix. */
+/*
+ * One block: a header, the scales of all matrices, their panels; the same in memory and in a file. Places in it follow from the
+ * parameter table alone, and a file must have exactly the size and the header that this table gives, so that nothing that it says
+ * can lead outside of it. What its numbers are is vouched for by the fingerprint of the weights, as for the weights themselves.
+ */
 #include "encoders/weights/packed_weights.h"
 
+#include "base/core/hash.h"
 #include "base/core/memory.h"
+#include "base/io/file.h"
+#include "base/io/mapping.h"
 
-struct tl_packed_weights {
-    char *panels;
-    float *scales;
-    size_t size;
+#include <string.h>
+
+enum {
+    VERSION = 1, /* to be raised when base/compute/packed.h arranges panels in another way */
+    BYTE_ORDER_MARK = 0x01020304,
+    LINE = 64
 };
 
-typedef struct packing_job {
-    const tl_parameter_table *table;
-    tl_weight *values;
-    const size_t *rows; /* numbers of the product rows */
-} packing_job;
+static const char magic[8] = {'T', 'W', 'L', 'P', 'A', 'C', 'K', 'S'};
 
-static size_t out_of(const tl_parameter *parameter)
-{
-    return parameter->shape[0];
-}
+typedef struct header {
+    char magic[8];
+    uint32_t version, byte_order;
+    uint64_t size; /* of the file */
+    uint32_t kind, matrix_count;
+    uint64_t layout; /* hash of names, shapes and places of the matrices */
+    char fingerprint[40];
+    uint64_t unused[5];
+    uint64_t hash; /* of the header up to here */
+} header;
 
-static size_t in_of(const tl_parameter *parameter)
-{
-    return parameter->count / parameter->shape[0];
-}
+_Static_assert(sizeof(header) == 2 * LINE, "the header is laid out without gaps");
 
-/* Where values[row].packed says, which is not yet filled. */
-static void pack_row(void *context, size_t index, size_t worker)
-{
-    (void)worker;
-    const packing_job *job = context;
-    tl_weight *weight = &job->values[job->rows[index]];
-    const tl_packed_weight *packed = &weight->packed;
-    tl_pack_weight(packed->kind, weight, packed->out, packed->in, (void *)(uintptr_t)packed->panels,
-                   (float *)(uintptr_t)packed->scales);
-}
+/* Where the form of one row lies in the block. */
+typedef struct place {
+    size_t row; /* number in the table */
+    size_t out, in;
+    size_t scales, panels; /* bytes from the start */
+} place;
+
+typedef struct layout {
+    place *places;
+    size_t count;
+    size_t size;
+} layout;
+
+struct tl_packed_weights {
+    layout layout;
+    char *block;        /* NULL: it is mapped */
+    tl_mapping mapping; /* empty: it is in memory */
+};
 
 static size_t whole_lines(size_t bytes)
 {
-    return (bytes + 63) / 64 * 64;
+    return (bytes + LINE - 1) / LINE * LINE;
 }
 
-bool tl_packed_weights_create(tl_packed_kind kind, const tl_parameter_table *table, tl_weight *values, tl_thread_pool *pool,
-                              tl_packed_weights **out, tl_error *err)
+static bool lay_out(const tl_packed_part *part, layout *out, tl_error *err)
 {
-    bool ok = false;
-    size_t bytes = 0, scales = 0, count = 0;
-    size_t *rows = tl_memory_allocate(table->count, sizeof *rows, err);
-    tl_packed_weights *packed = rows != NULL ? tl_memory_allocate(1, sizeof *packed, err) : NULL;
-    if (packed == NULL)
-        goto done;
-    for (size_t row = 0; row < table->count; row++) {
-        const tl_parameter *parameter = &table->items[row];
-        if (!parameter->is_product || in_of(parameter) > tl_packed_most_in(kind)) /* that one stays as it is */
+    size_t at = sizeof(header);
+    *out = (layout){.places = tl_memory_allocate(part->count, sizeof *out->places, err)};
+    if (out->places == NULL)
+        return false;
+    for (size_t row = part->first; row < part->first + part->count; row++) {
+        const tl_parameter *parameter = &part->table->items[row];
+        const size_t rows = parameter->is_product ? parameter->shape[0] : 0, in = rows != 0 ? parameter->count / rows : 0;
+        if (rows == 0 || in > tl_packed_most_in(part->kind)) /* that one stays as it is */
             continue;
-        rows[count++] = row;
-        bytes += whole_lines(tl_packed_panel_size(kind, out_of(parameter), in_of(parameter)));
-        scales += tl_packed_scale_count(kind, out_of(parameter));
+        out->places[out->count++] = (place){.row = row, .out = rows, .in = in, .scales = at};
+        at += whole_lines(tl_packed_scale_count(part->kind, rows) * sizeof(float));
     }
-    packed->size = bytes + scales * sizeof(float);
-    packed->panels = tl_memory_allocate_aligned(bytes, 1, err);
-    packed->scales = packed->panels != NULL ? tl_memory_allocate(scales, sizeof(float), err) : NULL;
-    if (packed->scales == NULL)
-        goto done;
-    bytes = scales = 0;
-    for (size_t i = 0; i < count; i++) {
-        const tl_parameter *parameter = &table->items[rows[i]];
-        const size_t out_rows = out_of(parameter), in = in_of(parameter), scale_count = tl_packed_scale_count(kind, out_rows);
-        values[rows[i]].packed =
-            (tl_packed_weight){kind, out_rows, in, packed->panels + bytes, scale_count != 0 ? packed->scales + scales : NULL};
-        bytes += whole_lines(tl_packed_panel_size(kind, out_rows, in));
-        scales += scale_count;
+    for (size_t i = 0; i < out->count; i++) {
+        out->places[i].panels = at;
+        at += whole_lines(tl_packed_panel_size(part->kind, out->places[i].out, out->places[i].in));
     }
-    packing_job job = {table, values, rows};
-    tl_thread_pool_run(pool, count, pack_row, &job);
+    out->size = at;
+    return true;
+}
+
+static void point_values(const tl_packed_part *part, const layout *layout, const char *block, tl_weight *values)
+{
+    for (size_t i = 0; i < layout->count; i++) {
+        const place *at = &layout->places[i];
+        const bool has_scales = tl_packed_scale_count(part->kind, at->out) != 0;
+        values[at->row].packed = (tl_packed_weight){.kind = part->kind,
+                                                    .out = at->out,
+                                                    .in = at->in,
+                                                    .panels = block + at->panels,
+                                                    .scales = has_scales ? (const float *)(const void *)(block + at->scales) : NULL};
+    }
+}
+
+/* ---- in memory ---- */
+
+typedef struct packing_job {
+    const tl_packed_part *part;
+    const layout *layout;
+    const tl_weight *values;
+    char *block;
+} packing_job;
+
+static void pack_matrix(void *context, size_t index, size_t worker)
+{
+    (void)worker;
+    const packing_job *job = context;
+    const place *at = &job->layout->places[index];
+    tl_pack_weight(job->part->kind, &job->values[at->row], at->out, at->in, job->block + at->panels,
+                   (float *)(void *)(job->block + at->scales));
+}
+
+bool tl_packed_weights_create(const tl_packed_part *part, tl_weight *values, tl_thread_pool *pool, tl_packed_weights **out,
+                              tl_error *err)
+{
+    tl_packed_weights *packed = tl_memory_allocate(1, sizeof *packed, err);
+    if (packed == NULL || !lay_out(part, &packed->layout, err) ||
+        (packed->block = tl_memory_allocate_aligned(packed->layout.size, 1, err)) == NULL) {
+        tl_packed_weights_destroy(packed);
+        return false;
+    }
+    packing_job job = {part, &packed->layout, values, packed->block};
+    tl_thread_pool_run(pool, packed->layout.count, pack_matrix, &job);
+    point_values(part, &packed->layout, packed->block, values);
     *out = packed;
-    packed = NULL;
-    ok = true;
-done:
-    tl_packed_weights_destroy(packed);
-    tl_memory_free(rows);
-    return ok;
+    return true;
 }
 
 void tl_packed_weights_destroy(tl_packed_weights *packed)
 {
     if (packed == NULL)
         return;
-    tl_memory_free(packed->panels);
-    tl_memory_free(packed->scales);
+    tl_mapping_close(&packed->mapping);
+    tl_memory_free(packed->block);
+    tl_memory_free(packed->layout.places);
     tl_memory_free(packed);
 }
 
 size_t tl_packed_weights_size(const tl_packed_weights *packed)
 {
-    return packed->size;
+    return packed->layout.size;
+}
+
+/* ---- in a file ---- */
+
+static uint64_t mix(uint64_t hash, uint64_t number)
+{
+    const uint64_t both[2] = {hash, number};
+    return tl_hash64(both, sizeof both);
+}
+
+static header header_of(const tl_packed_part *part, const layout *layout, const char *fingerprint)
+{
+    header self = {.version = VERSION,
+                   .byte_order = BYTE_ORDER_MARK,
+                   .size = layout->size,
+                   .kind = (uint32_t)part->kind,
+                   .matrix_count = (uint32_t)layout->count};
+    memcpy(self.magic, magic, sizeof magic);
+    for (size_t i = 0; i < layout->count; i++) {
+        const place *at = &layout->places[i];
+        const char *name = part->table->items[at->row].name;
+        self.layout = mix(self.layout, tl_hash64(name, strlen(name)));
+        self.layout = mix(mix(self.layout, at->out), at->in);
+        self.layout = mix(mix(self.layout, at->scales), at->panels);
+    }
+    size_t size = strlen(fingerprint);
+    memcpy(self.fingerprint, fingerprint, size < sizeof self.fingerprint ? size : sizeof self.fingerprint - 1);
+    self.hash = tl_hash64(&self, offsetof(header, hash));
+    return self;
+}
+
+bool tl_packed_weights_keep(const tl_packed_weights *packed, const tl_packed_part *part, const char *fingerprint,
+                            const char *path, tl_error *err)
+{
+    tl_file_writer *writer = NULL;
+    const header self = header_of(part, &packed->layout, fingerprint);
+    const char *block = packed->block != NULL ? packed->block : packed->mapping.bytes.data;
+    bool ok = tl_file_writer_open(path, &writer, err) && tl_file_writer_write(writer, &self, sizeof self, err) &&
+              tl_file_writer_write(writer, block + sizeof self, packed->layout.size - sizeof self, err) &&
+              tl_file_writer_commit(writer, err);
+    tl_file_writer_close(writer);
+    return ok;
+}
+
+tl_packed_weights *tl_packed_weights_map(const tl_packed_part *part, const char *fingerprint, const char *path, tl_weight *values)
+{
+    tl_file_status status;
+    tl_packed_weights *packed = NULL;
+    if (!tl_file_status_read(path, &status, NULL) || status.kind != TL_FILE_REGULAR ||
+        (packed = tl_memory_allocate(1, sizeof *packed, NULL)) == NULL)
+        return NULL;
+    if (!lay_out(part, &packed->layout, NULL) || status.size != packed->layout.size ||
+        !tl_mapping_open(path, &packed->mapping, NULL) || packed->mapping.bytes.size != packed->layout.size)
+        goto unfit;
+    const header expected = header_of(part, &packed->layout, fingerprint);
+    if (memcmp(packed->mapping.bytes.data, &expected, sizeof expected) != 0)
+        goto unfit;
+    point_values(part, &packed->layout, packed->mapping.bytes.data, values);
+    return packed;
+unfit:
+    tl_packed_weights_destroy(packed);
+    return NULL;
 }

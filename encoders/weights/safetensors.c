@@ -252,6 +252,11 @@ void tl_safetensors_close(tl_safetensors *file)
     tl_memory_free(file);
 }
 
+void tl_safetensors_release(const tl_safetensors *file)
+{
+    tl_mapping_release(&file->mapping);
+}
+
 size_t tl_safetensors_count(const tl_safetensors *file)
 {
     return file->count;

@@ -34,6 +34,8 @@ bool tl_safetensors_open(const char *path, tl_safetensors **out, tl_error *err) 
 /* The same on bytes that the caller keeps until close; `name` is what errors call them. */
 bool tl_safetensors_parse(tl_slice bytes, const char *name, tl_safetensors **out, tl_error *err) TL_MUST_USE;
 void tl_safetensors_close(tl_safetensors *file);
+/* The mapping's pages need not stay in memory for now. */
+void tl_safetensors_release(const tl_safetensors *file);
 
 size_t tl_safetensors_count(const tl_safetensors *file);
 const tl_tensor_view *tl_safetensors_item(const tl_safetensors *file, size_t index);     /* in the order of the bytes */

@@ -322,6 +322,13 @@ const void *tl_weight_files_values(tl_weight_files *files, const tl_tensor_view 
     return *copy;
 }
 
+void tl_weight_files_release(const tl_weight_files *files)
+{
+    for (size_t i = 0; i < files->file_count; i++)
+        if (files->files[i].tensors != NULL)
+            tl_safetensors_release(files->files[i].tensors);
+}
+
 size_t tl_weight_files_file_count(const tl_weight_files *files)
 {
     return files->file_count;

@@ -41,6 +41,9 @@ const tl_tensor_view *tl_weight_files_find(const tl_weight_files *files, const c
  */
 const void *tl_weight_files_values(tl_weight_files *files, const tl_tensor_view *view, tl_error *err) TL_MUST_USE;
 
+/* Tells the system that the files' pages need not stay in the process's memory for now; they are there again when touched. */
+void tl_weight_files_release(const tl_weight_files *files);
+
 /* What the set was read from: the index, if there is one, then the files in the order in which the index first names them. */
 size_t tl_weight_files_file_count(const tl_weight_files *files);
 const char *tl_weight_files_file_name(const tl_weight_files *files, size_t index);             /* without the folder */

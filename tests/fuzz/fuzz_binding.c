@@ -138,7 +138,8 @@ static void bind(uint8_t number, tl_weight_files *files)
         encode(&config, vision, text, binding.values);
         for (int kind = TL_PACKED_F32; kind <= TL_PACKED_INT8; kind++) {
             tl_packed_weights *packed;
-            TL_ASSERT(tl_packed_weights_create((tl_packed_kind)kind, &table, binding.values, NULL, &packed, &err));
+            const tl_packed_part part = {(tl_packed_kind)kind, &table, 0, table.count};
+            TL_ASSERT(tl_packed_weights_create(&part, binding.values, NULL, &packed, &err));
             encode(&config, vision, text, binding.values);
             tl_packed_weights_destroy(packed);
         }
