@@ -35,6 +35,18 @@ static int report(const tl_command *command, const tl_error *err, int exit_code)
     return exit_code;
 }
 
+/* 0 where the command has no option --threads, or it was not given. */
+static size_t threads_given(const tl_command *command, const unsigned char *values)
+{
+    for (size_t i = 0; i < command->option_count; i++)
+        if (strcmp(command->options[i].name, "threads") == 0) {
+            int64_t threads;
+            memcpy(&threads, values + command->options[i].offset, sizeof threads);
+            return (size_t)threads;
+        }
+    return 0;
+}
+
 static int run_command(const tl_command *command, char **arguments, size_t count)
 {
     _Alignas(max_align_t) unsigned char values[TL_COMMAND_OPTIONS_MAX] = {0};
@@ -66,6 +78,7 @@ static int run_command(const tl_command *command, char **arguments, size_t count
         exit_code = report(command, &err, TL_EXIT_FAILED);
         goto done;
     }
+    tl_runtime_set_threads(runtime, threads_given(command, values));
     tl_command_call call = {runtime, values, &rest, TL_EXIT_DONE};
     if (command->run(&call, &err) && tl_output_flush(&err))
         exit_code = (int)call.exit;

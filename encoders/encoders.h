@@ -40,8 +40,8 @@ enum { TL_TOWER_COUNT = 2 };
  * Makes products with a tower's weights faster by another form of them: worth it for more than a few items. precision: of the
  * factors; sums are f32 (f32, bf16) or int32 (int8). Forms smaller than the weights (bf16, int8) are kept in the folder
  * ("image.bf16.packed") and mapped by later calls, in any process; they may be deleted at any time, and where they cannot be
- * written, or are small, they are made in memory. Done once a tower: later calls do nothing. Not while a session encodes. pool may
- * be NULL.
+ * written, or are small, they are made in memory. Done once a tower: later calls do nothing. Not while a session encodes. pool
+ * may be NULL.
  */
 bool tl_model_pack(tl_model *model, tl_tower tower, tl_precision precision, tl_thread_pool *pool, tl_error *err) TL_MUST_USE;
 /* Decides which GELU somebody's model was trained with, in its folder (twinlens.json): "gelu", "quick_gelu", "gelu_tanh", or

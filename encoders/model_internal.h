@@ -20,7 +20,7 @@ struct tl_model {
     tl_text_tower *text;
     tl_packed_weights *packed[TL_TOWER_COUNT]; /* NULL: not made */
     char *directory;                           /* where packed forms are kept */
-    tl_binding binding;        /* values: one a row, into the mapped files */
+    tl_binding binding;                        /* values: one a row, into the mapped files */
 };
 
 #endif

@@ -27,6 +27,10 @@ const char *tl_kernels_name(void);
 /* Names (static) of the tables this processor can run, best first, at most capacity of them; returns how many there are. */
 size_t tl_kernels_available(const char *names[], size_t capacity);
 
+/* Ends threads that the library behind tl_matmul started on its own. The first product does so too; a program calls it early,
+ * since they spin for a while. */
+void tl_compute_start(void);
+
 /* ---- products ---- */
 
 /* c [m, n] = alpha op(a) op(b) + beta c; op(a) is [m, k], op(b) is [k, n]; *_row is the distance of rows in memory, in floats. */

@@ -1,6 +1,9 @@
 /*
  * Large products on OpenBLAS, which is told once to stay on the calling thread: our pool is the only one. A product is cut into
  * tiles of fixed size, so each element comes from the same call whatever the number of threads.
+ *
+ * OpenBLAS with threads starts one for each processor when it is loaded, and they spin for some 25 ms until they sleep: more than
+ * a search takes. So they are ended as soon as we are called.
  */
 #include "base/compute/compute.h"
 
@@ -16,9 +19,19 @@ enum { FEW_ROWS = 128, TILE_COLUMNS_OF_FEW_ROWS = 192 };
 
 static pthread_once_t started = PTHREAD_ONCE_INIT;
 
+/* Exported by builds with threads of their own, but in no header: what their destructor calls. */
+TL_MAY_BE_MISSING int blas_thread_shutdown_(void);
+
 static void stay_on_calling_thread(void)
 {
     openblas_set_num_threads(1);
+    if (blas_thread_shutdown_ != NULL)
+        blas_thread_shutdown_();
+}
+
+void tl_compute_start(void)
+{
+    pthread_once(&started, stay_on_calling_thread);
 }
 
 static int blas_size(size_t size)

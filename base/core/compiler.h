@@ -5,9 +5,11 @@
 #if defined(__GNUC__) || defined(__clang__)
 #define TL_MUST_USE __attribute__((warn_unused_result))
 #define TL_PRINTF(format_index, first_argument) __attribute__((format(printf, format_index, first_argument)))
+#define TL_MAY_BE_MISSING __attribute__((weak)) /* of a function: its address is NULL where no library has it */
 #else
 #define TL_MUST_USE
 #define TL_PRINTF(format_index, first_argument)
+#define TL_MAY_BE_MISSING
 #endif
 
 /* A bug of ours, never a property of input: prints the place and aborts, in every build. */

@@ -1,5 +1,3 @@
-#define _DEFAULT_SOURCE /* madvise: of POSIX's own, glibc ignores just this advice */
-
 #include "base/io/mapping.h"
 
 #include <errno.h>

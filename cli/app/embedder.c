@@ -16,11 +16,11 @@ struct tl_embedder {
     tl_model_session *session;
     size_t batch;
     size_t items[TL_TOWER_COUNT]; /* embedded so far */
-    size_t pixel_count; /* floats of one picture: 3 * S * S */
-    float *pixels;      /* [batch, 3, S, S], made at the first picture */
-    uint8_t *frames;    /* [batch, S, S, 3] */
-    int32_t *ids;       /* [batch, T] */
-    uint32_t *lengths;  /* [batch] */
+    size_t pixel_count;           /* floats of one picture: 3 * S * S */
+    float *pixels;                /* [batch, 3, S, S], made at the first picture */
+    uint8_t *frames;              /* [batch, S, S, 3] */
+    int32_t *ids;                 /* [batch, T] */
+    uint32_t *lengths;            /* [batch] */
 };
 
 /* Large JPEGs may be decoded at a fraction of their size as long as this many pixels a side remain for the resize to S. */

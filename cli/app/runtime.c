@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MAX_THREADS = 256, MAX_PATH_BYTES = 1 << 16 };
+enum { MAX_PATH_BYTES = 1 << 16 };
 
 struct tl_runtime {
     tl_thread_pool *pool;
@@ -36,8 +36,8 @@ static bool read_threads(tl_runtime *runtime, tl_error *err)
         return true;
     char *end;
     unsigned long value = strtoul(text, &end, 10);
-    if (*end != '\0' || value < 1 || value > MAX_THREADS)
-        return tl_fail(err, TL_ERROR_INVALID, "TWINLENS_THREADS: expected 1 to %d, found '%s'", MAX_THREADS, text);
+    if (*end != '\0' || value < 1 || value > TL_RUNTIME_MOST_THREADS)
+        return tl_fail(err, TL_ERROR_INVALID, "TWINLENS_THREADS: expected 1 to %d, found '%s'", TL_RUNTIME_MOST_THREADS, text);
     runtime->threads = value;
     return true;
 }
@@ -61,6 +61,7 @@ bool tl_runtime_open(tl_runtime **out, tl_error *err)
         tl_runtime_close(runtime);
         return false;
     }
+    tl_compute_start();
     *out = runtime;
     return true;
 }
@@ -71,6 +72,12 @@ void tl_runtime_close(tl_runtime *runtime)
         return;
     tl_thread_pool_destroy(runtime->pool);
     tl_memory_free(runtime);
+}
+
+void tl_runtime_set_threads(tl_runtime *runtime, size_t threads)
+{
+    if (threads != 0)
+        runtime->threads = threads;
 }
 
 tl_thread_pool *tl_runtime_pool(tl_runtime *runtime, tl_error *err)

@@ -14,8 +14,13 @@ extern "C" {
 
 typedef struct tl_runtime tl_runtime;
 
+enum { TL_RUNTIME_MOST_THREADS = 256 };
+
 bool tl_runtime_open(tl_runtime **out, tl_error *err) TL_MUST_USE;
 void tl_runtime_close(tl_runtime *runtime);
+/* Before the pool is asked for: how many threads it has, the caller's counted; 0: as TWINLENS_THREADS says, else all processors.
+ */
+void tl_runtime_set_threads(tl_runtime *runtime, size_t threads);
 /* The pool, made at the first call so that short commands start no threads; NULL with err on failure. */
 tl_thread_pool *tl_runtime_pool(tl_runtime *runtime, tl_error *err) TL_MUST_USE;
 /* The index file: given by option, else TWINLENS_INDEX, else index.db in the data home. A new string owned by the caller. */

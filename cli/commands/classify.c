@@ -13,6 +13,7 @@ enum { BATCH = 32 };
 typedef struct classify_options {
     const char *labels, *labels_file, *model;
     const char *precision;
+    int64_t threads;
     tl_text_list templates;
     int64_t k;
     bool json;
@@ -41,6 +42,7 @@ static const tl_option options[] = {
      .maximum = 1e6,
      .fallback = 3},
     TL_PRECISION_OPTION(AT(precision)),
+    TL_THREADS_OPTION(AT(threads)),
     {.name = "model", .type = TL_OPTION_TEXT, .value = "MODEL", .help = "the model folder", .offset = AT(model)},
     {.name = "json", .type = TL_OPTION_FLAG, .help = "one JSON object a picture", .offset = AT(json)},
 };

@@ -51,6 +51,13 @@ bool tl_command_open_model(const tl_command_call *call, const char *given, tl_mo
         .name = "precision", .type = TL_OPTION_TEXT, .value = "P",                                  \
         .help = "f32 (default), bf16 or int8: faster, with slightly other vectors", .offset = place \
     }
+/* Of every command that computes; main.c finds it by its name. Results are the same bits for any number. */
+#define TL_THREADS_OPTION(place)                                                                                               \
+    {                                                                                                                          \
+        .name = "threads", .type = TL_OPTION_INTEGER, .value = "N",                                                            \
+        .help = "threads to compute with; 0 (default): TWINLENS_THREADS, else one a processor", .offset = place, .minimum = 0, \
+        .maximum = TL_RUNTIME_MOST_THREADS                                                                                     \
+    }
 bool tl_command_set_precision(tl_command_call *call, const char *text, tl_model_bundle *bundle, tl_error *err) TL_MUST_USE;
 void tl_command_print_help(const tl_command *command);
 

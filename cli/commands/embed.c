@@ -12,6 +12,7 @@ enum { BATCH = 32, MAX_LINE_BYTES = 1 << 20 };
 typedef struct embed_options {
     const char *model;
     const char *precision;
+    int64_t threads;
     bool images, json;
 } embed_options;
 
@@ -22,6 +23,7 @@ static const tl_option options[] = {
      .help = "arguments are pictures, folders or datasets, not texts",
      .offset = AT(images)},
     TL_PRECISION_OPTION(AT(precision)),
+    TL_THREADS_OPTION(AT(threads)),
     {.name = "model", .type = TL_OPTION_TEXT, .value = "MODEL", .help = "the model folder", .offset = AT(model)},
     {.name = "json", .type = TL_OPTION_FLAG, .help = "one JSON object a line", .offset = AT(json)},
 };

@@ -8,6 +8,7 @@
 typedef struct evaluate_options {
     const char *model, *split, *labels_file;
     const char *precision;
+    int64_t threads;
     tl_text_list templates;
     bool per_class, json;
 } evaluate_options;
@@ -15,6 +16,7 @@ typedef struct evaluate_options {
 #define AT(field) offsetof(evaluate_options, field)
 static const tl_option options[] = {
     TL_PRECISION_OPTION(AT(precision)),
+    TL_THREADS_OPTION(AT(threads)),
     {.name = "model", .type = TL_OPTION_TEXT, .value = "MODEL", .help = "the model folder", .offset = AT(model)},
     {.name = "split",
      .type = TL_OPTION_TEXT,

@@ -9,6 +9,7 @@
 typedef struct index_options {
     const char *index, *model;
     const char *precision;
+    int64_t threads;
     const char *forget;
     tl_text_list moved;
     bool names, check, stats, json, build, compact;
@@ -18,6 +19,7 @@ typedef struct index_options {
 static const tl_option options[] = {
     {.name = "index", .type = TL_OPTION_TEXT, .value = "FILE", .help = "the index file, made when missing", .offset = AT(index)},
     TL_PRECISION_OPTION(AT(precision)),
+    TL_THREADS_OPTION(AT(threads)),
     {.name = "model", .type = TL_OPTION_TEXT, .value = "MODEL", .help = "the model folder", .offset = AT(model)},
     {.name = "caption-from-name",
      .type = TL_OPTION_FLAG,

@@ -8,6 +8,7 @@
 typedef struct search_options {
     const char *like, *index, *model, *target, *directory;
     const char *precision;
+    int64_t threads;
     int64_t k, probes;
     bool json, exact;
 } search_options;
@@ -46,6 +47,7 @@ static const tl_option options[] = {
      .maximum = 1e6},
     {.name = "index", .type = TL_OPTION_TEXT, .value = "FILE", .help = "the index file", .offset = AT(index)},
     TL_PRECISION_OPTION(AT(precision)),
+    TL_THREADS_OPTION(AT(threads)),
     {.name = "model", .type = TL_OPTION_TEXT, .value = "MODEL", .help = "the model folder", .offset = AT(model)},
     {.name = "json", .type = TL_OPTION_FLAG, .help = "one JSON object a line", .offset = AT(json)},
 };
@@ -116,13 +118,14 @@ static bool run(tl_command_call *call, tl_error *err)
     if (!check_call(call, &text, err))
         return false;
     tl_model_bundle bundle = {0};
-    char *index_path = tl_runtime_index_path(call->runtime, values->index, err);
+    tl_thread_pool *pool = tl_runtime_pool(call->runtime, err);
+    char *index_path = pool != NULL ? tl_runtime_index_path(call->runtime, values->index, err) : NULL;
     bool ok = index_path != NULL && tl_command_open_model(call, values->model, &bundle, err) &&
               tl_command_set_precision(call, values->precision, &bundle, err);
     if (ok) {
         tl_search_job job = {.index_path = index_path,
                              .bundle = &bundle,
-                             .pool = NULL, /* one short query: starting threads would cost more than they give */
+                             .pool = pool,
                              .text = text,
                              .like = values->like,
                              .captions = strcmp(values->target, "caption") == 0,

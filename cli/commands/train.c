@@ -9,7 +9,7 @@ typedef struct train_options {
     const char *output;
     bool resume, json;
     const char *size, *tokenizer;
-    int64_t image_size, patch_size, vocabulary, context, batch, steps, seed;
+    int64_t image_size, patch_size, vocabulary, context, batch, steps, seed, threads;
     double epochs, minutes, learning_rate, weight_decay, crop, flip, checkpoint_seconds;
 } train_options;
 
@@ -144,6 +144,7 @@ static const tl_option options[] = {
      .minimum = 0.001,
      .maximum = 1e6,
      .fallback = 60},
+    TL_THREADS_OPTION(AT(threads)),
     {.name = "json", .type = TL_OPTION_FLAG, .help = "print the report as JSON", .offset = AT(json)},
 };
 

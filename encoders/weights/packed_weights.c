@@ -40,14 +40,14 @@ typedef struct place {
     size_t scales, panels; /* bytes from the start */
 } place;
 
-typedef struct layout {
+typedef struct block_layout {
     place *places;
     size_t count;
     size_t size;
-} layout;
+} block_layout;
 
 struct tl_packed_weights {
-    layout layout;
+    block_layout layout;
     char *block;        /* NULL: it is mapped */
     tl_mapping mapping; /* empty: it is in memory */
 };
@@ -57,10 +57,10 @@ static size_t whole_lines(size_t bytes)
     return (bytes + LINE - 1) / LINE * LINE;
 }
 
-static bool lay_out(const tl_packed_part *part, layout *out, tl_error *err)
+static bool lay_out(const tl_packed_part *part, block_layout *out, tl_error *err)
 {
     size_t at = sizeof(header);
-    *out = (layout){.places = tl_memory_allocate(part->count, sizeof *out->places, err)};
+    *out = (block_layout){.places = tl_memory_allocate(part->count, sizeof *out->places, err)};
     if (out->places == NULL)
         return false;
     for (size_t row = part->first; row < part->first + part->count; row++) {
@@ -79,16 +79,17 @@ static bool lay_out(const tl_packed_part *part, layout *out, tl_error *err)
     return true;
 }
 
-static void point_values(const tl_packed_part *part, const layout *layout, const char *block, tl_weight *values)
+static void point_values(const tl_packed_part *part, const block_layout *layout, const char *block, tl_weight *values)
 {
     for (size_t i = 0; i < layout->count; i++) {
         const place *at = &layout->places[i];
         const bool has_scales = tl_packed_scale_count(part->kind, at->out) != 0;
-        values[at->row].packed = (tl_packed_weight){.kind = part->kind,
-                                                    .out = at->out,
-                                                    .in = at->in,
-                                                    .panels = block + at->panels,
-                                                    .scales = has_scales ? (const float *)(const void *)(block + at->scales) : NULL};
+        values[at->row].packed =
+            (tl_packed_weight){.kind = part->kind,
+                               .out = at->out,
+                               .in = at->in,
+                               .panels = block + at->panels,
+                               .scales = has_scales ? (const float *)(const void *)(block + at->scales) : NULL};
     }
 }
 
@@ -96,7 +97,7 @@ static void point_values(const tl_packed_part *part, const layout *layout, const
 
 typedef struct packing_job {
     const tl_packed_part *part;
-    const layout *layout;
+    const block_layout *layout;
     const tl_weight *values;
     char *block;
 } packing_job;
@@ -149,7 +150,7 @@ static uint64_t mix(uint64_t hash, uint64_t number)
     return tl_hash64(both, sizeof both);
 }
 
-static header header_of(const tl_packed_part *part, const layout *layout, const char *fingerprint)
+static header header_of(const tl_packed_part *part, const block_layout *layout, const char *fingerprint)
 {
     header self = {.version = VERSION,
                    .byte_order = BYTE_ORDER_MARK,

@@ -25,7 +25,8 @@ void tl_packed_weights_destroy(tl_packed_weights *packed);
 /* Bytes it takes, in memory or of the file. */
 size_t tl_packed_weights_size(const tl_packed_weights *packed);
 
-/* Writes them as a file that tl_packed_weights_map reads, whole or not at all. fingerprint: of the weights they were made from. */
+/* Writes them as a file that tl_packed_weights_map reads, whole or not at all. fingerprint: of the weights they were made from.
+ */
 bool tl_packed_weights_keep(const tl_packed_weights *packed, const tl_packed_part *part, const char *fingerprint,
                             const char *path, tl_error *err) TL_MUST_USE;
 /*

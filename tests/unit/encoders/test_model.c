@@ -334,8 +334,10 @@ static void packed_weights_give_nearly_the_same(void **state)
         must(tl_model_session_create(model, N, pool, &threaded, &err), &err);
         must(tl_model_session_encode_pixels(session, batches.pixels, N, plain[0], &err), &err);
         must(tl_model_session_encode_tokens(session, batches.ids, batches.lengths, N, plain[1], &err), &err);
-        must(tl_model_pack(model, (tl_precision)precision, pool, &err), &err);
-        must(tl_model_pack(model, (tl_precision)precision, pool, &err), &err); /* done already */
+        for (int tower = TL_TOWER_IMAGE; tower <= TL_TOWER_TEXT; tower++) {
+            must(tl_model_pack(model, (tl_tower)tower, (tl_precision)precision, pool, &err), &err);
+            must(tl_model_pack(model, (tl_tower)tower, (tl_precision)precision, pool, &err), &err); /* done already */
+        }
         for (size_t kind = 0; kind < 2; kind++) {
             for (size_t thread = 0; thread < 2; thread++) {
                 tl_model_session *used = thread == 0 ? session : threaded;

@@ -90,7 +90,8 @@ static bool open_pack_and_encode(const char *directory, tl_precision precision, 
     unlink(kept);
     if (!tl_model_open(directory, &model, err))
         return false;
-    bool ok = tl_model_pack(model, precision, NULL, err) && encode(model, out, err);
+    bool ok = tl_model_pack(model, TL_TOWER_IMAGE, precision, NULL, err) &&
+              tl_model_pack(model, TL_TOWER_TEXT, precision, NULL, err) && encode(model, out, err);
     /* Its name says so; that there is no memory to look at it is no answer. */
     if (is_quick && tl_model_info_read(model)->config.text.activation != TL_QUICK_GELU)
         fail_msg("expected quick_gelu of '%s', found another", directory);
@@ -174,7 +175,7 @@ static void an_open_model_is_not_what_its_folder_becomes(void **state)
     must(tl_model_open("replaced", &other, &err), &err);
     assert_string_equal(tl_model_info_read(other)->family, "CLIP (transformers)");
     assert_string_not_equal(tl_model_info_read(other)->fingerprint, tl_model_info_read(model)->fingerprint);
-    must(encode(model, next, &err) && tl_model_pack(model, TL_PRECISION_F32, NULL, &err), &err);
+    must(encode(model, next, &err) && tl_model_pack(model, TL_TOWER_IMAGE, TL_PRECISION_F32, NULL, &err), &err);
     assert_memory_equal(first, next, sizeof first);
     tl_model_close(other);
     tl_model_close(model);

@@ -4,11 +4,14 @@
 #include "tokenizer/cleanup_internal.h"
 #include "tokenizer/tokenizer.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -95,6 +98,80 @@ static void copy_siglip(const char *folder, const char *open_clip_config)
     snprintf(path, sizeof path, "%s/open_clip_config.json", folder);
     if (open_clip_config != NULL)
         assert_true(tl_file_replace(path, tl_slice_of(open_clip_config), &err));
+}
+
+static void write_padded(const char *from, const char *path, size_t padding)
+{
+    tl_string bytes = read_text_file(from);
+    for (size_t i = 0; i < padding; i++)
+        assert_true(tl_string_append(&bytes, " ", 1, NULL));
+    assert_true(tl_file_replace(path, tl_string_slice(&bytes), NULL));
+    tl_string_clear(&bytes);
+}
+
+static void set_times(const char *path, int64_t modified_ns)
+{
+    const struct timespec times[2] = {{0, UTIME_OMIT}, {modified_ns / 1000000000, modified_ns % 1000000000}};
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static bool opens(const char *folder)
+{
+    tl_tokenizer *tokenizer = NULL;
+    bool ok = tl_tokenizer_open_folder(folder, CONTEXT, &tokenizer, NULL);
+    tl_tokenizer_close(tokenizer);
+    return ok;
+}
+
+/* A large vocabulary (here: one with many spaces behind it) leaves a table, which serves as long as both files are what they
+ * were. */
+static void a_kept_table_gives_the_same_ids(void **state)
+{
+    (void)state;
+    enum { PADDING = 70000, RULES_PLACE = 40 + 5 * 8 };
+    static const char table[] = "kept/vocab.json.compiled";
+    tl_file_status pieces, merges;
+    tl_string bytes;
+    tl_error err = {0};
+    uint64_t place;
+    const int32_t beyond = INT32_MAX;
+    tl_string_init(&bytes, 1 << 24);
+    assert_true(tl_directory_remove("kept", &err) && tl_directory_create("kept", &err));
+    write_padded(FIXTURES "pair/vocab.json", "kept/vocab.json", PADDING);
+    write_padded(FIXTURES "pair/merges.txt", "kept/merges.txt", 0);
+    write_padded(FIXTURES "pair/open_clip_config.json", "kept/open_clip_config.json", 0);
+    compare_rows("kept", FIXTURES "open_clip.tsv");
+    assert_int_equal(access(table, R_OK), 0);
+    compare_rows("kept", FIXTURES "open_clip.tsv");
+    assert_true(tl_file_status_read("kept/vocab.json", &pieces, &err) && tl_file_status_read("kept/merges.txt", &merges, &err));
+
+    /* Other files of the same sizes and times are not read; of one other time they are. */
+    for (size_t i = 0; i < (size_t)merges.size; i++)
+        assert_true(tl_string_append(&bytes, "?", 1, &err));
+    assert_true(tl_file_replace("kept/merges.txt", tl_string_slice(&bytes), &err));
+    set_times("kept/merges.txt", merges.modified_ns);
+    compare_rows("kept", FIXTURES "open_clip.tsv");
+    set_times("kept/merges.txt", merges.modified_ns + 1);
+    assert_false(opens("kept"));
+    write_padded(FIXTURES "pair/merges.txt", "kept/merges.txt", 0);
+    set_times("kept/merges.txt", merges.modified_ns + 2); /* the same bytes: the table serves */
+    compare_rows("kept", FIXTURES "open_clip.tsv");
+
+    /* A table whose bytes are pieces that there are not is made anew. */
+    tl_string_reset(&bytes);
+    assert_true(tl_file_read(table, &bytes, &err));
+    memcpy(&place, bytes.data + RULES_PLACE, sizeof place);
+    assert_true(place < bytes.size - sizeof beyond);
+    memcpy(bytes.data + place, &beyond, sizeof beyond);
+    assert_true(tl_file_replace(table, tl_string_slice(&bytes), &err));
+    compare_rows("kept", FIXTURES "open_clip.tsv");
+    tl_string_reset(&bytes);
+    assert_true(tl_file_read(table, &bytes, &err));
+    assert_memory_not_equal(bytes.data + place, &beyond, sizeof beyond);
+    tl_string_clear(&bytes);
+
+    /* A small one is read each time: nothing is left in its folder. */
+    assert_int_equal(access(FIXTURES "pair/vocab.json.compiled", F_OK), -1);
 }
 
 static void ids_are_those_of_transformers(void **state)
@@ -304,6 +381,7 @@ int main(void)
         cmocka_unit_test(ids_are_those_of_transformers),
         cmocka_unit_test(ids_are_open_clips_over_transformers),
         cmocka_unit_test(texts_are_cleaned_as_open_clip_does),
+        cmocka_unit_test(a_kept_table_gives_the_same_ids),
         cmocka_unit_test(hostile_files_are_refused_by_name_and_line),
         cmocka_unit_test(a_folder_of_both_dialects_is_open_clips_by_its_weights),
         cmocka_unit_test(a_tokenizer_model_alone_is_ours),
