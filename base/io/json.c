@@ -78,6 +78,11 @@ bool tl_json_is_object(const tl_json *json)
     return json_is_object(raw(json));
 }
 
+bool tl_json_is_array(const tl_json *json)
+{
+    return json_is_array(raw(json));
+}
+
 size_t tl_json_array_size(const tl_json *json)
 {
     return json_array_size(raw(json));
@@ -122,6 +127,14 @@ bool tl_json_integer(const tl_json *json, int64_t *out)
     if (!json_is_integer(raw(json)))
         return false;
     *out = json_integer_value(raw(json));
+    return true;
+}
+
+bool tl_json_bool(const tl_json *json, bool *out)
+{
+    if (!json_is_boolean(raw(json)))
+        return false;
+    *out = json_is_true(raw(json));
     return true;
 }
 

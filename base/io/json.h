@@ -27,6 +27,7 @@ void tl_json_free(tl_json *json);
 const tl_json *tl_json_member(const tl_json *json, const char *name);
 bool tl_json_has_null(const tl_json *json, const char *name); /* there is such a member and it is null */
 bool tl_json_is_object(const tl_json *json);
+bool tl_json_is_array(const tl_json *json);
 size_t tl_json_array_size(const tl_json *json); /* 0 when not an array */
 const tl_json *tl_json_array_item(const tl_json *json, size_t index);
 size_t tl_json_object_size(const tl_json *json);
@@ -38,6 +39,7 @@ bool tl_json_each_member(const tl_json *json, bool (*visit)(void *context, const
 const char *tl_json_text(const tl_json *json);
 bool tl_json_number(const tl_json *json, double *out);
 bool tl_json_integer(const tl_json *json, int64_t *out);
+bool tl_json_bool(const tl_json *json, bool *out);
 
 /* Required members: an error says what was expected and found. */
 bool tl_json_get_text(const tl_json *object, const char *name, const char **out, tl_error *err) TL_MUST_USE;
