@@ -47,8 +47,10 @@ typedef struct tl_source_options {
                                      out; NAME_mirror and NAME_flip share NAME.txt); from name: the file name where there is no
                                      such file; none: a picture without a caption is no skip */
     const char *image_column; /* captions table: column with a path relative to the table, NULL: image, file, filename, filepath,
-                                 path, image_path, whichever is there */
-    const char *caption_column; /* NULL: caption, text, title, description */
+                                 path, image_path, file_name, whichever is there */
+    const char *caption_column; /* NULL: caption, captions, text, title, description; a text, or an array of texts */
+    const char *image_folder;   /* captions table: what paths are relative to; NULL: the table's folder, for COCO and Karpathy
+                                   documents   also the folders beside it */
     bool without_image_bytes;   /* do not read pictures (sizes and times only) */
     /* Asked before a picture's bytes are read (folders and tables): false leaves image empty, so that an unchanged file is not
      * read. NULL: always. */
@@ -57,7 +59,7 @@ typedef struct tl_source_options {
 } tl_source_options;
 
 /* Sniffs what path is: a folder of pictures, a DATASET or folder of shards, one shard (.tar, .tar.gz), a captions table (CSV,
- * TSV). */
+ * TSV, JSON, JSONL, Parquet, COCO captions, a Karpathy split; also .gz, .zst). */
 bool tl_source_open(const char *path, const tl_source_options *options, tl_source **out, tl_error *err) TL_MUST_USE;
 const char *tl_source_kind_name(const tl_source *source); /* "folder", "table", "webdataset" */
 /* Absolute path of what was opened. */

@@ -37,7 +37,8 @@ static bool read_head(const char *path, char *head, size_t *size, tl_error *err)
 
 static bool fail_unrecognised(const char *path, tl_slice head, tl_error *err)
 {
-    static const char expected[] = "a folder of pictures, a dataset, a shard (.tar, .tar.gz) or a captions table (csv, tsv)";
+    static const char expected[] =
+        "a folder of pictures, a dataset, a shard (.tar, .tar.gz) or a captions table (csv, tsv, json, parquet)";
     tl_image_info info;
     if (head.size == 0)
         return tl_fail(err, TL_ERROR_INVALID, "'%s': expected %s, found an empty file", path, expected);
@@ -71,9 +72,11 @@ static bool copy_options(tl_source *source, const tl_source_options *options, tl
         return true;
     const char *image = options->image_column;
     const char *caption = options->caption_column;
+    const char *folder = options->image_folder;
     source->options = *options;
-    source->options.image_column = source->options.caption_column = NULL;
-    if (image != NULL && (source->options.image_column = tl_memory_copy_text(image, strlen(image), err)) == NULL)
+    source->options.image_column = source->options.caption_column = source->options.image_folder = NULL;
+    if ((image != NULL && (source->options.image_column = tl_memory_copy_text(image, strlen(image), err)) == NULL) ||
+        (folder != NULL && (source->options.image_folder = tl_memory_copy_text(folder, strlen(folder), err)) == NULL))
         return false;
     return caption == NULL || (source->options.caption_column = tl_memory_copy_text(caption, strlen(caption), err)) != NULL;
 }
@@ -125,6 +128,7 @@ void tl_source_close(tl_source *source)
     tl_sample_parts_clear(&source->parts);
     tl_memory_free((char *)source->options.image_column);
     tl_memory_free((char *)source->options.caption_column);
+    tl_memory_free((char *)source->options.image_folder);
     tl_memory_free(source->path);
     tl_memory_free(source);
 }

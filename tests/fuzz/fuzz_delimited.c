@@ -1,6 +1,6 @@
 /* Captions tables of arbitrary bytes: rows in order and within their limits, and samples that keep the promises of the door. */
 #include "crawler-import/import.h"
-#include "crawler-import/sources/csv_rows.h"
+#include "crawler-import/tables/csv_rows.h"
 
 #include "base/io/file.h"
 
@@ -13,7 +13,7 @@ static void read_rows(char delimiter, size_t size)
     bool done = false;
     uint64_t before = 0;
     size_t bytes = 0;
-    TL_ASSERT(tl_csv_rows_open(table_path, delimiter, &rows, NULL));
+    TL_ASSERT(tl_csv_rows_open(table_path, delimiter, TL_CSV_QUOTES_SPAN_LINES, &rows, NULL));
     for (;;) {
         TL_ASSERT(tl_csv_rows_next(rows, &row, &done, NULL));
         if (done)

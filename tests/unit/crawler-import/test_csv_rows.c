@@ -1,7 +1,7 @@
 /* Rows of tables against those that Python's csv module reads (fixture), and the limits. */
 #include "made_files.h"
 
-#include "crawler-import/sources/csv_rows.h"
+#include "crawler-import/tables/csv_rows.h"
 
 static tl_slice stripped(tl_slice field)
 {
@@ -18,7 +18,7 @@ static void check_table(const tl_json *table, size_t number)
     const tl_json *expected = tl_json_member(table, "rows");
     tl_csv_rows *rows = NULL;
     make_text("table", tl_json_text(tl_json_member(table, "text")));
-    assert_ok(tl_csv_rows_open("table", delimiter[0], &rows, err));
+    assert_ok(tl_csv_rows_open("table", delimiter[0], TL_CSV_QUOTES_SPAN_LINES, &rows, err));
     for (size_t i = 0;; i++) {
         tl_csv_row row;
         bool done;
@@ -69,7 +69,7 @@ static void test_long_rows(void **state)
     }
     make_file("long", text.data, text.size);
     tl_string_clear(&text);
-    assert_ok(tl_csv_rows_open("long", ',', &rows, err));
+    assert_ok(tl_csv_rows_open("long", ',', TL_CSV_QUOTES_SPAN_LINES, &rows, err));
     for (uint64_t row = 0; row < ROWS; row++) {
         tl_csv_row found;
         bool done;
@@ -96,7 +96,7 @@ static void test_row_too_large(void **state)
         assert_ok(tl_string_append_text(&text, "2,swallowed\n", err));
     make_file("open", text.data, text.size);
     tl_string_clear(&text);
-    assert_ok(tl_csv_rows_open("open", ',', &rows, err));
+    assert_ok(tl_csv_rows_open("open", ',', TL_CSV_QUOTES_SPAN_LINES, &rows, err));
     assert_ok(tl_csv_rows_next(rows, &row, &done, err));
     assert_ok(tl_csv_rows_next(rows, &row, &done, err));
     assert_true(row.is_too_large && row.line == 2 && row.field_count == 0);

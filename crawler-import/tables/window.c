@@ -1,0 +1,54 @@
+/* Owns the moving window. It reads in blocks that stay in the processor's cache, whatever its capacity. */
+#include "crawler-import/tables/window.h"
+
+#include "base/core/memory.h"
+
+#include <string.h>
+
+enum { READ_BLOCK = 256 * 1024 };
+
+bool tl_window_open(tl_window *window, const char *path, size_t capacity, tl_error *err)
+{
+    *window = (tl_window){.capacity = capacity};
+    window->bytes = tl_memory_allocate(capacity, 1, err);
+    if (window->bytes == NULL || !tl_byte_stream_open(path, &window->stream, err))
+        return false;
+    while (window->end < 3 && !window->at_end)
+        if (!tl_window_fill(window, err))
+            return tl_fail_within(err, "'%s'", path);
+    if (window->end >= 3 && memcmp(window->bytes, "\xef\xbb\xbf", 3) == 0)
+        window->begin = 3;
+    return true;
+}
+
+bool tl_window_fill(tl_window *window, tl_error *err)
+{
+    size_t left = window->end - window->begin;
+    size_t got = 0;
+    if (window->at_end)
+        return true;
+    TL_ASSERT(left < window->capacity);
+    if (window->begin != 0)
+        memmove(window->bytes, window->bytes + window->begin, left);
+    window->begin = 0;
+    window->end = left;
+    size_t room = window->capacity - left;
+    if (!tl_byte_stream_read(window->stream, window->bytes + left, room < READ_BLOCK ? room : READ_BLOCK, &got, err))
+        return false;
+    window->end += got;
+    window->at_end = got == 0;
+    return true;
+}
+
+double tl_window_progress(const tl_window *window)
+{
+    double share = tl_byte_stream_progress(window->stream);
+    return window->at_end && window->begin == window->end ? 1 : share < 0.999 ? share : 0.999;
+}
+
+void tl_window_clear(tl_window *window)
+{
+    tl_byte_stream_close(window->stream);
+    tl_memory_free(window->bytes);
+    *window = (tl_window){0};
+}
