@@ -210,23 +210,16 @@ bool tl_model_config_check(const tl_model_config *config, tl_error *err)
     return true;
 }
 
-bool tl_model_config_check_trainable(const tl_model_config *config, tl_error *err)
+bool tl_model_config_check_trainable(const tl_model_config *config, bool freezes_images, tl_error *err)
 {
     const tl_vision_config *vision = &config->vision;
-    const char *what = vision->trunk != TL_TRUNK_TRANSFORMER             ? "a ResNet"
-                       : vision->pooling == TL_POOL_ATTENTION            ? "attention pooling"
-                       : vision->rotary.is_used                          ? "rotary positions"
-                       : vision->with_gated_mlp                          ? "a gated MLP"
-                       : vision->with_inner_norms                        ? "norms within attention and the MLP"
-                       : vision->norms_last                              ? "norms after attention and the MLP"
-                       : vision->without_class_token                     ? "an image tower without class token"
-                       : vision->without_pre_norm                        ? "an image tower without a norm before its blocks"
-                       : vision->with_patch_bias                         ? "a bias of the patch embedding"
-                       : vision->norm_after_pooling                      ? "a norm after pooling"
-                       : vision->projection != TL_PROJECTION_MATRIX      ? "this projection of the image tower"
-                       : config->text.projection != TL_PROJECTION_MATRIX ? "this projection of the text tower"
-                       : config->has_logit_bias                          ? "a logit bias"
-                                                                         : NULL;
+    const char *what = freezes_images                          ? NULL
+                       : vision->trunk != TL_TRUNK_TRANSFORMER ? "a ResNet"
+                       : vision->rotary.is_used                ? "rotary positions"
+                       : vision->with_gated_mlp                ? "a gated MLP"
+                       : vision->with_inner_norms              ? "norms within attention and the MLP"
+                       : vision->norms_last                    ? "norms after attention and the MLP"
+                                                               : NULL;
     return what == NULL || tl_fail(err, TL_ERROR_UNSUPPORTED, "model config: %s can be used here but not trained", what);
 }
 

@@ -102,8 +102,8 @@ bool tl_model_config_write(const tl_model_config *config, tl_json **out, tl_erro
 const char *tl_activation_name(tl_activation activation); /* "gelu", "quick_gelu", "gelu_tanh" */
 bool tl_activation_of_name(const char *name, tl_activation *out);
 bool tl_model_config_check(const tl_model_config *config, tl_error *err) TL_MUST_USE;
-/* False, naming it, when the model has a piece whose backward pass is not written. */
-bool tl_model_config_check_trainable(const tl_model_config *config, tl_error *err) TL_MUST_USE;
+/* False, naming it, when the model has a piece whose backward pass is not written; a frozen image tower needs none. */
+bool tl_model_config_check_trainable(const tl_model_config *config, bool freezes_images, tl_error *err) TL_MUST_USE;
 
 #ifdef __cplusplus
 }

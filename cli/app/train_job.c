@@ -9,9 +9,9 @@
 #include "base/core/memory.h"
 #include "base/core/string.h"
 #include "base/io/file.h"
+#include "cli/app/sample_batches.h"
 #include "cli/app/train_settings.h"
 #include "cli/app/training_log.h"
-#include "cli/app/training_set.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -177,10 +177,11 @@ static bool prepare_run(run_state *state, tl_error *err)
         settings->batch = (int64_t)state->set.count;
     if (settings->batch < 2)
         return tl_fail(err, TL_ERROR_INVALID, "expected at least 2 captioned pictures to contrast, found %zu", state->set.count);
-    tl_augment_options augment = {
-        .min_area = (float)settings->min_crop_area, .aspect = 4.0f / 3.0f, .flip = (float)settings->flip};
-    if (!tl_sample_batches_create(&state->set, state->tokenizer, &augment, (uint64_t)settings->seed, (size_t)settings->batch,
-                                  job->pool, &state->batches, err))
+    const tl_sample_options samples = {
+        .augment = {.min_area = (float)settings->min_crop_area, .aspect = 4.0f / 3.0f, .flip = (float)settings->flip},
+        .seed = (uint64_t)settings->seed,
+        .batch = (size_t)settings->batch};
+    if (!tl_sample_batches_create(&state->set, state->tokenizer, &samples, job->pool, &state->batches, err))
         return false;
     if (job->resume) {
         if (state->record.set_fingerprint != state->set.fingerprint)

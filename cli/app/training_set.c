@@ -19,6 +19,11 @@ static uint8_t *frame_of(const tl_training_set *set, size_t index)
     return set->frame_blocks[index / TL_FRAMES_PER_BLOCK] + index % TL_FRAMES_PER_BLOCK * frame_size(&set->recipe);
 }
 
+const uint8_t *tl_training_set_frame(const tl_training_set *set, size_t index)
+{
+    return frame_of(set, index);
+}
+
 /* Pictures read but not yet decoded; bytes and texts live in the group's arena. */
 typedef struct decode_group {
     const tl_image_recipe *recipe;
@@ -91,7 +96,8 @@ static bool keep_sample(tl_training_set *set, decode_group *group, const tl_samp
     tl_slice *captions = tl_arena_allocate(set->arena, sample->caption_count, sizeof *captions, err);
     char *origin = tl_arena_copy_text(group->arena, sample->origin, strlen(sample->origin), err);
     char *bytes = tl_arena_copy_text(group->arena, sample->image.data, sample->image.size, err);
-    if (captions == NULL || origin == NULL || bytes == NULL)
+    const char *key = tl_arena_copy_text(set->arena, sample->key, strlen(sample->key), err);
+    if (captions == NULL || origin == NULL || bytes == NULL || key == NULL)
         return false;
     for (size_t i = 0; i < sample->caption_count; i++) {
         const char *text = tl_arena_copy_text(set->arena, sample->captions[i].data, sample->captions[i].size, err);
@@ -101,7 +107,7 @@ static bool keep_sample(tl_training_set *set, decode_group *group, const tl_samp
     }
     group->pictures[group->count] = (tl_picture){.bytes = {bytes, sample->image.size}};
     group->origins[group->count] = origin;
-    group->pairs[group->count] = (tl_training_pair){captions, sample->caption_count};
+    group->pairs[group->count] = (tl_training_pair){captions, sample->caption_count, key};
     group->count++;
     return true;
 }
@@ -147,9 +153,15 @@ bool tl_training_set_load(const char *const *datasets, size_t dataset_count, con
     if (group->frames == NULL || !tl_arena_create(FIRST_ARENA_SIZE, &group->arena, err) ||
         !tl_arena_create(FIRST_ARENA_SIZE, &out->arena, err))
         goto done;
-    for (size_t i = 0; i < dataset_count; i++)
+    out->starts = tl_memory_allocate(dataset_count + 1, sizeof *out->starts, err);
+    if (out->starts == NULL)
+        goto done;
+    out->dataset_count = dataset_count;
+    for (size_t i = 0; i < dataset_count; i++) {
         if (!load_dataset(out, group, datasets[i], pool, progress, err))
             goto done;
+        out->starts[i + 1] = out->count;
+    }
     if (out->count == 0)
         tl_fail(err, TL_ERROR_INVALID,
                 "'%s': expected captioned pictures to train on, found none (%llu held out, %llu skipped%s%s)", datasets[0],
@@ -171,6 +183,7 @@ void tl_training_set_clear(tl_training_set *set)
         tl_memory_free(set->frame_blocks[i]);
     tl_memory_free(set->frame_blocks);
     tl_memory_free(set->pairs);
+    tl_memory_free(set->starts);
     tl_arena_destroy(set->arena);
     *set = (tl_training_set){0};
 }
@@ -193,110 +206,4 @@ static bool next_caption(void *context, tl_slice *text, bool *done, tl_error *er
 tl_text_source tl_training_set_captions(tl_caption_cursor *cursor)
 {
     return (tl_text_source){cursor, next_caption};
-}
-
-struct tl_sample_batches {
-    const tl_training_set *set;
-    const tl_tokenizer *tokenizer;
-    tl_augment_options augment;
-    tl_thread_pool *pool;
-    uint64_t seed;
-    size_t batch;
-    size_t context_length;
-    uint32_t *order; /* permutation of order_epoch */
-    uint64_t order_epoch;
-    uint32_t *chosen; /* [batch]: pairs of the batch in work */
-    uint64_t first;   /* number of its first pair, counted from the start of the run */
-    tl_slice *texts;
-    int32_t *ids;
-    uint32_t *lengths;
-    float *pixels;
-    bool *made; /* [batch]: each task writes its own */
-};
-
-/* Streams of random numbers that must not meet: the order of epochs, and the draws of each pair. */
-enum { STREAM_ORDER = 1, STREAM_PAIR = 2 };
-
-bool tl_sample_batches_create(const tl_training_set *set, const tl_tokenizer *tokenizer, const tl_augment_options *augment,
-                              uint64_t seed, size_t batch, tl_thread_pool *pool, tl_sample_batches **out, tl_error *err)
-{
-    tl_sample_batches *batches = tl_memory_allocate(1, sizeof *batches, err);
-    if (batches == NULL)
-        return false;
-    tl_tokenizer_info info;
-    tl_tokenizer_info_read(tokenizer, &info);
-    *batches = (tl_sample_batches){.set = set,
-                                   .tokenizer = tokenizer,
-                                   .augment = *augment,
-                                   .pool = pool,
-                                   .seed = seed,
-                                   .batch = batch,
-                                   .context_length = info.context_length,
-                                   .order_epoch = UINT64_MAX};
-    batches->order = tl_memory_allocate(set->count, sizeof *batches->order, err);
-    batches->chosen = batches->order != NULL ? tl_memory_allocate(batch, sizeof *batches->chosen, err) : NULL;
-    batches->made = batches->chosen != NULL ? tl_memory_allocate(batch, sizeof *batches->made, err) : NULL;
-    batches->texts = batches->made != NULL ? tl_memory_allocate(batch, sizeof *batches->texts, err) : NULL;
-    batches->ids = batches->texts != NULL ? tl_memory_allocate(batch, info.context_length * sizeof *batches->ids, err) : NULL;
-    batches->lengths = batches->ids != NULL ? tl_memory_allocate(batch, sizeof *batches->lengths, err) : NULL;
-    batches->pixels = batches->lengths != NULL
-                          ? tl_memory_allocate_aligned(batch, frame_size(&set->recipe) * sizeof *batches->pixels, err)
-                          : NULL;
-    if (batches->pixels == NULL) {
-        tl_sample_batches_destroy(batches);
-        return false;
-    }
-    *out = batches;
-    return true;
-}
-
-void tl_sample_batches_destroy(tl_sample_batches *batches)
-{
-    if (batches == NULL)
-        return;
-    tl_memory_free(batches->order);
-    tl_memory_free(batches->chosen);
-    tl_memory_free(batches->made);
-    tl_memory_free(batches->texts);
-    tl_memory_free(batches->ids);
-    tl_memory_free(batches->lengths);
-    tl_memory_free(batches->pixels);
-    tl_memory_free(batches);
-}
-
-static void make_pixels(void *context, size_t index, size_t worker)
-{
-    (void)worker;
-    tl_sample_batches *batches = context;
-    const tl_image_recipe *recipe = &batches->set->recipe;
-    tl_random random = tl_random_stream(batches->seed + STREAM_PAIR, batches->first + index);
-    tl_random_next(&random); /* the draw that chose the caption */
-    tl_error error;
-    batches->made[index] = tl_augment_apply(&batches->augment, recipe, frame_of(batches->set, batches->chosen[index]), &random,
-                                            batches->pixels + index * frame_size(recipe), &error);
-}
-
-bool tl_sample_batches_make(tl_sample_batches *batches, uint64_t step, tl_training_batch *out, tl_error *err)
-{
-    const tl_training_set *set = batches->set;
-    batches->first = step * batches->batch;
-    for (size_t i = 0; i < batches->batch; i++) {
-        uint64_t number = batches->first + i;
-        uint64_t epoch = number / set->count;
-        if (epoch != batches->order_epoch) {
-            tl_random random = tl_random_stream(batches->seed + STREAM_ORDER, epoch);
-            tl_random_permutation(&random, batches->order, set->count);
-            batches->order_epoch = epoch;
-        }
-        batches->chosen[i] = batches->order[number % set->count];
-        const tl_training_pair *pair = &set->pairs[batches->chosen[i]];
-        tl_random random = tl_random_stream(batches->seed + STREAM_PAIR, number);
-        batches->texts[i] = pair->captions[tl_random_next(&random) % pair->caption_count];
-    }
-    tl_thread_pool_run(batches->pool, batches->batch, make_pixels, batches);
-    for (size_t i = 0; i < batches->batch; i++)
-        if (!batches->made[i])
-            return tl_fail(err, TL_ERROR_NO_MEMORY, "out of memory for augmented pictures"); /* nothing else can fail there */
-    *out = (tl_training_batch){batches->batch, batches->pixels, batches->ids, batches->lengths};
-    return tl_tokenizer_encode(batches->tokenizer, batches->texts, batches->batch, batches->ids, batches->lengths, err);
 }

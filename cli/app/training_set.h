@@ -1,6 +1,6 @@
 /*
  * The pairs of one or more datasets in memory, pictures as RGB8 frames at training size: decoded once, augmented anew for every
- * step. A batch is a pure function of (seed, step): which pairs, which caption of each, which crop.
+ * step (sample_batches.h).
  */
 #ifndef TL_CLI_APP_TRAINING_SET_H
 #define TL_CLI_APP_TRAINING_SET_H
@@ -9,8 +9,7 @@
 #include "base/core/progress.h"
 #include "base/parallel/thread_pool.h"
 #include "cli/app/reasons.h"
-#include "encoders/training.h"
-#include "encoders/views/augment.h"
+#include "encoders/preprocess/recipe.h"
 #include "tokenizer/tokenizer.h"
 
 #ifdef __cplusplus
@@ -20,6 +19,7 @@ extern "C" {
 typedef struct tl_training_pair {
     const tl_slice *captions; /* at least one */
     size_t caption_count;
+    const char *key; /* of the sample, for messages */
 } tl_training_pair;
 
 typedef struct tl_training_set {
@@ -32,6 +32,8 @@ typedef struct tl_training_set {
     uint64_t caption_count;
     uint64_t held_out;    /* samples left out because their split is not "train" */
     uint64_t fingerprint; /* of keys, captions and picture hashes in order: a resumed run must see the same set */
+    size_t *starts;       /* [dataset_count + 1]: pairs of dataset d are starts[d]..starts[d + 1] - 1 */
+    size_t dataset_count;
     tl_reasons skipped;
 } tl_training_set;
 
@@ -41,6 +43,8 @@ typedef struct tl_training_set {
 bool tl_training_set_load(const char *const *datasets, size_t dataset_count, const tl_image_recipe *recipe, tl_thread_pool *pool,
                           const tl_progress *progress, tl_training_set *out, tl_error *err) TL_MUST_USE;
 void tl_training_set_clear(tl_training_set *set);
+/* Frame [S, S, 3] of a pair. */
+const uint8_t *tl_training_set_frame(const tl_training_set *set, size_t index);
 /* All captions, one after the other, for training a tokenizer; the set must outlive it, the cursor starts at pair 0, caption 0.
  */
 typedef struct tl_caption_cursor {
@@ -49,15 +53,6 @@ typedef struct tl_caption_cursor {
     size_t pair, caption;
 } tl_caption_cursor;
 tl_text_source tl_training_set_captions(tl_caption_cursor *cursor);
-
-/* Makes batches of one run; owns their memory. */
-typedef struct tl_sample_batches tl_sample_batches;
-bool tl_sample_batches_create(const tl_training_set *set, const tl_tokenizer *tokenizer, const tl_augment_options *augment,
-                              uint64_t seed, size_t batch, tl_thread_pool *pool, tl_sample_batches **out,
-                              tl_error *err) TL_MUST_USE;
-void tl_sample_batches_destroy(tl_sample_batches *batches);
-/* Batch number step (0, 1, ...): borrowed until the next call. */
-bool tl_sample_batches_make(tl_sample_batches *batches, uint64_t step, tl_training_batch *out, tl_error *err) TL_MUST_USE;
 
 #ifdef __cplusplus
 }

@@ -37,7 +37,7 @@ void tl_patch_embed_backward_positions(const float *rows_gradient, size_t items,
     for (size_t i = 0; i < items; i++) {
         const float *item = rows_gradient + i * tokens * width;
         tl_axpy(1.0f, item + first * width, positions_gradient + first * width, count * width);
-        if (first == 0)
+        if (first == 0 && class_gradient != NULL)
             tl_axpy(1.0f, item, class_gradient, width);
     }
 }

@@ -21,7 +21,8 @@ typedef struct tl_patch_weights {
  * scratch: tl_linear_scratch_count floats. */
 void tl_patch_embed(const float *patches, size_t items, size_t tokens, size_t patch_floats, const tl_patch_weights *weights,
                     size_t width, float *scratch, float *rows);
-/* Adds the gradients of positions first..first+count-1 (and of the class embedding with position 0), items in order. */
+/* Adds the gradients of positions first..first+count-1 (and of the class embedding with position 0, NULL: none), items in order.
+ */
 void tl_patch_embed_backward_positions(const float *rows_gradient, size_t items, size_t tokens, size_t width, size_t first,
                                        size_t count, float *positions_gradient, float *class_gradient);
 

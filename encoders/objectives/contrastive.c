@@ -1,140 +1,92 @@
 /*
- * logits = s U V^T on unit rows U, V; row softmax P and column softmax Q give
- *     dlogits = (P + Q - 2 I) / (2 B),  dU = s dlogits V,  dV = s dlogits^T U,  dlogit_scale = sum(dlogits * logits)
- * and the gradients go back through the normalisation. Columns are handled as the rows of a transposed copy.
+ * The symmetric contrastive loss of CLIP (Radford et al. 2021): InfoNCE (van den Oord et al. 2018) over the batch in both
+ * directions. For a row with logits l, positives P and the rest R that is not left out,
+ *     loss = ln sum_{P, R} exp(l) - mean_P l,    dlogits = softmax(l) - [in P] / |P|
+ * and the whole is half the mean over pictures plus half the mean over captions. The sum of exponentials is kept relative to the
+ * largest logit met so far. Equal captions as positives: the target is uniform over them (Khosla et al. 2020, Yang et al. 2022).
+ *
+ * The bound: ln n - loss nats, n the number of candidates that a row is told from.
  */
-#include "encoders/objectives/contrastive.h"
-
-#include "base/compute/compute.h"
+#include "encoders/objectives/pair_tiles.h"
 
 #include <math.h>
-#include <string.h>
 
-enum { ROWS_OF_A_TASK = 16 };
-
-typedef struct loss_job {
-    size_t batch;
-    float *rows;    /* [B, B] logits by image, then their softmax */
-    float *columns; /* [B, B] the transpose: by text */
-    double *row_losses, *column_losses;
-    unsigned char *row_hits, *column_hits;
-} loss_job;
-
-static unsigned char is_own_largest(const float *row, size_t count, size_t own)
+static void look(const tl_pair_tile *tile)
 {
-    for (size_t j = 0; j < count; j++)
-        if (j != own && row[j] >= row[own]) /* a tie is not a hit: equal embeddings know nothing */
-            return 0;
-    return 1;
-}
-
-/* Loss, hit and softmax of some rows of both matrices. */
-static void run_rows(void *context, size_t index, size_t worker)
-{
-    (void)worker;
-    loss_job *job = context;
-    const size_t batch = job->batch;
-    size_t first = index * ROWS_OF_A_TASK, end = first + ROWS_OF_A_TASK < batch ? first + ROWS_OF_A_TASK : batch;
-    for (size_t i = first; i < end; i++) {
-        job->row_hits[i] = is_own_largest(job->rows + i * batch, batch, i);
-        job->column_hits[i] = is_own_largest(job->columns + i * batch, batch, i);
-        job->row_losses[i] = tl_softmax_cross_entropy(job->rows + i * batch, batch, i);
-        job->column_losses[i] = tl_softmax_cross_entropy(job->columns + i * batch, batch, i);
-    }
-}
-
-static void sum_up(const loss_job *job, tl_contrastive_result *out)
-{
-    double rows = 0.0, columns = 0.0;
-    size_t hits = 0;
-    for (size_t i = 0; i < job->batch; i++) {
-        rows += job->row_losses[i];
-        columns += job->column_losses[i];
-        hits += (size_t)job->row_hits[i] + job->column_hits[i];
-    }
-    const double count = (double)job->batch;
-    out->loss = (rows + columns) / (2.0 * count);
-    out->accuracy = (double)hits / (2.0 * count);
-    out->mutual_information = log(count) - out->loss;
-}
-
-/* rows becomes dlogits. */
-static void make_logit_gradients(const loss_job *job)
-{
-    const size_t batch = job->batch;
-    const float share = 0.5f / (float)batch;
-    for (size_t i = 0; i < batch; i++)
-        for (size_t j = 0; j < batch; j++) {
-            float own = i == j ? 2.0f : 0.0f;
-            job->rows[i * batch + j] = share * (job->rows[i * batch + j] + job->columns[j * batch + i] - own);
+    for (size_t i = 0; i < tile->row_count; i++) {
+        tl_pair_row *row = &tile->side->stats[tile->first_row + i];
+        const float *logits = tile->logits + i * tile->column_count;
+        const unsigned char *kinds = tile->kinds + i * tile->column_count;
+        const float largest = fmaxf(row->largest_positive, row->largest_negative);
+        if (largest > row->largest) {
+            row->sum *= exp((double)(row->largest - largest));
+            row->largest = largest;
         }
+        for (size_t j = 0; j < tile->column_count; j++) {
+            if (kinds[j] == TL_PAIR_LEFT_OUT)
+                continue;
+            row->sum += (double)expf(logits[j] - row->largest);
+            if (kinds[j] == TL_PAIR_POSITIVE)
+                row->positive_sum += (double)logits[j];
+        }
+    }
 }
 
-bool tl_contrastive_loss(const float *images, const float *texts, size_t batch, size_t dim, float logit_scale,
-                         tl_thread_pool *pool, tl_arena *arena, tl_contrastive_result *out, float *images_gradient,
-                         float *texts_gradient, float *logit_scale_gradient, tl_error *err)
+/* softmax of a logit within its row, less the target, times the row's share of the loss. */
+static float row_gradient(const tl_pair_row *row, float logit, bool is_positive, float share)
 {
-    if (batch == 0)
-        return tl_fail(err, TL_ERROR_INVALID, "contrastive loss: expected at least one pair, found none");
-    const float scale = expf(logit_scale);
-    tl_arena_mark mark = tl_arena_save(arena);
-    float *image_units = tl_arena_allocate(arena, batch * dim, sizeof(float), err);
-    float *text_units = tl_arena_allocate(arena, batch * dim, sizeof(float), err);
-    float *norms = tl_arena_allocate(arena, 2 * batch, sizeof(float), err);
-    loss_job job = {.batch = batch,
-                    .rows = tl_arena_allocate(arena, batch * batch, sizeof(float), err),
-                    .columns = tl_arena_allocate(arena, batch * batch, sizeof(float), err),
-                    .row_losses = tl_arena_allocate(arena, batch, sizeof(double), err),
-                    .column_losses = tl_arena_allocate(arena, batch, sizeof(double), err),
-                    .row_hits = tl_arena_allocate(arena, batch, 1, err),
-                    .column_hits = tl_arena_allocate(arena, batch, 1, err)};
-    if (image_units == NULL || text_units == NULL || norms == NULL || job.rows == NULL || job.columns == NULL ||
-        job.row_losses == NULL || job.column_losses == NULL || job.row_hits == NULL || job.column_hits == NULL)
-        return false;
+    float probability = expf(logit - row->largest) / (float)row->sum;
+    return share * (is_positive ? probability - 1.0f / (float)row->positives : probability);
+}
 
-    tl_normalize_rows(images, batch, dim, image_units, norms);
-    tl_normalize_rows(texts, batch, dim, text_units, norms + batch);
-    tl_dot_matrix(pool, text_units, batch, dim, image_units, batch, job.rows);
-    tl_scale(job.rows, scale, job.rows, batch * batch);
-    for (size_t i = 0; i < batch; i++)
-        for (size_t j = 0; j < batch; j++)
-            job.columns[j * batch + i] = job.rows[i * batch + j];
-    tl_thread_pool_run(pool, (batch + ROWS_OF_A_TASK - 1) / ROWS_OF_A_TASK, run_rows, &job);
-    sum_up(&job, out);
-
-    if (images_gradient != NULL && texts_gradient != NULL) {
-        make_logit_gradients(&job);
-        tl_matmul_call by_images = {.m = batch,
-                                    .n = dim,
-                                    .k = batch,
-                                    .alpha = scale,
-                                    .a = job.rows,
-                                    .a_row = batch,
-                                    .b = text_units,
-                                    .b_row = dim,
-                                    .c = images_gradient,
-                                    .c_row = dim};
-        tl_matmul_call by_texts = {.transpose_a = true,
-                                   .m = batch,
-                                   .n = dim,
-                                   .k = batch,
-                                   .alpha = scale,
-                                   .a = job.rows,
-                                   .a_row = batch,
-                                   .b = image_units,
-                                   .b_row = dim,
-                                   .c = texts_gradient,
-                                   .c_row = dim};
-        tl_matmul(pool, &by_images);
-        tl_matmul(pool, &by_texts);
-        /* sum(dlogits * logits) = sum over rows of U . dU, as dU = s dlogits V: no second copy of the logits is needed. */
-        double by_scale = 0.0;
-        for (size_t i = 0; i < batch; i++)
-            by_scale += (double)tl_dot(image_units + i * dim, images_gradient + i * dim, dim);
-        *logit_scale_gradient += (float)by_scale;
-        tl_normalize_rows_backward(images_gradient, image_units, norms, batch, dim, images_gradient);
-        tl_normalize_rows_backward(texts_gradient, text_units, norms + batch, batch, dim, texts_gradient);
+static void turn(const void *context, const tl_pair_tile *tile)
+{
+    (void)context;
+    const tl_pair_side *side = tile->side;
+    const float row_share = 0.5f / (float)side->row_count, column_share = 0.5f / (float)side->column_count;
+    for (size_t i = 0; i < tile->row_count; i++) {
+        const tl_pair_row *row = &side->stats[tile->first_row + i];
+        for (size_t j = 0; j < tile->column_count; j++) {
+            const tl_pair_row *column = &side->column_stats[tile->first_column + j];
+            const tl_pair_kind kind = (tl_pair_kind)tile->kinds[i * tile->column_count + j];
+            float *at = &tile->logits[i * tile->column_count + j];
+            *at = kind == TL_PAIR_LEFT_OUT ? 0.0f
+                                           : row_gradient(row, *at, kind == TL_PAIR_POSITIVE, row_share) +
+                                                 row_gradient(column, *at, kind == TL_PAIR_POSITIVE, column_share);
+        }
     }
+}
+
+static bool run(const tl_objective_input *input, tl_thread_pool *pool, tl_arena *arena, tl_objective_result *result,
+                const tl_objective_gradients *gradients, tl_error *err)
+{
+    static const tl_pair_functions functions = {look, turn};
+    tl_pairs pairs;
+    tl_arena_mark mark = tl_arena_save(arena);
+    if (!tl_pairs_look(input, &functions, pool, arena, &pairs, err))
+        return false;
+    *result = (tl_objective_result){.accuracy = tl_pairs_accuracy(&pairs)};
+    for (size_t side = 0; side < 2; side++) {
+        const tl_pair_side *rows = &pairs.sides[side];
+        double loss = 0.0, candidates = 0.0;
+        for (size_t i = 0; i < rows->row_count; i++) {
+            const tl_pair_row *row = &rows->stats[i];
+            loss += log(row->sum) + (double)row->largest - row->positive_sum / (double)row->positives;
+            candidates += log((double)row->counted);
+        }
+        result->loss += 0.5 * loss / (double)rows->row_count;
+        result->mutual_information += 0.5 * candidates / (double)rows->row_count;
+    }
+    result->mutual_information -= result->loss;
+    if (gradients != NULL)
+        tl_pairs_turn(&pairs, NULL, pool, gradients);
     tl_arena_rewind(arena, mark);
     return true;
 }
+
+const tl_objective tl_objective_contrastive = {
+    .name = "contrastive",
+    .initial_logit_scale = 2.65926003693278f /* ln(1 / 0.07) */,
+    .most_logit_scale = 4.60517018598809f /* ln 100 */,
+    .run = run,
+};

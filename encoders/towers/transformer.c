@@ -104,6 +104,24 @@ bool tl_transformer_plan(const tl_transformer *transformer, const tl_batch_shape
     return true;
 }
 
+static bool keep_attention_pool(const tl_transformer *transformer, tl_tower_state *state, tl_arena *arena, tl_error *err)
+{
+    const tl_block_shape shape = tl_transformer_pool_shape(transformer);
+    size_t *starts = tl_arena_allocate(arena, state->chunk_count + 1, sizeof *starts, err);
+    if (starts == NULL)
+        return false;
+    starts[0] = 0;
+    for (size_t c = 0; c < state->chunk_count; c++) {
+        const tl_chunk *chunk = &state->chunks[c];
+        starts[c + 1] = starts[c];
+        for (size_t i = 0; i < chunk->item_count; i++)
+            starts[c + 1] += tl_attention_probability_count(shape.heads, 1, chunk->offsets[i + 1] - chunk->offsets[i]);
+    }
+    state->attention_pool_starts = starts;
+    return tl_attention_pool_keep(&shape, state->items, state->rows, starts[state->chunk_count], arena, &state->attention_pool,
+                                  err);
+}
+
 bool tl_transformer_keep(const tl_transformer *transformer, tl_tower_state *state, tl_arena *arena, tl_error *err)
 {
     const size_t width = transformer->shape.width, mlp = transformer->shape.mlp_width, rows = state->rows;
@@ -138,6 +156,8 @@ bool tl_transformer_keep(const tl_transformer *transformer, tl_tower_state *stat
                           !tl_take_floats(arena, read * width, &block->query, err)))
             return false;
     }
+    if (transformer->pooling == TL_POOLING_ATTENTION && !keep_attention_pool(transformer, state, arena, err))
+        return false;
     return tl_take_floats(arena, state->items * width, &state->pooled, err) && tl_take_floats(arena, read, &state->mean, err) &&
            tl_take_floats(arena, read, &state->inverse, err);
 }
@@ -290,6 +310,25 @@ static void average(const tl_transformer *transformer, const tl_chunk *chunk, fl
     }
 }
 
+/* The chunk's kept activations, or the worker's scratch where nothing is kept. */
+static tl_attention_pool_state view_attention_pool(const forward_job *job, const tl_chunk *chunk, float *scratch)
+{
+    const tl_tower_state *state = job->state;
+    const tl_block_shape shape = tl_transformer_pool_shape(job->transformer);
+    if (state->blocks != NULL)
+        return tl_attention_pool_view(&shape, &state->attention_pool, chunk, state->attention_pool_starts[chunk - state->chunks]);
+    float *wide = scratch + job->layout.wide, *query = scratch + job->layout.query, *attended = scratch + job->layout.query_input;
+    return (tl_attention_pool_state){.rows = scratch + job->layout.normal,
+                                     .key_value = wide,
+                                     .query = query,
+                                     .attended = attended,
+                                     .middle = query,
+                                     .normal = attended,
+                                     .before = wide,
+                                     .after = wide,
+                                     .pooled = scratch + job->layout.query_normal};
+}
+
 /* Final norm and pooling. rows: [R, W] of the last block; scratch: the worker's; returns [items, W]. */
 static float *pool_rows(const forward_job *job, const tl_chunk *chunk, float *rows, float *scratch)
 {
@@ -311,15 +350,15 @@ static float *pool_rows(const forward_job *job, const tl_chunk *chunk, float *ro
         }
         break;
     case TL_POOLING_ATTENTION: {
-        tl_block_shape shape = transformer->shape;
-        float *wide = scratch + job->layout.wide;
-        shape.heads = transformer->attention_pool_heads;
-        shape.mlp_width = transformer->attention_pool_mlp_width;
-        pooled = scratch + job->layout.query_normal;
-        run_norm(job, rows, chunk->first_row, chunk->row_count, normal);
-        tl_attention_pool_forward(&shape, &transformer->attention_pool, job->values, chunk, job->inner_pool, normal, wide,
-                                  scratch + job->layout.query, scratch + job->layout.query_input, wide,
-                                  scratch + job->layout.scratch, pooled);
+        const tl_block_shape shape = tl_transformer_pool_shape(transformer);
+        const tl_attention_pool_state pool = view_attention_pool(job, chunk, scratch);
+        run_norm(job, rows, chunk->first_row, chunk->row_count, pool.rows);
+        tl_attention_pool_forward(&shape, &transformer->attention_pool, job->values, chunk, job->inner_pool, pool.rows, &pool,
+                                  scratch + job->layout.scratch);
+        if (state->blocks == NULL)
+            pooled = pool.pooled;
+        else /* whose place its gradient will take */
+            memcpy(pooled, pool.pooled, chunk->item_count * shape.width * sizeof *pooled);
         break;
     }
     }
@@ -402,10 +441,16 @@ size_t tl_transformer_scratch_size(const tl_transformer *transformer, size_t ite
     size_t each = lay_out_worker(transformer, chunk_rows, chunk_items, max_tokens, embedding_scratch_per_row, training).total;
     size_t floats = 0;
     if (training) {
-        size_t backward = tl_block_scratch_count(shape, chunk_rows, max_tokens) + chunk_items * width;
+        size_t backward = tl_transformer_backward_scratch_count(transformer, chunk_rows, chunk_items, max_tokens);
         each = each > backward ? each : backward;
         size_t a_row = 8 * width + 2 * shape->mlp_width + 8; /* of a block, its shared input once */
         size_t vectors = chunks * (tl_block_vector_count(shape) + 4 * width);
+        if (transformer->pooling == TL_POOLING_ATTENTION) {
+            const tl_block_shape pool = tl_transformer_pool_shape(transformer);
+            floats += rows * 3 * width + items * (7 * width + 2 * pool.mlp_width + 2) +
+                      items * tl_attention_probability_count(pool.heads, 1, max_tokens) +
+                      chunks * tl_attention_pool_vector_count(&pool) + slack;
+        }
         floats += transformer->layers * (rows * a_row + 3 * items * width +
                                          items * tl_attention_probability_count(shape->heads, max_tokens, max_tokens) + vectors);
         floats += rows * (3 * width + embedding_scratch_per_row + 8);

@@ -52,9 +52,11 @@ typedef struct tl_tower_state {
     size_t *probability_starts;             /* [chunk_count + 1] floats, of a block that computes all rows */
     size_t *pooled_probability_starts;      /* [chunk_count + 1] floats, of the pooled block */
 
-    tl_block_state *blocks; /* [layers] */
-    float *pooled;          /* [B, W] after the final norm */
-    float *mean, *inverse;  /* [R] of the final norm */
+    tl_block_state *blocks;                 /* [layers] */
+    float *pooled;                          /* [B, W] after the final norm */
+    float *mean, *inverse;                  /* [R] of the final norm; [B] where it comes after averaging */
+    tl_attention_pool_state attention_pool; /* where pooling is one */
+    size_t *attention_pool_starts;          /* [chunk_count + 1] of its probabilities */
 
     /* The tower's own part. */
     float *patches;                          /* vision: [N, 3 P P], a zero row for the class token */

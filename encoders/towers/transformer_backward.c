@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { MOST_PRODUCTS = TL_BLOCK_PRODUCTS + 2 };
+enum { MOST_PRODUCTS = TL_BLOCK_PRODUCTS + TL_ATTENTION_POOL_PRODUCTS + 2 };
 
 typedef struct backward_job {
     const tl_transformer *transformer;
@@ -20,7 +20,8 @@ typedef struct backward_job {
     tl_chunk_scratch scratch;
     float *vectors;      /* [layers, chunk_count, vector_count] */
     size_t vector_count; /* of a block */
-    float *head_vectors; /* [chunk_count, 2, W] */
+    float *head_vectors; /* [chunk_count, head_vector_count]: the final norm's two, then the attention pooling's */
+    size_t head_vector_count;
 
     /* What this round does. */
     size_t chunk_tasks; /* chunk_count, or 0 in the last round */
@@ -33,46 +34,108 @@ typedef struct backward_job {
     size_t embedding_tasks;
 } backward_job;
 
-/* From out_gradient to the gradient by the last block's output, in its place. */
-static void run_head_backward(const backward_job *job, size_t index, float *scratch)
+size_t tl_transformer_backward_scratch_count(const tl_transformer *transformer, size_t max_rows, size_t max_items,
+                                             size_t max_tokens)
+{
+    /* The head's rows, an item each and a row each, fit the block's; averaging needs both at once. */
+    size_t count =
+        tl_block_scratch_count(&transformer->shape, max_rows, max_tokens) + tl_whole_lines(max_items * transformer->shape.width);
+    if (transformer->pooling == TL_POOLING_ATTENTION) {
+        const tl_block_shape pool = tl_transformer_pool_shape(transformer);
+        size_t head = tl_attention_pool_backward_scratch_count(&pool, max_items, max_tokens) +
+                      tl_whole_lines(max_rows * transformer->shape.width);
+        count = count > head ? count : head;
+    }
+    return count;
+}
+
+/* d_pooled [items, W] = the gradient by what pooling gives. */
+static void run_projection_backward(const backward_job *job, const tl_chunk *chunk, float *d_pooled)
 {
     const tl_transformer *transformer = job->transformer;
-    const tl_tower_state *state = job->state;
-    const tl_chunk *chunk = &state->chunks[index];
     const size_t width = transformer->shape.width, dim = transformer->output_dim;
-    float *d_pooled = scratch; /* [items, W] */
+    const float *out_gradient = job->out_gradient + chunk->first_item * dim;
+    if (!transformer->has_projection) {
+        memcpy(d_pooled, out_gradient, chunk->item_count * width * sizeof *d_pooled);
+        return;
+    }
     tl_matmul_call call = {.transpose_b = true,
                            .m = chunk->item_count,
                            .n = width,
                            .k = dim,
                            .alpha = 1.0f,
-                           .a = job->out_gradient + chunk->first_item * dim,
+                           .a = out_gradient,
                            .a_row = dim,
                            .b = tl_weight_floats(&job->values[transformer->projection]),
                            .b_row = dim,
                            .c = d_pooled,
                            .c_row = width};
     tl_matmul(NULL, &call);
+}
 
-    const float *d_normal = d_pooled;
-    size_t count = chunk->item_count, first = chunk->first_item;
-    if (transformer->pooling == TL_POOLING_MEAN) {
-        float *spread = d_pooled + tl_whole_lines(chunk->item_count * width); /* [N, W] */
-        for (size_t i = 0; i < chunk->item_count; i++) {
-            size_t start = chunk->offsets[i], length = chunk->offsets[i + 1] - start;
-            memset(spread + start * width, 0, width * sizeof *spread);
-            for (size_t t = 1; t < length; t++)
-                tl_scale(d_pooled + i * width, 1.0f / (float)(length - 1), spread + (start + t) * width, width);
-        }
-        d_normal = spread;
-        count = chunk->row_count;
-        first = chunk->first_row;
+/* Rows [N, W] of the gradient by those whose means have the gradient d_means [items, W]. */
+static void spread_means(const tl_transformer *transformer, const tl_chunk *chunk, const float *d_means, float *rows)
+{
+    const size_t width = transformer->shape.width, skipped = transformer->unpooled_rows;
+    for (size_t i = 0; i < chunk->item_count; i++) {
+        size_t start = chunk->offsets[i], length = chunk->offsets[i + 1] - start;
+        memset(rows + start * width, 0, skipped * width * sizeof *rows);
+        for (size_t t = skipped; t < length; t++)
+            tl_scale(d_means + i * width, 1.0f / (float)(length - skipped), rows + (start + t) * width, width);
     }
-    float *output = state->blocks[transformer->layers - 1].output + first * width;
-    float *vectors = job->head_vectors + index * 2 * width;
+}
+
+/* Through the final norm of `count` rows from number `first` on; their gradient by the norm's input goes to `target`. */
+static void run_norm_backward(const backward_job *job, size_t index, const float *d_normal, const float *input, size_t first,
+                              size_t count, float *target)
+{
+    const tl_transformer *transformer = job->transformer;
+    const size_t width = transformer->shape.width;
+    float *vectors = job->head_vectors + index * job->head_vector_count;
     memset(vectors, 0, 2 * width * sizeof *vectors);
-    tl_layer_norm_backward(d_normal, output, tl_weight_floats(&job->values[transformer->norm_weight]), state->mean + first,
-                           state->inverse + first, NULL, count, width, output, vectors, vectors + width);
+    tl_layer_norm_backward(d_normal, input, tl_weight_floats(&job->values[transformer->norm_weight]), job->state->mean + first,
+                           job->state->inverse + first, NULL, count, width, target, vectors, vectors + width);
+}
+
+/* From out_gradient to the gradient by the last block's output, in its place. */
+static void run_head_backward(const backward_job *job, size_t index, float *scratch)
+{
+    const tl_transformer *transformer = job->transformer;
+    const tl_tower_state *state = job->state;
+    const tl_chunk *chunk = &state->chunks[index];
+    const size_t width = transformer->shape.width, items = chunk->item_count;
+    float *output = state->blocks[transformer->layers - 1].output;
+    float *rows = output + chunk->first_row * width;
+    float *d_pooled = scratch, *d_rows = scratch + tl_whole_lines(items * width);
+    switch (transformer->pooling) {
+    case TL_POOLING_ROW:
+        rows = output + chunk->first_item * width;
+        run_projection_backward(job, chunk, d_pooled);
+        run_norm_backward(job, index, d_pooled, rows, chunk->first_item, items, rows);
+        break;
+    case TL_POOLING_MEAN:
+        run_projection_backward(job, chunk, d_pooled);
+        if (transformer->norms_after_pooling) {
+            /* Forward has left the means where the chunk's first rows were. */
+            run_norm_backward(job, index, d_pooled, rows, chunk->first_item, items, d_pooled);
+            spread_means(transformer, chunk, d_pooled, rows);
+        } else {
+            spread_means(transformer, chunk, d_pooled, d_rows);
+            run_norm_backward(job, index, d_rows, rows, chunk->first_row, chunk->row_count, rows);
+        }
+        break;
+    case TL_POOLING_ATTENTION: {
+        const tl_block_shape shape = tl_transformer_pool_shape(transformer);
+        const tl_attention_pool_state pool =
+            tl_attention_pool_view(&shape, &state->attention_pool, chunk, state->attention_pool_starts[index]);
+        run_projection_backward(job, chunk, pool.pooled);
+        d_rows = scratch + tl_attention_pool_backward_scratch_count(&shape, items, state->max_tokens);
+        tl_attention_pool_backward(&shape, &transformer->attention_pool, job->values, chunk, &pool,
+                                   job->head_vectors + index * job->head_vector_count + 2 * width, scratch, d_rows);
+        run_norm_backward(job, index, d_rows, rows, chunk->first_row, chunk->row_count, rows);
+        break;
+    }
+    }
 }
 
 static void run_chunk_backward(const backward_job *job, size_t index, size_t worker)
@@ -89,6 +152,23 @@ static void run_chunk_backward(const backward_job *job, size_t index, size_t wor
         job->embedding->take_chunk(job->embedding->context, index, &chunk, view.input);
 }
 
+static void sum_head_vectors(const backward_job *job)
+{
+    const tl_transformer *transformer = job->transformer;
+    const size_t width = transformer->shape.width;
+    const tl_block_shape pool = tl_transformer_pool_shape(transformer);
+    for (size_t c = 0; c < job->state->chunk_count; c++) {
+        const float *head = job->head_vectors + c * job->head_vector_count;
+        tl_axpy(1.0f, head, job->gradients[transformer->norm_weight], width);
+        tl_axpy(1.0f, head + width, job->gradients[transformer->norm_bias], width);
+        if (transformer->pooling == TL_POOLING_ATTENTION)
+            tl_attention_pool_add_vectors(&pool, &transformer->attention_pool, head + 2 * width, job->gradients);
+    }
+    if (transformer->has_projection_bias)
+        tl_column_sums(job->out_gradient, job->state->items, transformer->output_dim,
+                       job->gradients[transformer->projection_bias]);
+}
+
 static void sum_vectors(const backward_job *job)
 {
     const tl_transformer *transformer = job->transformer;
@@ -97,11 +177,7 @@ static void sum_vectors(const backward_job *job)
         tl_axpy(1.0f, first + c * job->vector_count, first, job->vector_count);
     tl_block_add_vectors(&transformer->shape, &transformer->blocks[job->summed_layer], first, job->gradients);
     if (job->summed_layer + 1 == transformer->layers)
-        for (size_t c = 0; c < job->state->chunk_count; c++) {
-            const float *head = job->head_vectors + c * 2 * transformer->shape.width;
-            tl_axpy(1.0f, head, job->gradients[transformer->norm_weight], transformer->shape.width);
-            tl_axpy(1.0f, head + transformer->shape.width, job->gradients[transformer->norm_bias], transformer->shape.width);
-        }
+        sum_head_vectors(job);
 }
 
 static void run_task(void *context, size_t index, size_t worker)
@@ -130,6 +206,27 @@ static void run_task(void *context, size_t index, size_t worker)
     job->embedding->run_task(job->embedding->context, index);
 }
 
+static void queue_head(backward_job *job)
+{
+    const tl_transformer *transformer = job->transformer;
+    const tl_tower_state *state = job->state;
+    const size_t width = transformer->shape.width;
+    if (transformer->has_projection)
+        job->products[job->product_count++] = (tl_weight_product){state->pooled,
+                                                                  width,
+                                                                  job->out_gradient,
+                                                                  state->items,
+                                                                  width,
+                                                                  transformer->output_dim,
+                                                                  job->gradients[transformer->projection]};
+    if (transformer->pooling == TL_POOLING_ATTENTION) {
+        const tl_block_shape shape = tl_transformer_pool_shape(transformer);
+        tl_attention_pool_weight_products(&shape, &transformer->attention_pool, &state->attention_pool, state->rows, state->items,
+                                          job->gradients, &job->products[job->product_count]);
+        job->product_count += TL_ATTENTION_POOL_PRODUCTS;
+    }
+}
+
 /* Adds what layer `layer` left behind to the round. */
 static void queue_leftovers(backward_job *job, size_t layer)
 {
@@ -139,13 +236,7 @@ static void queue_leftovers(backward_job *job, size_t layer)
         tl_block_weight_products(&transformer->shape, &transformer->blocks[layer], &state->blocks[layer], state->rows,
                                  state->items, tl_transformer_is_pooled_layer(transformer, layer), job->gradients, job->products);
     if (layer + 1 == transformer->layers)
-        job->products[job->product_count++] = (tl_weight_product){state->pooled,
-                                                                  transformer->shape.width,
-                                                                  job->out_gradient,
-                                                                  state->items,
-                                                                  transformer->shape.width,
-                                                                  transformer->output_dim,
-                                                                  job->gradients[transformer->projection]};
+        queue_head(job);
     job->sums_layer = true;
     job->summed_layer = layer;
 }
@@ -171,11 +262,13 @@ bool tl_transformer_backward(const tl_transformer *transformer, const tl_weight 
                         .embedding = embedding,
                         .out_gradient = out_gradient,
                         .vector_count = tl_block_vector_count(&transformer->shape)};
-    /* The head's scratch (a pooled row an item, and a row a row) fits the block's; averaging needs both at once. */
+    const tl_block_shape pool_shape = tl_transformer_pool_shape(transformer);
+    job.head_vector_count =
+        2 * width + (transformer->pooling == TL_POOLING_ATTENTION ? tl_attention_pool_vector_count(&pool_shape) : 0);
     size_t scratch_count =
-        tl_block_scratch_count(&transformer->shape, state->max_rows, state->max_tokens) + state->max_items * width;
+        tl_transformer_backward_scratch_count(transformer, state->max_rows, state->max_items, state->max_tokens);
     if (!tl_take_floats(arena, transformer->layers * state->chunk_count * job.vector_count, &job.vectors, err) ||
-        !tl_take_floats(arena, state->chunk_count * 2 * width, &job.head_vectors, err) ||
+        !tl_take_floats(arena, state->chunk_count * job.head_vector_count, &job.head_vectors, err) ||
         !tl_chunk_scratch_take(&job.scratch, scratch_count, state->chunk_count, pool, arena, err))
         return false;
 

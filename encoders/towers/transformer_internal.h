@@ -29,6 +29,19 @@ tl_block_state tl_transformer_view_block(const tl_transformer *transformer, cons
 /* The chunk as layer `layer` sees it: pooled_rows only in the pooled one. */
 tl_chunk tl_transformer_view_chunk(const tl_transformer *transformer, const tl_tower_state *state, size_t layer, size_t chunk);
 
+/* Floats of scratch of one worker in backward. */
+size_t tl_transformer_backward_scratch_count(const tl_transformer *transformer, size_t max_rows, size_t max_items,
+                                             size_t max_tokens);
+
+/* The shape that attention pooling works with. */
+static inline tl_block_shape tl_transformer_pool_shape(const tl_transformer *transformer)
+{
+    tl_block_shape shape = transformer->shape;
+    shape.heads = transformer->attention_pool_heads;
+    shape.mlp_width = transformer->attention_pool_mlp_width;
+    return shape;
+}
+
 static inline size_t tl_whole_lines(size_t floats)
 {
     return (floats + 15) / 16 * 16;

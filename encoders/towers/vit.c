@@ -2,6 +2,7 @@
  * The vision transformer (Dosovitskiy et al. 2021) as open_clip's VisionTransformer: patches, class token and positions, ln_pre,
  * blocks, ln_post, pooling, projection. Every picture is a sequence of (S / P)^2 + 1 rows.
  */
+#include "base/compute/compute.h"
 #include "base/core/memory.h"
 #include "encoders/layers/patch_embed.h"
 #include "encoders/towers/transformer_create.h"
@@ -167,8 +168,9 @@ static void embed(const void *context, const tl_chunk *chunk, const tl_tower_sta
     const size_t width = tower->transformer.shape.width, image_floats = 3 * tower->image_size * tower->image_size;
     const bool is_kept = state->blocks != NULL;
     float *patches = is_kept ? state->patches + chunk->first_row * tower->patch_floats : scratch;
-    float *embedded = is_kept ? state->embedded + chunk->first_row * width : scratch + chunk->row_count * tower->patch_floats;
-    float *target = tower->has_pre_norm ? embedded : rows;
+    float *embedded = rows;
+    if (tower->has_pre_norm)
+        embedded = is_kept ? state->embedded + chunk->first_row * width : scratch + chunk->row_count * tower->patch_floats;
     for (size_t i = 0; i < chunk->item_count; i++) {
         float *item = patches + i * tower->tokens * tower->patch_floats;
         if (tower->has_class_token) {
@@ -185,7 +187,7 @@ static void embed(const void *context, const tl_chunk *chunk, const tl_tower_sta
         .bias = tower->has_patch_bias ? tl_weight_floats(&values[tower->conv1_bias]) : NULL,
     };
     tl_patch_embed(patches, chunk->item_count, tower->tokens, tower->patch_floats, &weights, width,
-                   scratch + chunk->row_count * (tower->patch_floats + width), target);
+                   scratch + chunk->row_count * (tower->patch_floats + width), embedded);
     if (tower->has_pre_norm)
         tl_layer_norm(embedded, tl_weight_floats(&values[tower->ln_pre_weight]), tl_weight_floats(&values[tower->ln_pre_bias]),
                       chunk->row_count, width, tower->transformer.shape.epsilon, rows,
@@ -202,10 +204,12 @@ static bool forward_vit(const void *trunk, const tl_weight *values, const float 
     if (!plan_batch(tower, batch, arena, &planned, err))
         return false;
     if (state != NULL && (!tl_transformer_keep(&tower->transformer, planned, arena, err) ||
-                          !tl_take_floats(arena, planned->rows * tower->patch_floats, &planned->patches, err) ||
-                          !tl_take_floats(arena, planned->rows * width, &planned->embedded, err) ||
-                          !tl_take_floats(arena, planned->rows, &planned->embedded_mean, err) ||
-                          !tl_take_floats(arena, planned->rows, &planned->embedded_inverse, err)))
+                          !tl_take_floats(arena, planned->rows * tower->patch_floats, &planned->patches, err)))
+        return false;
+    if (state != NULL && tower->has_pre_norm &&
+        (!tl_take_floats(arena, planned->rows * width, &planned->embedded, err) ||
+         !tl_take_floats(arena, planned->rows, &planned->embedded_mean, err) ||
+         !tl_take_floats(arena, planned->rows, &planned->embedded_inverse, err)))
         return false;
     embed_context context = {tower, values, pixels};
     tl_embedding embedding = {&context, embed, state != NULL ? 0 : embedding_scratch_per_row(tower)};
@@ -225,7 +229,8 @@ typedef struct gradient_context {
     const tl_weight *values;
     float *const *gradients;
     const tl_tower_state *state;
-    float *vectors; /* [chunk_count, 2, W] of ln_pre */
+    const float *embedded; /* [N, W]: the gradient by the rows that the patches became */
+    float *vectors;        /* [chunk_count, 2, W] of ln_pre */
 } gradient_context;
 
 /* Through ln_pre: the gradient by `embedded` takes its place. */
@@ -254,11 +259,15 @@ static void run_task(const void *context, size_t index)
     if (index < position_task_count(tower)) {
         size_t first = index * POSITIONS_OF_A_TASK;
         size_t count = tower->tokens - first < POSITIONS_OF_A_TASK ? tower->tokens - first : POSITIONS_OF_A_TASK;
-        tl_patch_embed_backward_positions(work->state->embedded, work->state->items, tower->tokens, width, first, count,
-                                          work->gradients[tower->positional_embedding], work->gradients[tower->class_embedding]);
+        tl_patch_embed_backward_positions(work->embedded, work->state->items, tower->tokens, width, first, count,
+                                          work->gradients[tower->positional_embedding],
+                                          tower->has_class_token ? work->gradients[tower->class_embedding] : NULL);
         return;
     }
-    for (size_t c = 0; c < work->state->chunk_count; c++) {
+    for (size_t i = 0; tower->has_patch_bias && i < work->state->items; i++)
+        tl_column_sums(work->embedded + (i * tower->tokens + tower->has_class_token) * width,
+                       tower->tokens - tower->has_class_token, width, work->gradients[tower->conv1_bias]);
+    for (size_t c = 0; tower->has_pre_norm && c < work->state->chunk_count; c++) {
         tl_axpy(1.0f, work->vectors + c * 2 * width, work->gradients[tower->ln_pre_weight], width);
         tl_axpy(1.0f, work->vectors + c * 2 * width + width, work->gradients[tower->ln_pre_bias], width);
     }
@@ -269,13 +278,14 @@ static bool backward_vit(const void *trunk, const tl_weight *values, float *cons
 {
     const vit *tower = trunk;
     const size_t width = tower->transformer.shape.width;
-    gradient_context context = {tower, values, gradients, state, NULL};
+    float *embedded = tower->has_pre_norm ? state->embedded : state->blocks[0].input;
+    gradient_context context = {tower, values, gradients, state, embedded, NULL};
     if (!tl_take_floats(arena, state->chunk_count * 2 * width, &context.vectors, err))
         return false;
     tl_weight_product product = {
-        state->embedded, width, state->patches, state->rows, width, tower->patch_floats, gradients[tower->conv1_weight]};
+        embedded, width, state->patches, state->rows, width, tower->patch_floats, gradients[tower->conv1_weight]};
     tl_embedding_gradient embedding = {.context = &context,
-                                       .take_chunk = take_chunk,
+                                       .take_chunk = tower->has_pre_norm ? take_chunk : NULL,
                                        .task_count = position_task_count(tower) + 1,
                                        .run_task = run_task,
                                        .product = &product};

@@ -25,7 +25,7 @@ bool tl_optimizer_plan_init(tl_optimizer_plan *plan, const tl_parameter_table *t
         for (size_t at = 0; at < parameter->count; at += PIECE_SIZE) {
             size_t left = parameter->count - at;
             plan->pieces[plan->count++] =
-                (tl_optimizer_piece){parameter->offset + at, left < PIECE_SIZE ? left : PIECE_SIZE, parameter->decays};
+                (tl_optimizer_piece){parameter->offset + at, left < PIECE_SIZE ? left : PIECE_SIZE, row, parameter->decays};
         }
     }
     return true;
@@ -80,7 +80,10 @@ static void adapt_piece(void *context, size_t index, size_t worker)
     const optimizer_work *work = context;
     const tl_optimizer_piece *piece = &work->plan->pieces[index];
     const tl_adamw_rule *rule = work->rule;
-    tl_adamw_step step = {.learning_rate = (float)rule->rate,
+    const float rate = rule->row_rates != NULL ? rule->row_rates[piece->row] : (float)rule->rate;
+    if (rate == 0.0f && rule->row_rates != NULL)
+        return;
+    tl_adamw_step step = {.learning_rate = rate,
                           .decay = piece->decays ? (float)rule->weight_decay : 0.0F,
                           .beta1 = (float)rule->beta1,
                           .beta2 = (float)rule->beta2,

@@ -12,6 +12,7 @@
 typedef struct tl_optimizer_piece {
     size_t start; /* in the flat block */
     size_t count;
+    size_t row; /* of the table */
     bool decays;
 } tl_optimizer_piece;
 
@@ -34,6 +35,7 @@ typedef struct tl_adamw_rule {
     double epsilon;
     double gradient_factor; /* multiplies every gradient first: clipping */
     uint64_t step;          /* counted from 1: the bias correction */
+    const float *row_rates; /* rate of each row of the table in place of `rate`, 0: the row stays as it is; NULL: one for all */
 } tl_adamw_rule;
 
 /* In the order of torch.optim.AdamW: p *= 1 - rate * decay; both moments; p -= rate * corrected m / (sqrt(corrected v) +

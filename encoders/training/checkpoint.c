@@ -1,6 +1,7 @@
 /*
- * A checkpoint is a folder NAME of parameters.safetensors, moments.safetensors (exp_avg.*, exp_avg_sq.*) and state.json, which
- * holds the step, what the run is, and size and hash of the other two, under a checksum of its own.
+ * A checkpoint is a folder NAME of parameters.safetensors, moments.safetensors (exp_avg.*, exp_avg_sq.*), average.safetensors
+ * where the run keeps a moving average, and state.json, which holds the step, what the run is, and size and hash of the others,
+ * under a checksum of its own.
  *
  * Saving: write NAME.new (every file and the folder synced, state.json last), rename NAME to NAME.old, NAME.new to NAME, remove
  * NAME.old. At every moment one of the three names is a whole checkpoint. A run killed between the renames has no NAME; the next
@@ -16,10 +17,11 @@
 #include <limits.h>
 #include <string.h>
 
-enum { FORMAT_VERSION = 1, MAX_STATE_FILE = 1 << 20 };
+enum { FORMAT_VERSION = 2, MAX_STATE_FILE = 1 << 20 };
 
 static const char parameters_file[] = "parameters.safetensors";
 static const char moments_file[] = "moments.safetensors";
+static const char average_file[] = "average.safetensors";
 static const char state_file[] = "state.json";
 static const char *const moment_prefixes[] = {"exp_avg.", "exp_avg_sq."};
 
@@ -229,12 +231,15 @@ static bool write_folder(const tl_trainer *trainer, const char *directory, tl_er
 {
     const float *const parameter_blocks[] = {trainer->parameters};
     const float *const moment_blocks[] = {trainer->first_moments, trainer->second_moments};
+    const float *const average_blocks[] = {trainer->average};
     const char *const no_prefix[] = {""};
     tl_json *state = NULL;
     tl_json *files = tl_json_object_create(err);
     if (files == NULL || !tl_directory_create(directory, err) ||
         !write_tensors(trainer, directory, parameters_file, parameter_blocks, no_prefix, 1, files, err) ||
         !write_tensors(trainer, directory, moments_file, moment_blocks, moment_prefixes, 2, files, err) ||
+        (trainer->average != NULL &&
+         !write_tensors(trainer, directory, average_file, average_blocks, no_prefix, 1, files, err)) ||
         !tl_trainer__describe(trainer, &state, err)) {
         tl_json_free(files);
         return false;
@@ -371,6 +376,7 @@ bool tl_trainer_resume(tl_trainer *trainer, const char *checkpoint_directory, tl
     const tl_json *state = NULL;
     tl_safetensors *parameters = NULL;
     tl_safetensors *moments = NULL;
+    tl_safetensors *average = NULL;
     checkpoint_names names;
     if (!names_init(checkpoint_directory, &names, err))
         return tl_fail_within(err, "checkpoint '%s'", checkpoint_directory);
@@ -386,16 +392,20 @@ bool tl_trainer_resume(tl_trainer *trainer, const char *checkpoint_directory, tl
         !open_checked(names.present, parameters_file, state, &parameters, err) ||
         !open_checked(names.present, moments_file, state, &moments, err) || !read_rows(trainer, parameters, "", NULL, err) ||
         !read_rows(trainer, moments, moment_prefixes[0], NULL, err) ||
-        !read_rows(trainer, moments, moment_prefixes[1], NULL, err))
+        !read_rows(trainer, moments, moment_prefixes[1], NULL, err) ||
+        (trainer->average != NULL &&
+         (!open_checked(names.present, average_file, state, &average, err) || !read_rows(trainer, average, "", NULL, err))))
         goto done;
     ok = read_rows(trainer, parameters, "", trainer->parameters, err) &&
          read_rows(trainer, moments, moment_prefixes[0], trainer->first_moments, err) &&
-         read_rows(trainer, moments, moment_prefixes[1], trainer->second_moments, err);
+         read_rows(trainer, moments, moment_prefixes[1], trainer->second_moments, err) &&
+         (average == NULL || read_rows(trainer, average, "", trainer->average, err));
     TL_ASSERT(ok); /* the same calls on the same mapped bytes have just succeeded */
     trainer->steps_done = (uint64_t)step;
 done:
     tl_safetensors_close(parameters);
     tl_safetensors_close(moments);
+    tl_safetensors_close(average);
     tl_json_free(json);
     names_clear(&names);
     return ok || tl_fail_within(err, "checkpoint '%s'", checkpoint_directory);

@@ -1,4 +1,4 @@
-/* Writes the present weights as a model folder that tl_model_open and open_clip read. */
+/* Writes the present weights, or their moving average, as a model folder that tl_model_open and open_clip read. */
 #include "base/core/memory.h"
 #include "encoders/fingerprint.h"
 #include "encoders/training/trainer_internal.h"
@@ -56,7 +56,7 @@ bool tl_trainer_export(const tl_trainer *trainer, const char *model_directory, t
     tl_weight_files *weights = NULL;
     tl_model_files files;
     char fingerprint[TL_HASH_TEXT_SIZE];
-    const float *const block = trainer->parameters;
+    const float *const block = trainer->average != NULL ? trainer->average : trainer->parameters;
     const char *const prefix = "";
     char *config_path = tl_path_join(model_directory, TL_MODEL_CONFIG_FILE, err);
     char *recipe_path = config_path != NULL ? tl_path_join(model_directory, TL_MODEL_RECIPE_FILE, err) : NULL;

@@ -13,6 +13,25 @@ static bool fill(const char *name, double fallback, double minimum, double maxim
     return tl_fail(err, TL_ERROR_INVALID, "training option '%s': expected %g to %g, found %g", name, minimum, maximum, *value);
 }
 
+/* How a batch is divided. */
+static bool resolve_batch(tl_training_options *out, tl_error *err)
+{
+    if (out->captions_per_picture == 0)
+        out->captions_per_picture = 1;
+    if (out->parts == 0)
+        out->parts = 1;
+    if (out->captions_per_picture > 64)
+        return tl_fail(err, TL_ERROR_INVALID, "training option 'captions_per_picture': expected 1 to 64, found %zu",
+                       out->captions_per_picture);
+    if (out->parts > out->max_batch || out->max_batch % out->parts != 0)
+        return tl_fail(err, TL_ERROR_INVALID, "training option 'parts': expected a divisor of the batch %zu, found %zu",
+                       out->max_batch, out->parts);
+    const size_t pairs = out->max_batch / out->parts;
+    if (out->chunk == 0 || out->chunk > pairs)
+        out->chunk = pairs;
+    return true;
+}
+
 bool tl_training_options__resolve(const tl_training_options *given, tl_training_options *out, tl_error *err)
 {
     *out = *given;
@@ -30,6 +49,20 @@ bool tl_training_options__resolve(const tl_training_options *given, tl_training_
         !fill("weight_decay", 0.1, 0.0, 1e3, &out->weight_decay, err) || !fill("beta1", 0.9, 0.0, 0.999999, &out->beta1, err) ||
         !fill("beta2", 0.98, 0.0, 0.9999999, &out->beta2, err) || !fill("epsilon", 1e-6, 1e-30, 1.0, &out->epsilon, err))
         return false;
+    if (!fill("image_learning_rate", out->learning_rate, 1e-12, 1e3, &out->image_learning_rate, err) ||
+        !fill("text_learning_rate", out->learning_rate, 1e-12, 1e3, &out->text_learning_rate, err) ||
+        !fill("average_decay", 0.0, 0.0, 0.9999999, &out->average_decay, err) || !resolve_batch(out, err))
+        return false;
+    const tl_objective *objective = tl_objective_find(out->loss, err);
+    if (objective == NULL)
+        return false;
+    out->loss = objective->name;
+    if (out->freeze_images && out->freeze_texts)
+        return tl_fail(err, TL_ERROR_INVALID, "training option 'freeze': expected one of the towers at most, found both");
+    if (out->cooldown_steps > out->steps - out->warmup_steps)
+        return tl_fail(err, TL_ERROR_INVALID,
+                       "training option 'cooldown_steps': expected at most %" PRIu64 " steps, found %" PRIu64,
+                       out->steps - out->warmup_steps, out->cooldown_steps);
     if (out->gradient_clip == 0.0)
         out->gradient_clip = 1.0;
     if (!isfinite(out->gradient_clip))
@@ -53,7 +86,7 @@ static bool set_whole(tl_json *json, const char *name, uint64_t value, tl_error 
     return tl_json_set_text(json, name, text, err);
 }
 
-/* max_batch is missing on purpose: it sizes scratch, not the run. */
+/* max_batch is missing on purpose: it sizes scratch, not the run. A chunk shapes sums, so it is there. */
 static tl_json *describe_options(const tl_training_options *options, tl_error *err)
 {
     tl_json *json = tl_json_object_create(err);
@@ -64,7 +97,19 @@ static tl_json *describe_options(const tl_training_options *options, tl_error *e
         set_exact(json, "beta2", options->beta2, err) && set_exact(json, "epsilon", options->epsilon, err) &&
         set_exact(json, "gradient_clip", options->gradient_clip, err) &&
         tl_json_set_bool(json, "plain_sgd", options->plain_sgd, err) &&
-        tl_json_set_bool(json, "constant_rate", options->constant_rate, err))
+        tl_json_set_bool(json, "constant_rate", options->constant_rate, err) &&
+        tl_json_set_text(json, "loss", options->loss, err) &&
+        tl_json_set_text(json, "schedule", options->schedule == TL_SCHEDULE_CONSTANT ? "constant" : "cosine", err) &&
+        set_whole(json, "cooldown_steps", options->cooldown_steps, err) &&
+        set_exact(json, "image_learning_rate", options->image_learning_rate, err) &&
+        set_exact(json, "text_learning_rate", options->text_learning_rate, err) &&
+        tl_json_set_bool(json, "freeze_images", options->freeze_images, err) &&
+        tl_json_set_bool(json, "freeze_texts", options->freeze_texts, err) &&
+        set_exact(json, "average_decay", options->average_decay, err) &&
+        tl_json_set_bool(json, "equals_are_positives", options->equals_are_positives, err) &&
+        set_whole(json, "captions_per_picture", options->captions_per_picture, err) &&
+        set_whole(json, "parts", options->parts, err) &&
+        set_whole(json, "chunk", options->chunk < options->max_batch / options->parts ? options->chunk : 0, err))
         return json;
     tl_json_free(json);
     return NULL;

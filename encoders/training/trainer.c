@@ -1,62 +1,118 @@
 /*
- * Owns a training run: flat blocks of parameters, gradients and two moments, and the step
- *     both towers forward -> symmetric contrastive loss -> both towers backward -> clip -> AdamW -> clamp of the logit scale.
- * The logit scale is one more row of the table (rank 0, no decay, from ln(1 / 0.07), kept within 0 .. ln 100: Radford et al.
- * 2021). Everything is computed before anything is updated, so a failed step leaves the run as it was.
+ * Owns a training run's memory: flat blocks of parameters, gradients and two moments, the towers over them, and scratch for what
+ * is computed at a time. The scalars of the objective (scale, and bias where it has one) are rows of the table as any other.
  */
 #include "base/core/memory.h"
-#include "encoders/objectives/contrastive.h"
-#include "encoders/training/schedule.h"
 #include "encoders/training/trainer_internal.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
-static const float initial_logit_scale = 2.65926003693278F; /* ln(1 / 0.07) */
-static const float max_logit_scale = 4.60517018598809F;     /* ln 100 */
-static const double norm_guard = 1e-6;                      /* torch.nn.utils.clip_grad_norm_ adds it to the norm */
-
-/* Scratch of the loss: two logit matrices and two pairs of unit rows with their gradients, with room to spare; the arena may
- * grow. */
-static size_t loss_scratch_size(size_t batch, size_t dim)
+static size_t larger(size_t a, size_t b)
 {
-    return (4 * batch * batch + 8 * batch * dim + 4096) * sizeof(float);
+    return a > b ? a : b;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Arena bytes of a step. A part that is one chunk keeps the activations of both towers at once. */
+static size_t step_scratch_size(const tl_vision_tower *vision, const tl_text_tower *text, const tl_training_options *options,
+                                size_t dim, size_t chunk, size_t threads)
+{
+    const size_t pairs = options->max_batch / options->parts, each = options->captions_per_picture;
+    const size_t loss = tl_objective_scratch_size(pairs, pairs * each, dim, threads);
+    const size_t for_vision = tl_vision_tower_scratch_size(vision, chunk, !options->freeze_images),
+                 for_text = tl_text_tower_scratch_size(text, chunk * each, !options->freeze_texts);
+    return chunk >= pairs ? for_vision + for_text + loss : larger(larger(for_vision, for_text), loss);
+}
+
+static bool create_towers(const tl_model_config *config, tl_parameter_table *table, tl_vision_tower **vision,
+                          tl_text_tower **text, tl_error *err)
+{
+    return tl_vision_tower_create(config, table, vision, err) && tl_text_tower_create(config, table, text, err);
+}
+
+bool tl_training_choose_chunk(const tl_model_config *config, const tl_training_options *options, uint64_t bytes, size_t *chunk,
+                              tl_error *err)
+{
+    enum { STEP = 16 };
+    tl_parameter_table table = {0};
+    tl_vision_tower *vision = NULL;
+    tl_text_tower *text = NULL;
+    tl_training_options resolved;
+    bool ok = tl_model_config_check(config, err) && tl_training_options__resolve(options, &resolved, err) &&
+              create_towers(config, &table, &vision, &text, err);
+    if (ok) {
+        const size_t pairs = resolved.max_batch / resolved.parts, dim = config->embedding_dim;
+        *chunk = pairs;
+        if (step_scratch_size(vision, text, &resolved, dim, pairs, 1) > bytes) {
+            *chunk = STEP;
+            while (*chunk + STEP < pairs && step_scratch_size(vision, text, &resolved, dim, *chunk + STEP, 1) <= bytes / 3)
+                *chunk += STEP;
+            *chunk = smaller(*chunk, pairs);
+        }
+    }
+    tl_text_tower_destroy(text);
+    tl_vision_tower_destroy(vision);
+    tl_parameter_table_clear(&table);
+    return ok;
 }
 
 static bool allocate_blocks(tl_trainer *trainer, tl_error *err)
 {
-    size_t floats = trainer->table.flat_count;
-    size_t rows = trainer->table.count;
-    size_t batch = trainer->options.max_batch;
-    size_t dim = trainer->config.embedding_dim;
+    const tl_training_options *options = &trainer->options;
+    const size_t floats = trainer->table.flat_count, rows = trainer->table.count, dim = trainer->config.embedding_dim;
+    const size_t pairs = options->max_batch / options->parts, texts = pairs * options->captions_per_picture;
     float **blocks[] = {&trainer->parameters, &trainer->gradients, &trainer->first_moments, &trainer->second_moments};
     float **batches[] = {&trainer->images, &trainer->images_gradient, &trainer->texts, &trainer->texts_gradient};
     for (size_t i = 0; i < 4; i++) {
         *blocks[i] = tl_memory_allocate_aligned(floats, sizeof(float), err);
-        *batches[i] = *blocks[i] != NULL ? tl_memory_allocate_aligned(batch, dim * sizeof(float), err) : NULL;
+        *batches[i] = *blocks[i] != NULL ? tl_memory_allocate_aligned(i < 2 ? pairs : texts, dim * sizeof(float), err) : NULL;
         if (*batches[i] == NULL)
             return false;
     }
+    if (options->average_decay > 0.0 && (trainer->average = tl_memory_allocate_aligned(floats, sizeof(float), err)) == NULL)
+        return false;
     trainer->values = tl_memory_allocate(rows, sizeof *trainer->values, err);
     trainer->weights = trainer->values != NULL ? tl_memory_allocate(rows, sizeof *trainer->weights, err) : NULL;
     trainer->value_gradients = trainer->weights != NULL ? tl_memory_allocate(rows, sizeof *trainer->value_gradients, err) : NULL;
-    if (trainer->value_gradients == NULL)
+    trainer->row_rates = trainer->value_gradients != NULL ? tl_memory_allocate(rows, sizeof *trainer->row_rates, err) : NULL;
+    if (trainer->row_rates == NULL)
         return false;
     tl_parameter_table_point_weights(&trainer->table, trainer->parameters, trainer->weights);
     tl_parameter_table_point(&trainer->table, trainer->parameters, trainer->values);
     tl_parameter_table_point(&trainer->table, trainer->gradients, trainer->value_gradients);
-    size_t scratch = tl_vision_tower_scratch_size(trainer->vision, batch, true) +
-                     tl_text_tower_scratch_size(trainer->text, batch, true) + loss_scratch_size(batch, dim);
-    return tl_arena_create(scratch, &trainer->arena, err);
+    return tl_arena_create(
+        step_scratch_size(trainer->vision, trainer->text, options, dim, options->chunk, tl_thread_pool_size(trainer->pool)),
+        &trainer->arena, err);
+}
+
+/* The table in the order of tl_model's: image tower, text tower, scale, bias. */
+static bool create_table(tl_trainer *trainer, tl_error *err)
+{
+    const tl_objective *objective = trainer->objective;
+    tl_parameter_table *table = &trainer->table;
+    trainer->bias_row = SIZE_MAX;
+    if (!tl_vision_tower_create(&trainer->config, table, &trainer->vision, err))
+        return false;
+    trainer->first_text_row = table->count;
+    if (!tl_text_tower_create(&trainer->config, table, &trainer->text, err) ||
+        !tl_parameter_table_add(table, "logit_scale", 0, NULL, false, TL_INITIALIZE_CONSTANT, objective->initial_logit_scale,
+                                &trainer->scale_row, err))
+        return false;
+    return !trainer->config.has_logit_bias || tl_parameter_table_add(table, "logit_bias", 0, NULL, false, TL_INITIALIZE_CONSTANT,
+                                                                     objective->initial_logit_bias, &trainer->bias_row, err);
 }
 
 bool tl_trainer_create(const tl_model_config *config, const tl_image_recipe *recipe, const tl_training_options *options,
                        tl_thread_pool *pool, tl_trainer **out, tl_error *err)
 {
     tl_training_options resolved;
-    if (!tl_model_config_check(config, err) || !tl_model_config_check_trainable(config, err) ||
-        !tl_training_options__resolve(options, &resolved, err))
+    if (!tl_model_config_check(config, err) || !tl_training_options__resolve(options, &resolved, err) ||
+        !tl_model_config_check_trainable(config, resolved.freeze_images, err))
         return false;
     if (recipe->size != config->vision.image_size)
         return tl_fail(err, TL_ERROR_INVALID, "trainer: expected a recipe for pictures of %" PRIu32 " pixels, found %" PRIu32,
@@ -68,17 +124,24 @@ bool tl_trainer_create(const tl_model_config *config, const tl_image_recipe *rec
     trainer->recipe = *recipe;
     trainer->options = resolved;
     trainer->pool = pool;
-    if (!tl_vision_tower_create(config, &trainer->table, &trainer->vision, err) ||
-        !tl_text_tower_create(config, &trainer->table, &trainer->text, err) ||
-        !tl_parameter_table_add(&trainer->table, "logit_scale", 0, NULL, false, TL_INITIALIZE_CONSTANT, initial_logit_scale,
-                                &trainer->scale_row, err) ||
-        !tl_optimizer_plan_init(&trainer->plan, &trainer->table, err) || !allocate_blocks(trainer, err)) {
+    trainer->objective = tl_objective_find(resolved.loss, err);
+    TL_ASSERT(trainer->objective != NULL); /* resolving has found it */
+    trainer->config.has_logit_bias |= trainer->objective->has_logit_bias;
+    if (!create_table(trainer, err) || !tl_optimizer_plan_init(&trainer->plan, &trainer->table, err) ||
+        !allocate_blocks(trainer, err)) {
         tl_trainer_destroy(trainer);
         return tl_fail_within(err, "trainer");
     }
     tl_parameter_table_initialize(&trainer->table, resolved.seed, trainer->parameters);
+    tl_trainer__start_average(trainer);
     *out = trainer;
     return true;
+}
+
+void tl_trainer__start_average(tl_trainer *trainer)
+{
+    if (trainer->average != NULL)
+        memcpy(trainer->average, trainer->parameters, trainer->table.flat_count * sizeof(float));
 }
 
 void tl_trainer_destroy(tl_trainer *trainer)
@@ -87,7 +150,8 @@ void tl_trainer_destroy(tl_trainer *trainer)
         return;
     tl_arena_destroy(trainer->arena);
     float *blocks[] = {trainer->parameters, trainer->gradients,       trainer->first_moments, trainer->second_moments,
-                       trainer->images,     trainer->images_gradient, trainer->texts,         trainer->texts_gradient};
+                       trainer->images,     trainer->images_gradient, trainer->texts,         trainer->texts_gradient,
+                       trainer->average,    trainer->row_rates};
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
         tl_memory_free(blocks[i]);
     tl_memory_free(trainer->values);
@@ -98,125 +162,6 @@ void tl_trainer_destroy(tl_trainer *trainer)
     tl_vision_tower_destroy(trainer->vision);
     tl_parameter_table_clear(&trainer->table);
     tl_memory_free(trainer);
-}
-
-static bool check_batch(const tl_trainer *trainer, const tl_training_batch *batch, tl_error *err)
-{
-    if (batch->pairs == 0 || batch->pairs > trainer->options.max_batch)
-        return tl_fail(err, TL_ERROR_INVALID, "expected a batch of 1 to %zu pairs, found %zu", trainer->options.max_batch,
-                       batch->pairs);
-    for (size_t i = 0; i < batch->pairs; i++)
-        if (batch->lengths[i] == 0 || batch->lengths[i] > trainer->config.text.context_length)
-            return tl_fail(err, TL_ERROR_INVALID, "pair %zu: expected 1 to %" PRIu32 " tokens, found %" PRIu32, i,
-                           trainer->config.text.context_length, batch->lengths[i]);
-    return true;
-}
-
-/* Fills the gradient block from zero. */
-static bool forward_backward(tl_trainer *trainer, const tl_training_batch *batch, tl_contrastive_result *result, tl_error *err)
-{
-    const tl_weight *values = trainer->weights;
-    float **gradients = trainer->value_gradients;
-    tl_arena *arena = trainer->arena;
-    tl_tower_state *vision_state = NULL;
-    tl_tower_state *text_state = NULL;
-    if (!check_batch(trainer, batch, err))
-        return false;
-    memset(trainer->gradients, 0, trainer->table.flat_count * sizeof(float));
-    tl_arena_reset(arena);
-    if (!tl_vision_tower_forward(trainer->vision, values, batch->pixels, batch->pairs, trainer->pool, arena, NULL,
-                                 trainer->images, &vision_state, err) ||
-        !tl_text_tower_forward(trainer->text, values, batch->ids, batch->lengths, batch->pairs, trainer->pool, arena, NULL,
-                               trainer->texts, &text_state, err))
-        return false;
-    tl_arena_mark mark = tl_arena_save(arena);
-    if (!tl_contrastive_loss(trainer->images, trainer->texts, batch->pairs, trainer->config.embedding_dim,
-                             trainer->values[trainer->scale_row][0], trainer->pool, arena, result, trainer->images_gradient,
-                             trainer->texts_gradient, gradients[trainer->scale_row], err))
-        return false;
-    if (!isfinite(result->loss))
-        return tl_fail(err, TL_ERROR_INVALID, "expected a finite loss, found %g", result->loss);
-    tl_arena_rewind(arena, mark);
-    return tl_text_tower_backward(trainer->text, values, gradients, text_state, trainer->texts_gradient, trainer->pool, arena,
-                                  err) &&
-           tl_vision_tower_backward(trainer->vision, values, gradients, vision_state, trainer->images_gradient, trainer->pool,
-                                    arena, err);
-}
-
-/* Row with the first gradient that is not finite, for the message. */
-static const char *worst_row(const tl_trainer *trainer)
-{
-    for (size_t row = 0; row < trainer->table.count; row++)
-        for (size_t i = 0; i < trainer->table.items[row].count; i++)
-            if (!isfinite(trainer->value_gradients[row][i]))
-                return trainer->table.items[row].name;
-    return "the norm";
-}
-
-static double rate_of_next_step(const tl_trainer *trainer)
-{
-    tl_schedule schedule = {trainer->options.learning_rate, trainer->options.steps, trainer->options.warmup_steps,
-                            trainer->options.constant_rate || trainer->options.plain_sgd};
-    return tl_schedule_rate(&schedule, trainer->steps_done);
-}
-
-static bool measure(tl_trainer *trainer, const tl_training_batch *batch, tl_step_metrics *out, tl_error *err)
-{
-    tl_contrastive_result result = {0};
-    if (!forward_backward(trainer, batch, &result, err))
-        return false;
-    double norm = tl_optimizer_norm(&trainer->plan, trainer->gradients, trainer->pool);
-    if (!isfinite(norm))
-        return tl_fail(err, TL_ERROR_INVALID, "expected finite gradients, found another in '%s'", worst_row(trainer));
-    *out = (tl_step_metrics){.step = trainer->steps_done,
-                             .loss = result.loss,
-                             .accuracy = result.accuracy,
-                             .mutual_information = result.mutual_information,
-                             .gradient_norm = norm,
-                             .learning_rate = rate_of_next_step(trainer),
-                             .logit_scale = exp((double)trainer->values[trainer->scale_row][0])};
-    return true;
-}
-
-static void update(tl_trainer *trainer, const tl_step_metrics *metrics)
-{
-    const tl_training_options *options = &trainer->options;
-    double factor = 1.0;
-    if (options->gradient_clip > 0.0 && metrics->gradient_norm > 0.0)
-        factor = fmin(1.0, options->gradient_clip / (metrics->gradient_norm + norm_guard));
-    if (options->plain_sgd) {
-        tl_optimizer_descend(&trainer->plan, metrics->learning_rate, factor, trainer->gradients, trainer->parameters,
-                             trainer->pool);
-    } else {
-        tl_adamw_rule rule = {metrics->learning_rate, options->weight_decay, options->beta1,
-                              options->beta2,         options->epsilon,      factor,
-                              trainer->steps_done + 1};
-        tl_optimizer_adamw(&trainer->plan, &rule, trainer->gradients, trainer->first_moments, trainer->second_moments,
-                           trainer->parameters, trainer->pool);
-    }
-    float *logit_scale = trainer->values[trainer->scale_row];
-    *logit_scale = fminf(fmaxf(*logit_scale, 0.0F), max_logit_scale);
-    trainer->steps_done++;
-}
-
-bool tl_trainer_step(tl_trainer *trainer, const tl_training_batch *batch, tl_step_metrics *out, tl_error *err)
-{
-    tl_step_metrics metrics = {0};
-    if (trainer->steps_done >= trainer->options.steps)
-        return tl_fail(err, TL_ERROR_INVALID, "step %" PRIu64 ": expected a run of %" PRIu64 " steps", trainer->steps_done + 1,
-                       trainer->options.steps);
-    if (!measure(trainer, batch, &metrics, err))
-        return tl_fail_within(err, "step %" PRIu64, trainer->steps_done + 1);
-    update(trainer, &metrics);
-    metrics.step = trainer->steps_done;
-    metrics.logit_scale = fmin(exp((double)trainer->values[trainer->scale_row][0]), 100.0);
-    *out = metrics;
-    return true;
-}
-
-bool tl_trainer_gradients(tl_trainer *trainer, const tl_training_batch *batch, tl_step_metrics *out, tl_error *err)
-{
-    return measure(trainer, batch, out, err) || tl_fail_within(err, "gradients after step %" PRIu64, trainer->steps_done);
 }
 
 uint64_t tl_trainer_steps_done(const tl_trainer *trainer)

@@ -1,7 +1,8 @@
-/* State of a training run, shared by trainer.c (steps), options.c, checkpoint.c and export.c. */
+/* State of a training run, shared by the files of this folder. */
 #ifndef TL_ENCODERS_TRAINING_TRAINER_INTERNAL_H
 #define TL_ENCODERS_TRAINING_TRAINER_INTERNAL_H
 
+#include "encoders/objectives/objective.h"
 #include "encoders/towers/towers.h"
 #include "encoders/training.h"
 #include "encoders/training/adamw.h"
@@ -14,8 +15,9 @@ struct tl_trainer {
     tl_thread_pool *pool;
     tl_vision_tower *vision;
     tl_text_tower *text;
-    tl_parameter_table table; /* vision rows, text rows, logit_scale */
-    size_t scale_row;
+    const tl_objective *objective;
+    tl_parameter_table table;                   /* vision rows, text rows, logit_scale, and logit_bias where the config has one */
+    size_t first_text_row, scale_row, bias_row; /* bias_row: SIZE_MAX, none */
     tl_optimizer_plan plan;
     uint64_t steps_done;
     /* Flat blocks of table.flat_count floats; gaps between rows stay zero. */
@@ -23,18 +25,21 @@ struct tl_trainer {
     float *gradients;
     float *first_moments;
     float *second_moments;
+    float *average; /* of the parameters; NULL: not asked for */
     /* One pointer a row into parameters and gradients. */
     tl_weight *weights; /* what the towers read: the same values */
     float **values;
     float **value_gradients;
+    float *row_rates; /* of the step in work */
     tl_arena *arena;
-    /* [max_batch, D] */
-    float *images, *images_gradient;
-    float *texts, *texts_gradient;
+    float *images, *images_gradient; /* [pairs of a part, D] */
+    float *texts, *texts_gradient;   /* [captions of a part, D] */
 };
 
 /* Fills in defaults; an option out of its range is an error that names it. */
 bool tl_training_options__resolve(const tl_training_options *given, tl_training_options *out, tl_error *err) TL_MUST_USE;
+/* The moving average starts at the present weights. */
+void tl_trainer__start_average(tl_trainer *trainer);
 /* The options that shape a run, config and recipe, as one object: {"options": .., "config": .., "recipe": ..}. */
 bool tl_trainer__describe(const tl_trainer *trainer, tl_json **out, tl_error *err) TL_MUST_USE;
 /* Writes the parameters under their names to a file that appears at once; hash_text may be NULL, size as well. */

@@ -11,7 +11,7 @@
 #include "base/compute/compute.h"
 #include "base/core/clock.h"
 #include "base/core/memory.h"
-#include "encoders/objectives/contrastive.h"
+#include "encoders/objectives/objective.h"
 #include "encoders/towers/towers.h"
 
 #include <stdio.h>
@@ -195,7 +195,7 @@ static bool run_step(towers_bench *bench, double seconds[PART_COUNT], tl_error *
     float *images = bench->outputs, *texts = images + outputs, *images_gradient = texts + outputs,
           *texts_gradient = images_gradient + outputs;
     tl_tower_state *vision, *text;
-    tl_contrastive_result result;
+    tl_objective_result result;
     float by_scale = 0.0f;
     tl_arena_reset(bench->arena);
     memset(bench->gradients[0], 0, bench->table.flat_count * sizeof(float));
@@ -210,8 +210,10 @@ static bool run_step(towers_bench *bench, double seconds[PART_COUNT], tl_error *
                                                  images, &vision, err));
     PART(TEXT_FORWARD, tl_text_tower_forward(bench->text, values, bench->ids, bench->lengths, BATCH, bench->pool, bench->arena,
                                              NULL, texts, &text, err));
-    PART(LOSS, tl_contrastive_loss(images, texts, BATCH, dim, 2.66f, bench->pool, bench->arena, &result, images_gradient,
-                                   texts_gradient, &by_scale, err));
+    const tl_objective_input input = {
+        .pictures = BATCH, .captions_per_picture = 1, .dim = dim, .images = images, .texts = texts, .logit_scale = 2.66f};
+    const tl_objective_gradients by = {images_gradient, texts_gradient, &by_scale, NULL};
+    PART(LOSS, tl_objective_contrastive.run(&input, bench->pool, bench->arena, &result, &by, err));
     PART(TEXT_BACKWARD,
          tl_text_tower_backward(bench->text, values, bench->gradients, text, texts_gradient, bench->pool, bench->arena, err));
     PART(VISION_BACKWARD, tl_vision_tower_backward(bench->vision, values, bench->gradients, vision, images_gradient, bench->pool,

@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-enum { ORACLE_MOST_WIDTH = 18, ORACLE_MOST_MLP = 64, ORACLE_MOST_DIM = 12 };
+enum { ORACLE_MOST_WIDTH = 18, ORACLE_MOST_MLP = 64, ORACLE_MOST_DIM = 16 };
 
 /* Parameters in double, in the table's flat layout. */
 typedef struct tower_oracle {
@@ -138,40 +138,110 @@ static inline void oracle_project(const double *pooled, const double *projection
     }
 }
 
+/* Attention pooling: x [tokens] normed rows -> pooled. */
+static inline void oracle_attention_pool(const tower_oracle *oracle, double x[][ORACLE_MOST_WIDTH], size_t tokens, double *pooled)
+{
+    const tl_vision_config *vision = &oracle->model->config->vision;
+    const size_t width = vision->width, dim = width / vision->pool_heads;
+    const size_t mlp = vision->pool_mlp_width != 0 ? vision->pool_mlp_width : vision->mlp_width;
+    const char *prefix = "visual.attn_pool.";
+    const double *weight = oracle_find(oracle, prefix, "attn.in_proj_weight"),
+                 *bias = oracle_find(oracle, prefix, "attn.in_proj_bias");
+    double query[ORACLE_MOST_WIDTH], keys[TINY_MOST_TOKENS][ORACLE_MOST_WIDTH], values[TINY_MOST_TOKENS][ORACLE_MOST_WIDTH];
+    double attended[ORACLE_MOST_WIDTH] = {0.0}, middle[ORACLE_MOST_WIDTH], normal[ORACLE_MOST_WIDTH], wide[ORACLE_MOST_MLP];
+    oracle_linear(oracle_find(oracle, prefix, "probe"), weight, bias, width, width, query);
+    for (size_t t = 0; t < tokens; t++) {
+        oracle_linear(x[t], weight + width * width, bias + width, width, width, keys[t]);
+        oracle_linear(x[t], weight + 2 * width * width, bias + 2 * width, width, width, values[t]);
+    }
+    for (size_t h = 0; h < vision->pool_heads; h++) {
+        double weights[TINY_MOST_TOKENS], sum = 0.0;
+        for (size_t t = 0; t < tokens; t++) {
+            double score = 0.0;
+            for (size_t d = 0; d < dim; d++)
+                score += query[h * dim + d] * keys[t][h * dim + d];
+            weights[t] = exp(score / sqrt((double)dim));
+            sum += weights[t];
+        }
+        for (size_t d = 0; d < dim; d++)
+            for (size_t t = 0; t < tokens; t++)
+                attended[h * dim + d] += weights[t] / sum * values[t][h * dim + d];
+    }
+    oracle_linear(attended, oracle_find(oracle, prefix, "attn.out_proj.weight"),
+                  oracle_find(oracle, prefix, "attn.out_proj.bias"), width, width, middle);
+    oracle_norm(middle, oracle_find(oracle, prefix, "ln.weight"), oracle_find(oracle, prefix, "ln.bias"), width,
+                (double)vision->layer_norm_epsilon, normal);
+    oracle_linear(normal, oracle_find(oracle, prefix, "mlp.c_fc.weight"), oracle_find(oracle, prefix, "mlp.c_fc.bias"), width,
+                  mlp, wide);
+    for (size_t i = 0; i < mlp; i++)
+        wide[i] = oracle_gelu(vision->activation, wide[i]);
+    oracle_linear(wide, oracle_find(oracle, prefix, "mlp.c_proj.weight"), oracle_find(oracle, prefix, "mlp.c_proj.bias"), mlp,
+                  width, pooled);
+    for (size_t i = 0; i < width; i++)
+        pooled[i] += middle[i];
+}
+
+/* A pooled row [W] becomes an embedding [D]. */
+static inline void oracle_embed(const tower_oracle *oracle, tl_projection projection, const double *pooled, const char *name,
+                                const char *bias_name, size_t width, double *out)
+{
+    const size_t dim = oracle->model->config->embedding_dim;
+    if (projection == TL_PROJECTION_NONE) {
+        memcpy(out, pooled, width * sizeof *out);
+        return;
+    }
+    oracle_project(pooled, oracle_find(oracle, "", name), width, dim, out);
+    for (size_t d = 0; projection == TL_PROJECTION_LINEAR && d < dim; d++)
+        out[d] += oracle_find(oracle, "", bias_name)[d];
+}
+
 static inline void oracle_image(const tower_oracle *oracle, size_t item, double *out)
 {
     const tl_vision_config *vision = &oracle->model->config->vision;
     const size_t side = vision->image_size / vision->patch_size, patch = vision->patch_size, width = vision->width,
-                 S = vision->image_size;
-    const oracle_shape shape = {side * side + 1, width, vision->heads, vision->mlp_width, false};
+                 S = vision->image_size, first = vision->without_class_token ? 0 : 1;
+    const oracle_shape shape = {side * side + first, width, vision->heads, vision->mlp_width, false};
     const double epsilon = (double)oracle->model->config->vision.layer_norm_epsilon;
     const float *pixels = oracle->model->pixels + item * 3 * S * S;
     const double *kernel = oracle_find(oracle, "visual.", "conv1.weight"),
-                 *classes = oracle_find(oracle, "visual.", "class_embedding");
+                 *classes = first == 1 ? oracle_find(oracle, "visual.", "class_embedding") : NULL,
+                 *bias = vision->with_patch_bias ? oracle_find(oracle, "visual.", "conv1.bias") : NULL;
     const double *positions = oracle_find(oracle, "visual.", "positional_embedding");
     double x[TINY_MOST_TOKENS][ORACLE_MOST_WIDTH], row[ORACLE_MOST_WIDTH], pooled[ORACLE_MOST_WIDTH] = {0.0};
     for (size_t t = 0; t < shape.tokens; t++) {
         for (size_t w = 0; w < width; w++) {
-            row[w] = positions[t * width + w] + (t == 0 ? classes[w] : 0.0);
-            for (size_t c = 0; t != 0 && c < 3; c++)
+            row[w] = positions[t * width + w] + (t < first ? classes[w] : bias != NULL ? bias[w] : 0.0);
+            for (size_t c = 0; t >= first && c < 3; c++)
                 for (size_t py = 0; py < patch; py++)
                     for (size_t px = 0; px < patch; px++) {
-                        size_t y = (t - 1) / side * patch + py, column = (t - 1) % side * patch + px;
+                        size_t y = (t - first) / side * patch + py, column = (t - first) % side * patch + px;
                         row[w] += kernel[((w * 3 + c) * patch + py) * patch + px] * (double)pixels[(c * S + y) * S + column];
                     }
         }
-        oracle_norm(row, oracle_find(oracle, "visual.", "ln_pre.weight"), oracle_find(oracle, "visual.", "ln_pre.bias"), width,
-                    epsilon, x[t]);
+        if (vision->without_pre_norm)
+            memcpy(x[t], row, width * sizeof *row);
+        else
+            oracle_norm(row, oracle_find(oracle, "visual.", "ln_pre.weight"), oracle_find(oracle, "visual.", "ln_pre.bias"),
+                        width, epsilon, x[t]);
     }
     oracle_blocks(oracle, "visual.", vision->layers, &shape, x);
+    const double *gain = oracle_find(oracle, "visual.", "ln_post.weight"),
+                 *shift = oracle_find(oracle, "visual.", "ln_post.bias");
     const bool is_averaged = vision->pooling == TL_POOL_AVERAGE;
-    for (size_t t = is_averaged ? 1 : 0; t < (is_averaged ? shape.tokens : 1); t++) {
-        oracle_norm(x[t], oracle_find(oracle, "visual.", "ln_post.weight"), oracle_find(oracle, "visual.", "ln_post.bias"), width,
-                    epsilon, row);
-        for (size_t w = 0; w < width; w++)
-            pooled[w] += row[w] / (is_averaged ? (double)(shape.tokens - 1) : 1.0);
+    for (size_t t = 0; t < shape.tokens && !vision->norm_after_pooling; t++) {
+        oracle_norm(x[t], gain, shift, width, epsilon, row);
+        memcpy(x[t], row, width * sizeof *row);
     }
-    oracle_project(pooled, oracle_find(oracle, "visual.", "proj"), width, oracle->model->config->embedding_dim, out);
+    for (size_t t = is_averaged ? first : 0; t < (is_averaged ? shape.tokens : 1); t++)
+        for (size_t w = 0; w < width; w++)
+            pooled[w] += x[t][w] / (is_averaged ? (double)(shape.tokens - first) : 1.0);
+    if (vision->norm_after_pooling) {
+        oracle_norm(pooled, gain, shift, width, epsilon, row);
+        memcpy(pooled, row, width * sizeof *row);
+    }
+    if (vision->pooling == TL_POOL_ATTENTION)
+        oracle_attention_pool(oracle, x, shape.tokens, pooled);
+    oracle_embed(oracle, vision->projection, pooled, "visual.proj", "visual.proj_bias", width, out);
 }
 
 static inline void oracle_text(const tower_oracle *oracle, size_t item, double *out)
@@ -199,7 +269,7 @@ static inline void oracle_text(const tower_oracle *oracle, size_t item, double *
     oracle_blocks(oracle, "", text->layers, &shape, x);
     oracle_norm(x[read], oracle_find(oracle, "", "ln_final.weight"), oracle_find(oracle, "", "ln_final.bias"), width,
                 (double)oracle->model->config->vision.layer_norm_epsilon, pooled);
-    oracle_project(pooled, oracle_find(oracle, "", "text_projection"), width, oracle->model->config->embedding_dim, out);
+    oracle_embed(oracle, text->projection, pooled, "text_projection", "text_projection_bias", width, out);
 }
 
 /* row_share times the rows' cross entropy plus column_share times the columns': 0.5 and 0.5 is the loss. */

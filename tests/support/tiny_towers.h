@@ -7,7 +7,7 @@
 
 #include "base/core/arena.h"
 #include "base/core/memory.h"
-#include "encoders/objectives/contrastive.h"
+#include "encoders/objectives/objective.h"
 #include "encoders/towers/towers.h"
 
 #include <math.h>
@@ -110,6 +110,109 @@ static const tiny_variant tiny_variants[] = {
 };
 enum { TINY_VARIANT_COUNT = sizeof tiny_variants / sizeof tiny_variants[0] };
 
+/* Pieces of published towers: the oracle computes them, make_towers.py does not. */
+static const tiny_variant tiny_published_variants[] = {
+    {"siglip",
+     {.embedding_dim = 16,
+      .vision = {.activation = TL_GELU_TANH,
+                 .layer_norm_epsilon = 1e-6f,
+                 .image_size = 12,
+                 .patch_size = 4,
+                 .width = 16,
+                 .layers = 2,
+                 .heads = 4,
+                 .mlp_width = 32,
+                 .pooling = TL_POOL_ATTENTION,
+                 .pool_heads = 2,
+                 .pool_mlp_width = 24,
+                 .projection = TL_PROJECTION_NONE,
+                 .without_class_token = true,
+                 .without_pre_norm = true,
+                 .with_patch_bias = true},
+      .text = {.activation = TL_GELU_TANH,
+               .layer_norm_epsilon = 1e-6f,
+               .context_length = 8,
+               .vocabulary_size = 50,
+               .width = 16,
+               .layers = 1,
+               .heads = 2,
+               .mlp_width = 48,
+               .without_causal_mask = true,
+               .pooling = TL_POOL_LAST,
+               .eos_id = 3,
+               .projection = TL_PROJECTION_LINEAR}}},
+    {"map with a projection",
+     {.embedding_dim = 12,
+      .vision = {.activation = TL_GELU,
+                 .layer_norm_epsilon = 1e-5f,
+                 .image_size = 16,
+                 .patch_size = 8,
+                 .width = 16,
+                 .layers = 1,
+                 .heads = 2,
+                 .mlp_width = 48,
+                 .pooling = TL_POOL_ATTENTION,
+                 .pool_heads = 4,
+                 .projection = TL_PROJECTION_LINEAR},
+      .text = {.activation = TL_GELU,
+               .layer_norm_epsilon = 1e-5f,
+               .context_length = 8,
+               .vocabulary_size = 50,
+               .width = 12,
+               .layers = 2,
+               .heads = 2,
+               .mlp_width = 24,
+               .pooling = TL_POOL_EOS,
+               .eos_id = 3,
+               .projection = TL_PROJECTION_NONE}}},
+    {"norm after the mean",
+     {.embedding_dim = 12,
+      .vision = {.activation = TL_GELU,
+                 .layer_norm_epsilon = 1e-5f,
+                 .image_size = 12,
+                 .patch_size = 4,
+                 .width = 16,
+                 .layers = 2,
+                 .heads = 2,
+                 .mlp_width = 32,
+                 .pooling = TL_POOL_AVERAGE,
+                 .norm_after_pooling = true,
+                 .with_patch_bias = true},
+      .text = {.activation = TL_GELU,
+               .layer_norm_epsilon = 1e-5f,
+               .context_length = 8,
+               .vocabulary_size = 50,
+               .width = 16,
+               .layers = 1,
+               .heads = 2,
+               .mlp_width = 48,
+               .pooling = TL_POOL_EOS,
+               .eos_id = 3}}},
+    {"mean without a class token",
+     {.embedding_dim = 12,
+      .vision = {.activation = TL_GELU,
+                 .layer_norm_epsilon = 1e-5f,
+                 .image_size = 12,
+                 .patch_size = 4,
+                 .width = 16,
+                 .layers = 1,
+                 .heads = 2,
+                 .mlp_width = 32,
+                 .pooling = TL_POOL_AVERAGE,
+                 .without_class_token = true},
+      .text = {.activation = TL_GELU,
+               .layer_norm_epsilon = 1e-5f,
+               .context_length = 8,
+               .vocabulary_size = 50,
+               .width = 16,
+               .layers = 1,
+               .heads = 2,
+               .mlp_width = 48,
+               .pooling = TL_POOL_EOS,
+               .eos_id = 3}}},
+};
+enum { TINY_PUBLISHED_COUNT = sizeof tiny_published_variants / sizeof tiny_published_variants[0] };
+
 /* Number i of a stream, in [-1, 1). */
 static inline float tiny_value(uint32_t stream, uint32_t i)
 {
@@ -165,8 +268,8 @@ static inline void tiny_model_create(tiny_model *model, const tl_model_config *c
     for (size_t row = 0; row < model->table.count; row++) {
         const tl_parameter *parameter = &model->table.items[row];
         size_t length = strlen(parameter->name);
-        bool is_gain =
-            strstr(parameter->name, "ln_") != NULL && length > 6 && strcmp(parameter->name + length - 6, "weight") == 0;
+        bool is_gain = (strstr(parameter->name, "ln_") != NULL || strstr(parameter->name, "attn_pool.ln.") != NULL) &&
+                       length > 6 && strcmp(parameter->name + length - 6, "weight") == 0;
         for (size_t i = 0; i < parameter->count; i++)
             model->values[row][i] = (is_gain ? 1.0f : 0.0f) + 0.25f * tiny_value(tiny_stream(parameter->name), (uint32_t)i);
     }
@@ -206,11 +309,22 @@ static inline void tiny_model_destroy(tiny_model *model)
     tl_parameter_table_clear(&model->table);
 }
 
-/* Forward of both towers for training, then the loss; states stay valid until the arena is reset. */
-static inline tl_contrastive_result tiny_model_forward(tiny_model *model, tl_thread_pool *pool, tl_tower_state **vision,
-                                                       tl_tower_state **text)
+/* An objective on so many pairs, one caption a picture. Gradients may all be NULL. */
+static inline bool tiny_loss(const tl_objective *objective, const float *images, const float *texts, size_t pairs, size_t dim,
+                             float logit_scale, tl_thread_pool *pool, tl_arena *arena, tl_objective_result *result,
+                             float *images_gradient, float *texts_gradient, float *logit_scale_gradient, tl_error *err)
 {
-    tl_contrastive_result result = {0};
+    const tl_objective_input input = {
+        .pictures = pairs, .captions_per_picture = 1, .dim = dim, .images = images, .texts = texts, .logit_scale = logit_scale};
+    const tl_objective_gradients gradients = {images_gradient, texts_gradient, logit_scale_gradient, NULL};
+    return objective->run(&input, pool, arena, result, images_gradient != NULL ? &gradients : NULL, err);
+}
+
+/* Forward of both towers for training, then the loss; states stay valid until the arena is reset. */
+static inline tl_objective_result tiny_model_forward(tiny_model *model, tl_thread_pool *pool, tl_tower_state **vision,
+                                                     tl_tower_state **text)
+{
+    tl_objective_result result = {0};
     const tl_weight *values = model->weights;
     tl_arena_reset(model->arena);
     model->logit_scale_gradient = 0.0f;
@@ -218,9 +332,9 @@ static inline tl_contrastive_result tiny_model_forward(tiny_model *model, tl_thr
                                       vision, NULL) &&
               tl_text_tower_forward(model->text, values, model->ids, model->lengths, TINY_BATCH, pool, model->arena, NULL,
                                     model->texts, text, NULL) &&
-              tl_contrastive_loss(model->images, model->texts, TINY_BATCH, model->config->embedding_dim, tiny_logit_scale, pool,
-                                  model->arena, &result, model->images_gradient, model->texts_gradient,
-                                  &model->logit_scale_gradient, NULL);
+              tiny_loss(&tl_objective_contrastive, model->images, model->texts, TINY_BATCH, model->config->embedding_dim,
+                        tiny_logit_scale, pool, model->arena, &result, model->images_gradient, model->texts_gradient,
+                        &model->logit_scale_gradient, NULL);
     TL_ASSERT(ok);
     return result;
 }

@@ -110,7 +110,7 @@ static void three_steps_are_those_of_the_formulas(void **state)
     for (size_t i = 0; i < count; i++)
         expected[i] = (double)made.parameters[i];
     for (uint64_t step = 1; step <= 3; step++) {
-        tl_adamw_rule rule = {1e-2, 0.1, 0.9, 0.98, 1e-6, 0.25, step};
+        tl_adamw_rule rule = {1e-2, 0.1, 0.9, 0.98, 1e-6, 0.25, step, NULL};
         tl_optimizer_adamw(&made.plan, &rule, made.gradients, made.first, made.second, made.parameters, NULL);
         for (size_t row = 0; row < made.table.count; row++)
             for (size_t at = 0; at < made.table.items[row].count; at++) {

@@ -290,6 +290,63 @@ static void a_state_that_was_edited_is_refused(void **state)
     tl_safetensors_close(batches.file);
 }
 
+/* Every piece of state that an option brings: chunks, parts, the sigmoid's bias, a moving average, a frozen tower, a cooldown. */
+static void every_kind_of_run_resumes_to_the_same_bits(void **state)
+{
+    (void)state;
+    tl_error err;
+    fixture_batches batches;
+    load_batches(&batches);
+    tl_training_options kinds[5];
+    for (size_t i = 0; i < 5; i++)
+        kinds[i] = sound_options();
+    kinds[0].average_decay = 0.9;
+    kinds[1].loss = "sigmoid";
+    kinds[1].chunk = 4;
+    kinds[2].parts = 2;
+    kinds[2].schedule = TL_SCHEDULE_CONSTANT;
+    kinds[2].cooldown_steps = 4;
+    kinds[3].freeze_images = true;
+    kinds[3].average_decay = 0.5;
+    kinds[4].image_learning_rate = 1e-4;
+    for (size_t i = 0; i < 5; i++) {
+        start_clean();
+        tl_trainer *unbroken = make_trainer(&kinds[i], NULL), *stopped = make_trainer(&kinds[i], NULL),
+                   *resumed = make_trainer(&kinds[i], NULL);
+        run_to(unbroken, &batches, 12);
+        run_to(stopped, &batches, 5);
+        must(tl_trainer_save(stopped, "run", &err) && tl_trainer_resume(resumed, "run", &err), &err);
+        run_to(resumed, &batches, 12);
+        assert_true(same_weights(resumed, unbroken));
+        assert_false(same_weights(stopped, unbroken));
+        /* All files of both ends, byte by byte. */
+        static const char *const files[] = {"parameters.safetensors", "moments.safetensors", "average.safetensors"};
+        must(tl_trainer_save(resumed, "run", &err) && tl_trainer_save(unbroken, "run2", &err), &err);
+        for (size_t file = 0; file < (kinds[i].average_decay > 0.0 ? 3 : 2); file++) {
+            char path[2][64];
+            tl_string bytes[2];
+            for (size_t j = 0; j < 2; j++) {
+                snprintf(path[j], sizeof path[j], "%s/%s", j == 0 ? "run" : "run2", files[file]);
+                tl_string_init(&bytes[j], 1 << 20);
+                must(tl_file_read(path[j], &bytes[j], &err), &err);
+            }
+            assert_true(tl_slice_equal(tl_string_slice(&bytes[0]), tl_string_slice(&bytes[1])));
+            tl_string_clear(&bytes[0]);
+            tl_string_clear(&bytes[1]);
+        }
+        /* And none of the kinds continues another. */
+        tl_trainer *other = make_trainer(&kinds[(i + 1) % 5], NULL);
+        assert_false(tl_trainer_resume(other, "run", &err));
+        assert_int_equal(err.kind, TL_ERROR_INVALID);
+        tl_trainer_destroy(other);
+        tl_trainer_destroy(resumed);
+        tl_trainer_destroy(stopped);
+        tl_trainer_destroy(unbroken);
+        must(tl_directory_remove("run2", &err), &err);
+    }
+    tl_safetensors_close(batches.file);
+}
+
 static void another_runs_checkpoint_is_refused_by_the_first_difference(void **state)
 {
     (void)state;
@@ -369,6 +426,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_resumed_run_ends_like_an_unbroken_one),
+        cmocka_unit_test(every_kind_of_run_resumes_to_the_same_bits),
         cmocka_unit_test(a_save_killed_at_any_point_loses_nothing),
         cmocka_unit_test(a_killed_process_leaves_a_checkpoint),
         cmocka_unit_test(damaged_checkpoints_are_refused_and_change_nothing),

@@ -41,9 +41,9 @@ static void make_loss_case(loss_case *at)
     }
     tl_arena *arena;
     assert_true(tl_arena_create(1 << 12, &arena, NULL));
-    tl_contrastive_result result;
-    assert_true(tl_contrastive_loss(at->images, at->texts, TINY_BATCH, LOSS_DIM, at->scale, NULL, arena, &result,
-                                    at->images_gradient, at->texts_gradient, &at->scale_gradient, NULL));
+    tl_objective_result result;
+    assert_true(tiny_loss(&tl_objective_contrastive, at->images, at->texts, TINY_BATCH, LOSS_DIM, at->scale, NULL, arena, &result,
+                          at->images_gradient, at->texts_gradient, &at->scale_gradient, NULL));
     tl_arena_destroy(arena);
     double images[LOSS_FLOATS], texts[LOSS_FLOATS];
     for (size_t i = 0; i < LOSS_FLOATS; i++) {
@@ -148,17 +148,19 @@ static void test_loss_at_its_limits(void **state)
     (void)state;
     tl_arena *arena;
     assert_true(tl_arena_create(1 << 12, &arena, NULL));
-    tl_contrastive_result result;
+    tl_objective_result result;
     const float same[4][2] = {{1, 2}, {1, 2}, {1, 2}, {1, 2}};
-    assert_true(tl_contrastive_loss(same[0], same[0], 4, 2, 3.0f, NULL, arena, &result, NULL, NULL, NULL, NULL));
+    assert_true(tiny_loss(&tl_objective_contrastive, same[0], same[0], 4, 2, 3.0f, NULL, arena, &result, NULL, NULL, NULL, NULL));
     assert_true(fabs(result.loss - log(4.0)) < 1e-6 && result.accuracy == 0.0 && fabs(result.mutual_information) < 1e-6);
-    assert_true(tl_contrastive_loss(same[0], same[0], 1, 2, 3.0f, NULL, arena, &result, NULL, NULL, NULL, NULL));
+    assert_true(tiny_loss(&tl_objective_contrastive, same[0], same[0], 1, 2, 3.0f, NULL, arena, &result, NULL, NULL, NULL, NULL));
     assert_true(fabs(result.loss) < 1e-6 && result.accuracy == 1.0);
     const float axes[2][2] = {{3, 0}, {0, 5}};
-    assert_true(tl_contrastive_loss(axes[0], axes[0], 2, 2, logf(100.0f), NULL, arena, &result, NULL, NULL, NULL, NULL));
+    assert_true(
+        tiny_loss(&tl_objective_contrastive, axes[0], axes[0], 2, 2, logf(100.0f), NULL, arena, &result, NULL, NULL, NULL, NULL));
     assert_true(result.loss < 1e-6 && result.accuracy == 1.0 && fabs(result.mutual_information - log(2.0)) < 1e-6);
     tl_error err;
-    assert_false(tl_contrastive_loss(same[0], same[0], 0, 2, 3.0f, NULL, arena, &result, NULL, NULL, NULL, &err));
+    assert_false(
+        tiny_loss(&tl_objective_contrastive, same[0], same[0], 0, 2, 3.0f, NULL, arena, &result, NULL, NULL, NULL, &err));
     assert_int_equal(err.kind, TL_ERROR_INVALID);
     tl_arena_destroy(arena);
 }
@@ -212,7 +214,7 @@ static void test_towers(void **state)
     tiny_model model;
     tiny_model_create(&model, &variant->config);
     tl_tower_state *vision, *text;
-    tl_contrastive_result result = tiny_model_forward(&model, NULL, &vision, &text);
+    tl_objective_result result = tiny_model_forward(&model, NULL, &vision, &text);
     tiny_model_backward(&model, NULL, vision, text);
 
     tower_oracle oracle;
@@ -235,9 +237,10 @@ static void test_threads_do_not_change_bits(void **state)
 {
     (void)state;
     enum { ITEMS = 60 };
-    for (size_t v = 0; v < TINY_VARIANT_COUNT; v++) {
+    for (size_t v = 0; v < TINY_VARIANT_COUNT + TINY_PUBLISHED_COUNT; v++) {
         tiny_model model;
-        tiny_model_create(&model, &tiny_variants[v].config);
+        tiny_model_create(&model, v < TINY_VARIANT_COUNT ? &tiny_variants[v].config
+                                                         : &tiny_published_variants[v - TINY_VARIANT_COUNT].config);
         const tl_model_config *config = model.config;
         const size_t image_floats = (size_t)3 * config->vision.image_size * config->vision.image_size,
                      tokens = config->text.context_length;
@@ -381,10 +384,11 @@ static void test_pooled_row_is_the_first_of_equals(void **state)
 static void test_scratch_size_is_enough(void **state)
 {
     (void)state;
-    for (size_t v = 0; v < TINY_VARIANT_COUNT; v++)
+    for (size_t v = 0; v < TINY_VARIANT_COUNT + TINY_PUBLISHED_COUNT; v++)
         for (int training = 0; training < 2; training++) {
             tiny_model model;
-            tiny_model_create(&model, &tiny_variants[v].config);
+            tiny_model_create(&model, v < TINY_VARIANT_COUNT ? &tiny_variants[v].config
+                                                             : &tiny_published_variants[v - TINY_VARIANT_COUNT].config);
             const tl_weight *values = model.weights;
             tl_tower_state *vision, **kept = training ? &vision : NULL;
             tl_arena *arena;
@@ -411,7 +415,7 @@ static void test_scratch_size_is_enough(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[10 + TINY_VARIANT_COUNT] = {
+    struct CMUnitTest tests[10 + TINY_VARIANT_COUNT + TINY_PUBLISHED_COUNT] = {
         cmocka_unit_test(test_loss),
         cmocka_unit_test(test_mutant_halved_direction),
         cmocka_unit_test(test_mutant_sum_for_mean),
@@ -425,5 +429,8 @@ int main(void)
     };
     for (size_t i = 0; i < TINY_VARIANT_COUNT; i++)
         tests[10 + i] = (struct CMUnitTest){tiny_variants[i].name, test_towers, NULL, NULL, (void *)(uintptr_t)&tiny_variants[i]};
+    for (size_t i = 0; i < TINY_PUBLISHED_COUNT; i++)
+        tests[10 + TINY_VARIANT_COUNT + i] = (struct CMUnitTest){tiny_published_variants[i].name, test_towers, NULL, NULL,
+                                                                 (void *)(uintptr_t)&tiny_published_variants[i]};
     return cmocka_run_group_tests_name("gradients", tests, NULL, NULL);
 }

@@ -1,9 +1,9 @@
 /*
- * Proof that the comparison with the reference sees a wrong loss. This program brings its own tl_contrastive_loss, which wins
- * over the archive's: in double, straight from the formula, and with three mistakes that training would forgive. Without a
+ * Proof that the comparison with the reference sees a wrong loss. This program brings its own tl_objective_contrastive, which
+ * wins over the archive's: in double, straight from the formula, and with three mistakes that training would forgive. Without a
  * mistake the gradients pass the comparison; with each of them they must not.
  */
-#include "encoders/objectives/contrastive.h"
+#include "encoders/objectives/objective.h"
 
 #include "tests/support/training_fixture.h"
 
@@ -40,28 +40,28 @@ static void through_normalization(double gradients[MAX_PAIRS][FIXTURE_DIM], doub
     }
 }
 
-bool tl_contrastive_loss(const float *images, const float *texts, size_t batch, size_t dim, float logit_scale,
-                         tl_thread_pool *pool, tl_arena *arena, tl_contrastive_result *out, float *images_gradient,
-                         float *texts_gradient, float *logit_scale_gradient, tl_error *err)
+static bool run_mistaken(const tl_objective_input *input, tl_thread_pool *pool, tl_arena *arena, tl_objective_result *out,
+                         const tl_objective_gradients *gradients, tl_error *err)
 {
     (void)pool;
     (void)arena;
     (void)err;
+    const size_t batch = input->pictures, dim = input->dim;
     assert_true(batch <= MAX_PAIRS && dim == FIXTURE_DIM);
     double I[MAX_PAIRS][FIXTURE_DIM], T[MAX_PAIRS][FIXTURE_DIM], image_lengths[MAX_PAIRS], text_lengths[MAX_PAIRS];
     double logits[MAX_PAIRS][MAX_PAIRS], by_logits[MAX_PAIRS][MAX_PAIRS] = {{0.0}};
     double by_images[MAX_PAIRS][FIXTURE_DIM] = {{0.0}}, by_texts[MAX_PAIRS][FIXTURE_DIM] = {{0.0}};
-    double scale = exp((double)logit_scale);
+    double scale = exp((double)input->logit_scale);
     double share = present_mistake == SUM_FOR_MEAN ? 0.5 : 0.5 / (double)batch;
-    unit_rows(images, batch, dim, I, image_lengths);
-    unit_rows(texts, batch, dim, T, text_lengths);
+    unit_rows(input->images, batch, dim, I, image_lengths);
+    unit_rows(input->texts, batch, dim, T, text_lengths);
     for (size_t i = 0; i < batch; i++)
         for (size_t j = 0; j < batch; j++) {
             logits[i][j] = 0.0;
             for (size_t d = 0; d < dim; d++)
                 logits[i][j] += scale * I[i][d] * T[j][d];
         }
-    *out = (tl_contrastive_result){0};
+    *out = (tl_objective_result){0};
     for (int direction = 0; direction < 2; direction++) {
         double weight = share * (direction == 1 && present_mistake == HALF_A_DIRECTION ? 0.5 : 1.0);
         for (size_t i = 0; i < batch; i++) {
@@ -80,16 +80,19 @@ bool tl_contrastive_loss(const float *images, const float *texts, size_t batch, 
     for (size_t i = 0; i < batch; i++)
         for (size_t j = 0; j < batch; j++) {
             if (present_mistake != SCALE_WITHOUT_GRADIENT)
-                *logit_scale_gradient += (float)(by_logits[i][j] * logits[i][j]);
+                *gradients->logit_scale += (float)(by_logits[i][j] * logits[i][j]);
             for (size_t d = 0; d < dim; d++) {
                 by_images[i][d] += by_logits[i][j] * scale * T[j][d];
                 by_texts[j][d] += by_logits[i][j] * scale * I[i][d];
             }
         }
-    through_normalization(by_images, I, image_lengths, batch, dim, images_gradient);
-    through_normalization(by_texts, T, text_lengths, batch, dim, texts_gradient);
+    through_normalization(by_images, I, image_lengths, batch, dim, gradients->images);
+    through_normalization(by_texts, T, text_lengths, batch, dim, gradients->texts);
     return true;
 }
+
+const tl_objective tl_objective_contrastive = {
+    .name = "contrastive", .initial_logit_scale = 2.65926003693278f, .most_logit_scale = 4.60517018598809f, .run = run_mistaken};
 
 static double distance_with(mistake made, char worst[128])
 {

@@ -164,18 +164,18 @@ static void rotary_positions_and_their_pooling_are_read_and_written(void **state
     assert_true(!again.vision.with_gated_mlp && !again.vision.norms_last && again.vision.with_inner_norms);
     config.vision.with_inner_norms = false;
 
-    assert_false(tl_model_config_check_trainable(&config, &err));
     config.vision.pooling = TL_POOL_CLASS_TOKEN;
-    assert_false(tl_model_config_check_trainable(&config, &err));
+    assert_false(tl_model_config_check_trainable(&config, false, &err));
     assert_non_null(strstr(err.message, "rotary"));
     config.vision.rotary.is_used = false;
     bool *const pieces[] = {&config.vision.with_gated_mlp, &config.vision.with_inner_norms, &config.vision.norms_last};
     for (size_t i = 0; i < 3; i++) {
         *pieces[i] = true;
-        assert_false(tl_model_config_check_trainable(&config, &err));
+        assert_false(tl_model_config_check_trainable(&config, false, &err));
+        assert_true(tl_model_config_check_trainable(&config, true, &err)); /* frozen: no gradient is asked for */
         *pieces[i] = false;
     }
-    assert_true(tl_model_config_check_trainable(&config, &err));
+    assert_true(tl_model_config_check_trainable(&config, false, &err));
 }
 
 /* One replacement in the sound text must be refused, by a message that names the member. */

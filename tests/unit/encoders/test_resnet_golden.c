@@ -72,7 +72,7 @@ static void check_variant(void **state)
     tl_model_config config = tiny_resnet_config(at->image_size, at->width, at->heads, at->dim);
     memcpy(config.vision.stage_layers, at->stage_layers, sizeof at->stage_layers);
     config.vision.layers = 5;
-    assert_true(tl_model_config_check_trainable(&config, NULL) == false);
+    assert_true(tl_model_config_check_trainable(&config, false, NULL) == false);
     tiny_resnet model;
     tiny_resnet_create(&model, &config);
     size_t statistics = 0;

@@ -11,7 +11,7 @@
 static void warm_up_is_linear_and_ends_at_the_peak(void **state)
 {
     (void)state;
-    tl_schedule schedule = {0.5, 100, 10, false};
+    tl_schedule schedule = {.peak = 0.5, .steps = 100, .warmup_steps = 10};
     for (uint64_t step = 0; step < 10; step++)
         assert_true(fabs(tl_schedule_rate(&schedule, step) - 0.5 * (double)(step + 1) / 10.0) < 1e-15);
     assert_true(tl_schedule_rate(&schedule, 9) == 0.5);
@@ -21,7 +21,7 @@ static void warm_up_is_linear_and_ends_at_the_peak(void **state)
 static void cosine_falls_to_zero(void **state)
 {
     (void)state;
-    tl_schedule schedule = {2.0, 30, 10, false};
+    tl_schedule schedule = {.peak = 2.0, .steps = 30, .warmup_steps = 10};
     for (uint64_t step = 10; step < 30; step++) {
         double expected = 2.0 * 0.5 * (1.0 + cos(3.14159265358979323846 * (double)(step - 10) / 20.0));
         assert_true(fabs(tl_schedule_rate(&schedule, step) - expected) < 1e-12);
@@ -34,7 +34,7 @@ static void cosine_falls_to_zero(void **state)
 static void a_constant_rate_is_constant(void **state)
 {
     (void)state;
-    tl_schedule schedule = {0.25, 30, 10, true};
+    tl_schedule schedule = {.peak = 0.25, .steps = 30, .warmup_steps = 10, .is_constant = true};
     for (uint64_t step = 0; step < 40; step++)
         assert_true(tl_schedule_rate(&schedule, step) == 0.25);
 }
@@ -42,11 +42,24 @@ static void a_constant_rate_is_constant(void **state)
 static void no_warm_up_starts_at_the_peak(void **state)
 {
     (void)state;
-    tl_schedule schedule = {1.0, 3, 0, false};
+    tl_schedule schedule = {.peak = 1.0, .steps = 3, .warmup_steps = 0};
     assert_true(tl_schedule_rate(&schedule, 0) == 1.0);
-    tl_schedule all_warm_up = {1.0, 4, 4, false};
+    tl_schedule all_warm_up = {.peak = 1.0, .steps = 4, .warmup_steps = 4};
     assert_true(tl_schedule_rate(&all_warm_up, 3) == 1.0);
     assert_true(tl_schedule_rate(&all_warm_up, 4) == 0.0);
+}
+
+static void a_cooldown_is_linear_and_ends_above_zero(void **state)
+{
+    (void)state;
+    tl_schedule schedule = {.peak = 1.0, .steps = 20, .warmup_steps = 4, .has_cooldown = true, .cooldown_steps = 5};
+    for (uint64_t step = 4; step < 15; step++)
+        assert_true(tl_schedule_rate(&schedule, step) == 1.0);
+    for (uint64_t step = 15; step < 20; step++)
+        assert_true(fabs(tl_schedule_rate(&schedule, step) - (double)(20 - step) / 6.0) < 1e-15);
+    assert_true(tl_schedule_rate(&schedule, 20) == 0.0);
+    schedule.cooldown_steps = 0;
+    assert_true(tl_schedule_rate(&schedule, 19) == 1.0);
 }
 
 int main(void)
@@ -55,6 +68,7 @@ int main(void)
         cmocka_unit_test(warm_up_is_linear_and_ends_at_the_peak),
         cmocka_unit_test(cosine_falls_to_zero),
         cmocka_unit_test(a_constant_rate_is_constant),
+        cmocka_unit_test(a_cooldown_is_linear_and_ends_above_zero),
         cmocka_unit_test(no_warm_up_starts_at_the_peak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,10 +72,10 @@ static void check_variant(const tiny_variant *variant)
     tiny_model model;
     tiny_model_create(&model, config);
     tl_tower_state *vision, *text;
-    tl_contrastive_result result = tiny_model_forward(&model, NULL, &vision, &text);
+    tl_objective_result result = tiny_model_forward(&model, NULL, &vision, &text);
 
     size_t count = 0, side = config->vision.image_size / config->vision.patch_size,
-                  outputs = (size_t)TINY_BATCH * config->embedding_dim;
+           outputs = (size_t)TINY_BATCH * config->embedding_dim;
     const float *embedded = golden_entry("vision.embedded", &count);
     expect_close("vision.embedded", vision->embedded, embedded, count, 1e-5);
     expect_stages("vision", vision, config->vision.layers, config->vision.width, side * side + 1,

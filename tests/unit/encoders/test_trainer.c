@@ -95,7 +95,7 @@ static void threads_that_share_the_work_give_the_same_bits(void **state)
             ids[i * CONTEXT + at] = (int32_t)(4 + (i * 37 + at * 11) % (VOCABULARY - 4));
         ids[i * CONTEXT + lengths[i] - 1] = 3;
     }
-    tl_training_batch batch = {PAIRS, pixels, ids, lengths};
+    tl_training_batch batch = {.pairs = PAIRS, .pixels = pixels, .ids = ids, .lengths = lengths};
     static const char *const names[] = {"visual.conv1.weight",    "visual.transformer.resblocks.0.attn.in_proj_weight",
                                         "token_embedding.weight", "transformer.resblocks.0.mlp.c_fc.bias",
                                         "ln_final.weight",        "logit_scale"};
@@ -120,6 +120,251 @@ static void threads_that_share_the_work_give_the_same_bits(void **state)
     for (size_t i = 0; i < 4; i++)
         tl_trainer_destroy(trainers[i]);
     tl_memory_free(pixels);
+}
+
+/* ---- chunks and parts ---- */
+
+enum { MANY = 512, MANY_SIDE = 8, MANY_CONTEXT = 8, MANY_PIXELS = 3 * MANY_SIDE * MANY_SIDE };
+
+typedef struct many_pairs {
+    float *pixels;
+    int32_t ids[MANY * MANY_CONTEXT];
+    uint32_t lengths[MANY];
+    uint64_t keys[MANY];
+    size_t asked; /* pictures made, over all calls */
+} many_pairs;
+
+static void make_many(many_pairs *pairs)
+{
+    *pairs = (many_pairs){.pixels = tl_memory_allocate(MANY * MANY_PIXELS, sizeof(float), NULL)};
+    assert_non_null(pairs->pixels);
+    for (size_t i = 0; i < MANY * MANY_PIXELS; i++)
+        pairs->pixels[i] = sinf((float)i * 0.37F) + 0.5F * cosf((float)(i / MANY_PIXELS) * 1.3F);
+    for (uint32_t i = 0; i < MANY; i++) {
+        pairs->lengths[i] = 3 + i % 6;
+        pairs->keys[i] = i % 500;
+        for (uint32_t at = 0; at + 1 < pairs->lengths[i]; at++)
+            pairs->ids[i * MANY_CONTEXT + at] = (int32_t)(1 + (i * 7 + at * 11) % 37);
+        pairs->ids[i * MANY_CONTEXT + pairs->lengths[i] - 1] = 39;
+    }
+}
+
+static bool hand_out(void *context, size_t first, size_t count, const float **pixels, tl_error *err)
+{
+    many_pairs *pairs = context;
+    (void)err;
+    pairs->asked += count;
+    *pixels = pairs->pixels + first * MANY_PIXELS;
+    return true;
+}
+
+/* Largest relative distance of the gradients of two trainers over all tensors. */
+static double gradients_apart(const tl_trainer *a, const tl_trainer *b)
+{
+    tl_safetensors *names = open_fixture(TRAINING_FIXTURES "/model/model.safetensors");
+    double largest = 0.0;
+    for (size_t i = 0; i < tl_safetensors_count(names); i++) {
+        size_t count = 0;
+        const char *name = tl_safetensors_item(names, i)->name;
+        const float *ours = tl_trainer_gradient(a, name, &count), *theirs = tl_trainer_gradient(b, name, &count);
+        largest = fmax(largest, relative_distance(ours, theirs, count, 0, 0));
+    }
+    tl_safetensors_close(names);
+    return largest;
+}
+
+static void chunks_give_the_gradients_of_the_whole_batch(void **state)
+{
+    (void)state;
+    static const char *const losses[] = {"contrastive", "sigmoid"};
+    tl_error err;
+    many_pairs pairs;
+    make_many(&pairs);
+    for (size_t i = 0; i < 2; i++) {
+        tl_pixel_source source = {&pairs, hand_out};
+        tl_training_options options = {.seed = 5, .steps = 3, .max_batch = MANY, .loss = losses[i]};
+        tl_training_batch batch = {
+            .pairs = MANY, .pixels = pairs.pixels, .ids = pairs.ids, .lengths = pairs.lengths, .caption_keys = pairs.keys};
+        tl_trainer *whole = make_trainer(&options, NULL);
+        options.chunk = 100; /* the last one is smaller */
+        tl_trainer *chunked = make_trainer(&options, NULL);
+        tl_step_metrics expected, found;
+        assert_true(tl_trainer_gradients(whole, &batch, &expected, &err));
+        batch.pixels = NULL;
+        batch.source = &source;
+        pairs.asked = 0;
+        if (!tl_trainer_gradients(chunked, &batch, &found, &err))
+            fail_msg("%s", err.message);
+        assert_int_equal(pairs.asked, 2 * MANY); /* embedded once, and once more to hand the gradient back */
+        assert_true(fabs(found.loss / expected.loss - 1.0) < 1e-6 && found.accuracy == expected.accuracy);
+        double apart = gradients_apart(chunked, whole);
+        print_message("%s: gradients of chunks at most %.2e from those of the whole batch\n", losses[i], apart);
+        assert_true(apart <= 1e-4);
+        /* A chunk's gradient left out would be seen. */
+        pairs.pixels[7] += 1.0F;
+        assert_true(tl_trainer_gradients(chunked, &batch, &found, &err));
+        assert_true(gradients_apart(chunked, whole) > 1e-4);
+        pairs.pixels[7] -= 1.0F;
+        tl_trainer_destroy(chunked);
+        tl_trainer_destroy(whole);
+    }
+    tl_memory_free(pairs.pixels);
+}
+
+/* Four parts: the mean of four batches' losses and gradients. */
+static void parts_are_averaged(void **state)
+{
+    (void)state;
+    enum { PARTS = 4, PART = 16 };
+    tl_error err;
+    many_pairs pairs;
+    make_many(&pairs);
+    tl_training_options options = {.seed = 5, .steps = 3, .max_batch = PARTS * PART, .parts = PARTS, .chunk = 5};
+    tl_trainer *all = make_trainer(&options, NULL);
+    options = (tl_training_options){.seed = 5, .steps = 3, .max_batch = PART};
+    tl_trainer *one = make_trainer(&options, NULL);
+    tl_step_metrics found, part;
+    tl_training_batch batch = {.pairs = PARTS * PART, .pixels = pairs.pixels, .ids = pairs.ids, .lengths = pairs.lengths};
+    if (!tl_trainer_gradients(all, &batch, &found, &err))
+        fail_msg("%s", err.message);
+    double loss = 0.0;
+    size_t count = 0;
+    double sums[16 * 48] = {0.0};
+    for (size_t i = 0; i < PARTS; i++) {
+        tl_training_batch of_part = {.pairs = PART,
+                                     .pixels = pairs.pixels + i * PART * MANY_PIXELS,
+                                     .ids = pairs.ids + i * PART * MANY_CONTEXT,
+                                     .lengths = pairs.lengths + i * PART};
+        assert_true(tl_trainer_gradients(one, &of_part, &part, &err));
+        loss += part.loss / PARTS;
+        const float *gradient = tl_trainer_gradient(one, "visual.conv1.weight", &count);
+        assert_int_equal(count, 16 * 48);
+        for (size_t at = 0; at < count; at++)
+            sums[at] += (double)gradient[at] / PARTS;
+    }
+    assert_true(fabs(found.loss - loss) < 1e-6);
+    const float *gradient = tl_trainer_gradient(all, "visual.conv1.weight", &count);
+    double difference = 0.0, size = 0.0;
+    for (size_t at = 0; at < count; at++) {
+        difference += ((double)gradient[at] - sums[at]) * ((double)gradient[at] - sums[at]);
+        size += sums[at] * sums[at];
+    }
+    assert_true(sqrt(difference / size) < 1e-5);
+    batch.pairs = PARTS * PART - 1;
+    assert_false(tl_trainer_gradients(all, &batch, &found, &err));
+    assert_non_null(strstr(err.message, "multiple of 4"));
+    tl_trainer_destroy(one);
+    tl_trainer_destroy(all);
+    tl_memory_free(pairs.pixels);
+}
+
+static void chunks_are_chosen_by_memory(void **state)
+{
+    (void)state;
+    tl_error err;
+    tl_model_config config = fixture_config();
+    tl_training_options options = {.steps = 1, .max_batch = 4096};
+    size_t whole, few, least;
+    assert_true(tl_training_choose_chunk(&config, &options, UINT64_C(1) << 40, &whole, &err));
+    assert_int_equal(whole, 4096);
+    assert_true(tl_training_choose_chunk(&config, &options, 8 << 20, &few, &err));
+    assert_true(tl_training_choose_chunk(&config, &options, 1, &least, &err));
+    assert_true(few < 4096 && few > 16 && few % 16 == 0);
+    assert_int_equal(least, 16);
+}
+
+/* ---- towers apart ---- */
+
+static void a_frozen_tower_keeps_its_bits(void **state)
+{
+    (void)state;
+    tl_error err;
+    fixture_batches batches;
+    load_batches(&batches);
+    for (int frozen = 0; frozen < 2; frozen++) {
+        tl_training_options options = sound_options();
+        tl_trainer *fresh = make_trainer(&options, NULL);
+        options.freeze_images = frozen == 0;
+        options.freeze_texts = frozen == 1;
+        tl_trainer *trainer = make_trainer(&options, NULL);
+        run_steps(trainer, &batches, 3);
+        static const char *const rows[] = {"visual.proj", "text_projection"};
+        size_t count;
+        for (int row = 0; row < 2; row++) {
+            const float *before = tl_trainer_parameter(fresh, rows[row], &count),
+                        *after = tl_trainer_parameter(trainer, rows[row], &count);
+            assert_int_equal(memcmp(before, after, count * sizeof(float)) == 0, row == frozen);
+        }
+        tl_trainer_destroy(trainer);
+        tl_trainer_destroy(fresh);
+    }
+    tl_training_options both = sound_options();
+    both.freeze_images = both.freeze_texts = true;
+    tl_model_config config = fixture_config();
+    tl_image_recipe recipe = tl_image_recipe_default(FIXTURE_SIDE);
+    tl_trainer *trainer;
+    assert_false(tl_trainer_create(&config, &recipe, &both, NULL, &trainer, &err));
+    assert_non_null(strstr(err.message, "freeze"));
+    tl_safetensors_close(batches.file);
+}
+
+/* The first step of AdamW moves a number by its rate, whatever the gradient's size. */
+static void each_tower_has_its_rate(void **state)
+{
+    (void)state;
+    fixture_batches batches;
+    load_batches(&batches);
+    tl_training_options options = {
+        .seed = 5, .steps = 3, .constant_rate = true, .learning_rate = 1e-3, .max_batch = FIXTURE_BATCH, .weight_decay = 1e-9};
+    tl_trainer *fresh = make_trainer(&options, NULL);
+    options.image_learning_rate = 1e-4;
+    options.text_learning_rate = 2e-3;
+    tl_trainer *trainer = make_trainer(&options, NULL);
+    run_steps(trainer, &batches, 1);
+    static const struct {
+        const char *name;
+        double rate;
+    } rows[] = {{"visual.proj", 1e-4}, {"text_projection", 2e-3}, {"logit_scale", 1e-3}};
+    for (size_t i = 0; i < 3; i++) {
+        size_t count;
+        const float *before = tl_trainer_parameter(fresh, rows[i].name, &count),
+                    *after = tl_trainer_parameter(trainer, rows[i].name, &count);
+        double largest = 0.0;
+        for (size_t at = 0; at < count; at++)
+            largest = fmax(largest, fabs((double)after[at] - (double)before[at]));
+        assert_true(fabs(largest / rows[i].rate - 1.0) < 2e-2);
+    }
+    tl_trainer_destroy(trainer);
+    tl_trainer_destroy(fresh);
+    tl_safetensors_close(batches.file);
+}
+
+/* The average of the weights after each step, by the formula, is what is exported. */
+static void the_moving_average_is_exported(void **state)
+{
+    (void)state;
+    tl_error err;
+    fixture_batches batches;
+    load_batches(&batches);
+    tl_training_options options = sound_options();
+    options.average_decay = 0.6;
+    tl_trainer *trainer = make_trainer(&options, NULL);
+    size_t count;
+    double average = (double)tl_trainer_parameter(trainer, "visual.proj", &count)[3];
+    for (size_t step = 1; step <= 8; step++) {
+        run_steps(trainer, &batches, 1);
+        double decay = fmin(0.6, (1.0 + (double)step) / (10.0 + (double)step));
+        average += (1.0 - decay) * ((double)tl_trainer_parameter(trainer, "visual.proj", &count)[3] - average);
+    }
+    if (!tl_directory_remove("averaged", &err) || !tl_trainer_export(trainer, "averaged", &err))
+        fail_msg("%s", err.message);
+    tl_safetensors *file = open_fixture("averaged/model.safetensors");
+    float exported = tl_tensor_view_floats(tl_safetensors_find(file, "visual.proj"))[3];
+    assert_true(fabs((double)exported - average) < 1e-7);
+    assert_true(exported != tl_trainer_parameter(trainer, "visual.proj", &count)[3]);
+    tl_safetensors_close(file);
+    tl_trainer_destroy(trainer);
+    tl_safetensors_close(batches.file);
 }
 
 static void seeds_matter(void **state)
@@ -307,6 +552,11 @@ static void wrong_options_are_refused_by_name(void **state)
         {{.steps = 5, .max_batch = 4, .weight_decay = -0.5}, "weight_decay"},
         {{.steps = 5, .max_batch = 4, .epsilon = INFINITY}, "epsilon"},
         {{.steps = 5, .max_batch = 4, .gradient_clip = NAN}, "gradient_clip"},
+        {{.steps = 5, .max_batch = 4, .loss = "hinge"}, "loss"},
+        {{.steps = 5, .max_batch = 4, .parts = 3}, "parts"},
+        {{.steps = 5, .max_batch = 4, .average_decay = 1.5}, "average_decay"},
+        {{.steps = 5, .max_batch = 4, .captions_per_picture = 65}, "captions_per_picture"},
+        {{.steps = 5, .max_batch = 4, .warmup_steps = 2, .cooldown_steps = 4}, "cooldown_steps"},
     };
     tl_model_config config = fixture_config();
     tl_image_recipe recipe = tl_image_recipe_default(FIXTURE_SIDE);
@@ -387,6 +637,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(thread_counts_give_the_same_bits),
         cmocka_unit_test(threads_that_share_the_work_give_the_same_bits),
+        cmocka_unit_test(chunks_give_the_gradients_of_the_whole_batch),
+        cmocka_unit_test(parts_are_averaged),
+        cmocka_unit_test(chunks_are_chosen_by_memory),
+        cmocka_unit_test(a_frozen_tower_keeps_its_bits),
+        cmocka_unit_test(each_tower_has_its_rate),
+        cmocka_unit_test(the_moving_average_is_exported),
         cmocka_unit_test(seeds_matter),
         cmocka_unit_test(the_loss_of_a_repeated_batch_falls),
         cmocka_unit_test(a_batch_that_is_not_finite_changes_nothing),

@@ -1,0 +1,32 @@
+/*
+ * Captions that are only labels ("goldfish, Carassius auratus") become sentences: one of the names between commas, within one of
+ * the templates ("a photo of a {}"), drawn anew each time. A caption is a label when every part between its commas has at most
+ * so many words.
+ */
+#ifndef TL_CLI_APP_LABEL_TEXT_H
+#define TL_CLI_APP_LABEL_TEXT_H
+
+#include "base/core/arena.h"
+#include "base/core/random.h"
+#include "base/core/string.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tl_label_texts {
+    const char *const *templates; /* each holds {} */
+    size_t count;
+    size_t most_words; /* 0: 3 */
+} tl_label_texts;
+
+bool tl_label_text_is_label(const tl_label_texts *labels, tl_slice caption);
+/* A caption as it is, or a label's sentence in the arena; takes two draws from random where it is a label. */
+bool tl_label_text_make(const tl_label_texts *labels, tl_slice caption, tl_random *random, tl_arena *arena, tl_slice *out,
+                        tl_error *err) TL_MUST_USE;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,231 @@
+/* Every pair shown has a number, counted from the start of the run, and streams of random numbers of its own by that number. */
+#include "cli/app/sample_batches.h"
+
+#include "base/core/hash.h"
+#include "base/core/memory.h"
+
+#include <math.h>
+
+enum { TEXT_ARENA_SIZE = 1 << 16 };
+/* Streams that must not meet: the order of epochs, the draws of each pair, of its texts, of a dataset's share of an epoch. */
+enum { STREAM_ORDER = 1, STREAM_PAIR = 2, STREAM_TEXT = 3, STREAM_SHARE = 4 };
+
+struct tl_sample_batches {
+    const tl_training_set *set;
+    const tl_tokenizer *tokenizer;
+    tl_sample_options options;
+    tl_thread_pool *pool;
+    tl_pixel_source source;
+    uint64_t epoch_size;
+    uint32_t *order; /* [epoch_size] pairs of order_epoch */
+    uint32_t *shown; /* [epoch_size] pairs of an epoch before they are put in order; NULL: each once */
+    uint64_t order_epoch;
+    uint32_t *chosen; /* [batch]: pairs of the batch in work */
+    uint64_t first;   /* number of its first pair */
+    size_t chunk_first;
+    tl_arena *arena; /* the batch's texts */
+    tl_slice *texts; /* [batch, captions_per_picture], as the next three */
+    uint64_t *keys;
+    int32_t *ids;
+    uint32_t *lengths;
+    float *pixels; /* [chunk, 3, S, S] */
+    bool *made;    /* [chunk]: each task writes its own */
+};
+
+static size_t frame_size(const tl_training_set *set)
+{
+    return (size_t)3 * set->recipe.size * set->recipe.size;
+}
+
+/* Pairs of dataset d in an epoch: whole times all, and `rest` of them once more. */
+static uint64_t count_shown(const tl_training_set *set, const double *weights, size_t dataset, uint64_t *whole, uint64_t *rest)
+{
+    const uint64_t count = set->starts[dataset + 1] - set->starts[dataset];
+    const double weight = weights != NULL ? weights[dataset] : 1.0;
+    *whole = (uint64_t)weight;
+    *rest = (uint64_t)((weight - floor(weight)) * (double)count + 0.5);
+    return *whole * count + *rest;
+}
+
+uint64_t tl_sample_batches_epoch_size(const tl_training_set *set, const double *weights)
+{
+    uint64_t size = 0, whole, rest;
+    for (size_t d = 0; d < set->dataset_count; d++)
+        size += count_shown(set, weights, d, &whole, &rest);
+    return size;
+}
+
+static bool make_pixels(void *context, size_t first, size_t count, const float **pixels, tl_error *err);
+
+static bool allocate(tl_sample_batches *batches, tl_error *err)
+{
+    const tl_sample_options *options = &batches->options;
+    const size_t texts = options->batch * options->captions_per_picture;
+    tl_tokenizer_info info;
+    tl_tokenizer_info_read(batches->tokenizer, &info);
+    if (options->weights != NULL && (batches->shown = tl_memory_allocate(batches->epoch_size, sizeof(uint32_t), err)) == NULL)
+        return false;
+    batches->order = tl_memory_allocate(batches->epoch_size, sizeof *batches->order, err);
+    batches->chosen = batches->order != NULL ? tl_memory_allocate(options->batch, sizeof *batches->chosen, err) : NULL;
+    batches->made = batches->chosen != NULL ? tl_memory_allocate(options->chunk, sizeof *batches->made, err) : NULL;
+    batches->texts = batches->made != NULL ? tl_memory_allocate(texts, sizeof *batches->texts, err) : NULL;
+    batches->keys = batches->texts != NULL ? tl_memory_allocate(texts, sizeof *batches->keys, err) : NULL;
+    batches->ids = batches->keys != NULL ? tl_memory_allocate(texts, info.context_length * sizeof *batches->ids, err) : NULL;
+    batches->lengths = batches->ids != NULL ? tl_memory_allocate(texts, sizeof *batches->lengths, err) : NULL;
+    batches->pixels = batches->lengths != NULL
+                          ? tl_memory_allocate_aligned(options->chunk, frame_size(batches->set) * sizeof(float), err)
+                          : NULL;
+    return batches->pixels != NULL && tl_arena_create(TEXT_ARENA_SIZE, &batches->arena, err);
+}
+
+bool tl_sample_batches_create(const tl_training_set *set, const tl_tokenizer *tokenizer, const tl_sample_options *options,
+                              tl_thread_pool *pool, tl_sample_batches **out, tl_error *err)
+{
+    uint64_t epoch_size = tl_sample_batches_epoch_size(set, options->weights);
+    if (epoch_size == 0 || epoch_size > UINT32_MAX)
+        return tl_fail(err, TL_ERROR_INVALID, "weights: expected an epoch of 1 to %u pairs, found %llu", UINT32_MAX,
+                       (unsigned long long)epoch_size);
+    tl_sample_batches *batches = tl_memory_allocate(1, sizeof *batches, err);
+    if (batches == NULL)
+        return false;
+    *batches = (tl_sample_batches){.set = set,
+                                   .tokenizer = tokenizer,
+                                   .options = *options,
+                                   .pool = pool,
+                                   .source = {batches, make_pixels},
+                                   .epoch_size = epoch_size,
+                                   .order_epoch = UINT64_MAX};
+    if (batches->options.chunk == 0 || batches->options.chunk > options->batch)
+        batches->options.chunk = options->batch;
+    if (batches->options.captions_per_picture == 0)
+        batches->options.captions_per_picture = 1;
+    if (!allocate(batches, err)) {
+        tl_sample_batches_destroy(batches);
+        return false;
+    }
+    *out = batches;
+    return true;
+}
+
+void tl_sample_batches_destroy(tl_sample_batches *batches)
+{
+    if (batches == NULL)
+        return;
+    tl_arena_destroy(batches->arena);
+    tl_memory_free(batches->order);
+    tl_memory_free(batches->shown);
+    tl_memory_free(batches->chosen);
+    tl_memory_free(batches->made);
+    tl_memory_free(batches->texts);
+    tl_memory_free(batches->keys);
+    tl_memory_free(batches->ids);
+    tl_memory_free(batches->lengths);
+    tl_memory_free(batches->pixels);
+    tl_memory_free(batches);
+}
+
+/* Lists the pairs of an epoch: shown. order serves for the draw of a share. */
+static void list_shown(tl_sample_batches *batches, uint64_t epoch)
+{
+    const tl_training_set *set = batches->set;
+    uint32_t *at = batches->shown;
+    for (size_t d = 0; d < set->dataset_count; d++) {
+        const size_t start = set->starts[d], count = set->starts[d + 1] - start;
+        uint64_t whole, rest;
+        count_shown(set, batches->options.weights, d, &whole, &rest);
+        for (uint64_t time = 0; time < whole; time++)
+            for (size_t i = 0; i < count; i++)
+                *at++ = (uint32_t)(start + i);
+        /* Selection sampling (Knuth 3.4.2 S): the rest in their order, each as likely. */
+        tl_random random = tl_random_stream(batches->options.seed + STREAM_SHARE, epoch * set->dataset_count + d);
+        for (size_t i = 0; i < count && rest != 0; i++)
+            if (tl_random_below(&random, count - i) < rest) {
+                *at++ = (uint32_t)(start + i);
+                rest--;
+            }
+    }
+}
+
+static void put_in_order(tl_sample_batches *batches, uint64_t epoch)
+{
+    if (epoch == batches->order_epoch)
+        return;
+    tl_random random = tl_random_stream(batches->options.seed + STREAM_ORDER, epoch);
+    tl_random_permutation(&random, batches->order, (size_t)batches->epoch_size);
+    if (batches->shown != NULL) {
+        list_shown(batches, epoch);
+        for (size_t i = 0; i < batches->epoch_size; i++)
+            batches->order[i] = batches->shown[batches->order[i]];
+    }
+    batches->order_epoch = epoch;
+}
+
+/* Consecutive captions of the pair, from a drawn one on. */
+static bool choose_texts(tl_sample_batches *batches, size_t index, uint64_t number, tl_error *err)
+{
+    const tl_training_pair *pair = &batches->set->pairs[batches->chosen[index]];
+    const size_t each = batches->options.captions_per_picture;
+    tl_random random = tl_random_stream(batches->options.seed + STREAM_PAIR, number);
+    tl_random for_text = tl_random_stream(batches->options.seed + STREAM_TEXT, number);
+    const uint64_t first = tl_random_next(&random) % pair->caption_count;
+    for (size_t k = 0; k < each; k++) {
+        tl_slice caption = pair->captions[(first + k) % pair->caption_count];
+        batches->keys[index * each + k] = tl_hash64(caption.data, caption.size);
+        if (!tl_label_text_make(&batches->options.labels, caption, &for_text, batches->arena, &batches->texts[index * each + k],
+                                err))
+            return false;
+    }
+    return true;
+}
+
+bool tl_sample_batches_make(tl_sample_batches *batches, uint64_t step, tl_training_batch *out, tl_error *err)
+{
+    const size_t batch = batches->options.batch;
+    batches->first = step * batch;
+    tl_arena_reset(batches->arena);
+    for (size_t i = 0; i < batch; i++) {
+        uint64_t number = batches->first + i;
+        put_in_order(batches, number / batches->epoch_size);
+        batches->chosen[i] = batches->order[number % batches->epoch_size];
+        if (!choose_texts(batches, i, number, err))
+            return false;
+    }
+    *out = (tl_training_batch){.pairs = batch,
+                               .source = &batches->source,
+                               .ids = batches->ids,
+                               .lengths = batches->lengths,
+                               .caption_keys = batches->keys};
+    return tl_tokenizer_encode(batches->tokenizer, batches->texts, batch * batches->options.captions_per_picture, batches->ids,
+                               batches->lengths, err);
+}
+
+static void make_picture(void *context, size_t index, size_t worker)
+{
+    (void)worker;
+    tl_sample_batches *batches = context;
+    const size_t picture = batches->chunk_first + index;
+    tl_random random = tl_random_stream(batches->options.seed + STREAM_PAIR, batches->first + picture);
+    tl_random_next(&random); /* the draw that chose the caption */
+    tl_error error;
+    batches->made[index] = tl_augment_apply(&batches->options.augment, &batches->set->recipe,
+                                            tl_training_set_frame(batches->set, batches->chosen[picture]), &random,
+                                            batches->pixels + index * frame_size(batches->set), &error);
+}
+
+static bool make_pixels(void *context, size_t first, size_t count, const float **pixels, tl_error *err)
+{
+    tl_sample_batches *batches = context;
+    TL_ASSERT(count <= batches->options.chunk && first + count <= batches->options.batch);
+    batches->chunk_first = first;
+    tl_thread_pool_run(batches->pool, count, make_picture, batches);
+    for (size_t i = 0; i < count; i++)
+        if (!batches->made[i])
+            return tl_fail(err, TL_ERROR_NO_MEMORY, "out of memory for augmented pictures"); /* nothing else can fail there */
+    *pixels = batches->pixels;
+    return true;
+}
+
+size_t tl_sample_batches_pair(const tl_sample_batches *batches, size_t index)
+{
+    return batches->chosen[index];
+}
