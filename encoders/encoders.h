@@ -52,6 +52,10 @@ const tl_model_info *tl_model_info_read(const tl_model *model); /* borrowed */
 /* Calls visit for every tensor: name, rank, shape. */
 void tl_model_each_tensor(const tl_model *model,
                           void (*visit)(void *context, const char *name, uint32_t rank, const size_t *shape), void *context);
+/* out = the values of a tensor of this shape by the name that visit is told; *found: false when there is none of this name, and
+ * out is left alone. Another shape is an error. */
+bool tl_model_read_tensor(const tl_model *model, const char *name, uint32_t rank, const size_t *shape, float *out, bool *found,
+                          tl_error *err) TL_MUST_USE;
 
 /* Scratch for up to max_batch items at once. model and pool must outlive it; pool may be NULL. One thread at a time. */
 bool tl_model_session_create(const tl_model *model, size_t max_batch, tl_thread_pool *pool, tl_model_session **out,
