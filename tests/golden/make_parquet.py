@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from parquet_reference import expected
 
 ROWS = 37
+decimal.getcontext().prec = 100
 here = pathlib.Path(__file__).parent / 'fixtures' / 'parquet'
 
 

@@ -21,9 +21,9 @@ extern "C" {
 typedef struct tl_parquet_writer tl_parquet_writer;
 
 typedef enum tl_parquet_written_kind {
-    TL_PARQUET_WRITE_TEXT, /* UTF-8 string; what is set must be UTF-8 */
-    TL_PARQUET_WRITE_JSON, /* the same, declared as JSON */
-    TL_PARQUET_WRITE_BYTES,
+    TL_PARQUET_WRITE_TEXT,    /* string; what is set must be UTF-8 without NUL */
+    TL_PARQUET_WRITE_JSON,    /* the same, declared as JSON */
+    TL_PARQUET_WRITE_BYTES,   /* set as text */
     TL_PARQUET_WRITE_INTEGER, /* int64 */
     TL_PARQUET_WRITE_DOUBLE,
     TL_PARQUET_WRITE_FLOAT,
@@ -51,7 +51,8 @@ typedef struct tl_parquet_writer_options {
 /* columns: [column_count], at least one; copied. Options may be NULL. */
 bool tl_parquet_writer_open(const char *path, const tl_parquet_written_column *columns, size_t column_count,
                             const tl_parquet_writer_options *options, tl_parquet_writer **out, tl_error *err) TL_MUST_USE;
-/* The value of a column in the row that is being made: once a row and column, by the column's kind. Bytes are copied. */
+/* The value of a column in the row that is being made: once a row and column, by the column's kind, at most 256 MiB. Bytes are
+ * copied. */
 bool tl_parquet_writer_set_text(tl_parquet_writer *writer, size_t column, tl_slice value, tl_error *err) TL_MUST_USE;
 bool tl_parquet_writer_set_integer(tl_parquet_writer *writer, size_t column, int64_t value, tl_error *err) TL_MUST_USE;
 bool tl_parquet_writer_set_double(tl_parquet_writer *writer, size_t column, double value, tl_error *err) TL_MUST_USE;
