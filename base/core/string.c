@@ -50,6 +50,15 @@ bool tl_string_append(tl_string *string, const char *bytes, size_t size, tl_erro
     return true;
 }
 
+bool tl_string_append_room(tl_string *string, size_t size, tl_error *err)
+{
+    if (!make_room(string, size, err))
+        return false;
+    string->size += size;
+    string->data[string->size] = '\0';
+    return true;
+}
+
 bool tl_string_append_text(tl_string *string, const char *text, tl_error *err)
 {
     return tl_string_append(string, text, strlen(text), err);

@@ -25,6 +25,8 @@ void tl_string_clear(tl_string *string); /* frees, leaves it as after init */
 void tl_string_reset(tl_string *string); /* empties, keeps the memory */
 /* The bytes must not lie in the string itself. */
 bool tl_string_append(tl_string *string, const char *bytes, size_t size, tl_error *err) TL_MUST_USE;
+/* Appends size bytes that the caller writes next; until then they are anything. */
+bool tl_string_append_room(tl_string *string, size_t size, tl_error *err) TL_MUST_USE;
 bool tl_string_append_text(tl_string *string, const char *text, tl_error *err) TL_MUST_USE;
 bool tl_string_append_format(tl_string *string, tl_error *err, const char *format, ...) TL_PRINTF(3, 4) TL_MUST_USE;
 tl_slice tl_string_slice(const tl_string *string); /* borrowed, until the next change */

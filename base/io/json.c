@@ -73,6 +73,11 @@ bool tl_json_has_null(const tl_json *json, const char *name)
     return json_is_null(json_object_get(raw(json), name));
 }
 
+bool tl_json_is_null(const tl_json *json)
+{
+    return json_is_null(raw(json));
+}
+
 bool tl_json_is_object(const tl_json *json)
 {
     return json_is_object(raw(json));

@@ -40,6 +40,7 @@ const char *tl_json_text(const tl_json *json);
 bool tl_json_number(const tl_json *json, double *out);
 bool tl_json_integer(const tl_json *json, int64_t *out);
 bool tl_json_bool(const tl_json *json, bool *out);
+bool tl_json_is_null(const tl_json *json);
 
 /* Required members: an error says what was expected and found. */
 bool tl_json_get_text(const tl_json *object, const char *name, const char **out, tl_error *err) TL_MUST_USE;

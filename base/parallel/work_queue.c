@@ -8,22 +8,29 @@
 
 enum { MAX_THREADS = 1024 };
 
+typedef struct work_thread {
+    tl_work_queue *queue;
+    size_t worker;
+    pthread_t thread;
+} work_thread;
+
 struct tl_work_queue {
     pthread_mutex_t mutex;
     pthread_cond_t has_room, has_job, is_idle;
-    void (*run)(void *context, void *job);
+    void (*run)(void *context, void *job, size_t worker);
     void *context;
     void **ring;
     size_t room, first, count;
     size_t running;
     bool is_ending;
-    pthread_t *threads;
+    work_thread *threads;
     size_t thread_count;
 };
 
 static void *work(void *argument)
 {
-    tl_work_queue *queue = argument;
+    const work_thread *self = argument;
+    tl_work_queue *queue = self->queue;
     pthread_mutex_lock(&queue->mutex);
     for (;;) {
         while (queue->count == 0 && !queue->is_ending)
@@ -36,7 +43,7 @@ static void *work(void *argument)
         queue->running++;
         pthread_cond_signal(&queue->has_room);
         pthread_mutex_unlock(&queue->mutex);
-        queue->run(queue->context, job);
+        queue->run(queue->context, job, self->worker);
         pthread_mutex_lock(&queue->mutex);
         if (--queue->running == 0 && queue->count == 0)
             pthread_cond_broadcast(&queue->is_idle);
@@ -45,8 +52,8 @@ static void *work(void *argument)
     return NULL;
 }
 
-bool tl_work_queue_create(size_t threads, size_t room, void (*run)(void *context, void *job), void *context, tl_work_queue **out,
-                          tl_error *err)
+bool tl_work_queue_create(size_t threads, size_t room, void (*run)(void *context, void *job, size_t worker), void *context,
+                          tl_work_queue **out, tl_error *err)
 {
     size_t count = threads != 0 ? threads : tl_processors__count();
     if (count > MAX_THREADS && threads != 0)
@@ -70,7 +77,9 @@ bool tl_work_queue_create(size_t threads, size_t room, void (*run)(void *context
     pthread_cond_init(&queue->has_job, NULL);
     pthread_cond_init(&queue->is_idle, NULL);
     for (; queue->thread_count < count; queue->thread_count++) {
-        int failure = pthread_create(&queue->threads[queue->thread_count], NULL, work, queue);
+        work_thread *started = &queue->threads[queue->thread_count];
+        *started = (work_thread){.queue = queue, .worker = queue->thread_count};
+        int failure = pthread_create(&started->thread, NULL, work, started);
         if (failure != 0) {
             tl_fail_errno(err, failure, "could not start thread %zu of %zu", queue->thread_count + 1, count);
             tl_work_queue_destroy(queue);
@@ -79,6 +88,11 @@ bool tl_work_queue_create(size_t threads, size_t room, void (*run)(void *context
     }
     *out = queue;
     return true;
+}
+
+size_t tl_work_queue_threads(const tl_work_queue *queue)
+{
+    return queue->thread_count;
 }
 
 void tl_work_queue_put(tl_work_queue *queue, void *job)
@@ -108,7 +122,7 @@ void tl_work_queue_destroy(tl_work_queue *queue)
     pthread_cond_broadcast(&queue->has_job);
     pthread_mutex_unlock(&queue->mutex);
     for (size_t i = 0; i < queue->thread_count; i++)
-        pthread_join(queue->threads[i], NULL);
+        pthread_join(queue->threads[i].thread, NULL);
     pthread_cond_destroy(&queue->is_idle);
     pthread_cond_destroy(&queue->has_job);
     pthread_cond_destroy(&queue->has_room);

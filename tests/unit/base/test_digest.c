@@ -1,4 +1,4 @@
-/* base/core/digest: the published values of FIPS 180-4, and pieces that give the digest of the whole. */
+/* base/core/digest: the published values of FIPS 180-4 and RFC 1321, and pieces that give the digest of the whole. */
 #include "base/core/digest.h"
 
 #include <setjmp.h>
@@ -32,6 +32,10 @@ static void known_values(void **state)
     /* How Git names an empty file. */
     digest(TL_DIGEST_SHA1, "blob 0", 7, 7, text);
     assert_string_equal(text, "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
+    digest(TL_DIGEST_MD5, "abc", 3, 1, text);
+    assert_string_equal(text, "900150983cd24fb0d6963f7d28e17f72");
+    assert_true(tl_digest_of(TL_DIGEST_MD5, "", 0, text, NULL));
+    assert_string_equal(text, "d41d8cd98f00b204e9800998ecf8427e");
 }
 
 static void texts_are_told_from_others(void **state)
@@ -43,6 +47,8 @@ static void texts_are_told_from_others(void **state)
     assert_false(tl_digest_is_text(TL_DIGEST_SHA1, "a9993e364706816aba3e25717850c26c9cd0d89/"));
     assert_false(tl_digest_is_text(TL_DIGEST_SHA1, ""));
     assert_false(tl_digest_is_text(TL_DIGEST_SHA1, NULL));
+    assert_true(tl_digest_is_text(TL_DIGEST_MD5, "900150983cd24fb0d6963f7d28e17f72"));
+    assert_false(tl_digest_is_text(TL_DIGEST_MD5, "900150983cd24fb0d6963f7d28e17f7"));
 }
 
 int main(void)

@@ -18,11 +18,14 @@ typedef struct tally {
     atomic_int runs[JOBS];
     atomic_int started;
     bool is_slow;
+    size_t threads;
 } tally;
 
-static void count_job(void *context, void *job)
+static void count_job(void *context, void *job, size_t worker)
 {
     tally *counts = context;
+    if (worker >= counts->threads)
+        atomic_store(&counts->started, -JOBS * 10);
     atomic_int *run = job;
     atomic_fetch_add(&counts->started, 1);
     if (counts->is_slow)
@@ -36,6 +39,7 @@ static void every_job_once(void **state)
     static tally counts;
     for (size_t threads = 0; threads <= 4; threads++) {
         tl_work_queue *queue = NULL;
+        counts.threads = threads != 0 ? threads : 1024;
         for (int i = 0; i < JOBS; i++)
             atomic_store(&counts.runs[i], 0);
         assert_true(tl_work_queue_create(threads, 7, count_job, &counts, &queue, NULL));
@@ -58,6 +62,7 @@ static void a_full_queue_holds_back(void **state)
     static tally counts;
     tl_work_queue *queue = NULL;
     counts.is_slow = true;
+    counts.threads = 2;
     assert_true(tl_work_queue_create(2, 3, count_job, &counts, &queue, NULL));
     for (int i = 0; i < 100; i++) {
         tl_work_queue_put(queue, &counts.runs[i]);
