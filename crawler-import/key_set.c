@@ -18,10 +18,13 @@ static size_t find_slot(const tl_key_set *set, uint64_t hash)
 
 static bool grow(tl_key_set *set, tl_error *err)
 {
-    tl_key_set larger = {.slot_count = set->slot_count != 0 ? set->slot_count * 2 : FIRST_SLOTS, .count = set->count};
+    tl_key_set larger = {.slot_count = set->slot_count != 0 ? set->slot_count * 2 : FIRST_SLOTS,
+                         .count = set->count,
+                         .without_sources = set->without_sources};
     larger.hashes = tl_memory_allocate(larger.slot_count, sizeof *larger.hashes, err);
-    larger.sources = larger.hashes != NULL ? tl_memory_allocate(larger.slot_count, sizeof *larger.sources, err) : NULL;
-    if (larger.sources == NULL) {
+    if (larger.hashes == NULL)
+        return false;
+    if (!set->without_sources && (larger.sources = tl_memory_allocate(larger.slot_count, sizeof *larger.sources, err)) == NULL) {
         tl_memory_free(larger.hashes);
         return false;
     }
@@ -30,7 +33,8 @@ static bool grow(tl_key_set *set, tl_error *err)
             continue;
         size_t slot = find_slot(&larger, set->hashes[i]);
         larger.hashes[slot] = set->hashes[i];
-        larger.sources[slot] = set->sources[i];
+        if (larger.sources != NULL)
+            larger.sources[slot] = set->sources[i];
     }
     tl_key_set_clear(set);
     *set = larger;
@@ -49,7 +53,8 @@ bool tl_key_set_add(tl_key_set *set, uint64_t hash, uint32_t source, tl_error *e
     size_t slot = find_slot(set, stored_form(hash));
     if (set->hashes[slot] == 0) {
         set->hashes[slot] = stored_form(hash);
-        set->sources[slot] = source;
+        if (set->sources != NULL)
+            set->sources[slot] = source;
         set->count++;
     }
     return true;
@@ -60,7 +65,7 @@ bool tl_key_set_find(const tl_key_set *set, uint64_t hash, uint32_t *source)
     if (set->count == 0)
         return false;
     size_t slot = find_slot(set, stored_form(hash));
-    *source = set->sources[slot];
+    *source = set->sources != NULL ? set->sources[slot] : 0;
     return set->hashes[slot] != 0;
 }
 

@@ -11,6 +11,7 @@ typedef struct tl_key_set {
     uint32_t *sources;
     size_t slot_count; /* a power of two, or 0 */
     size_t count;
+    bool without_sources; /* set on an empty set: 8 bytes a slot instead of 12, and find says 0 */
 } tl_key_set;
 
 /* Adds a hash unless it is there. */
