@@ -13,19 +13,17 @@
  */
 #include "base/core/hash.h"
 #include "base/core/memory.h"
+#include "crawler-import/dataset_folder.h"
 #include "crawler-import/key_set.h"
-#include "crawler-import/ledger.h"
+#include "crawler-import/ledger/ledger.h"
 #include "crawler-import/picture_check.h"
 #include "crawler-import/report.h"
 #include "crawler-import/sample_key.h"
 #include "crawler-import/sinks/webdataset_writer.h"
 #include "crawler-import/sources/source.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <unistd.h>
 
 enum {
     DEFAULT_SAMPLES_PER_SHARD = 10000,
@@ -68,58 +66,6 @@ bool tl_import_key_is_held_out(const char *key, double hold_out)
     return (double)(tl_hash64(key, tl_sample_stem_without_turn(key, strlen(key))) >> 11) * 0x1p-53 < hold_out;
 }
 
-/* "00012.tar.4711-0.tmp": what a killed run was writing (tl_file_writer names it). */
-static bool is_leftover(const char *name)
-{
-    size_t digits = strspn(name, "0123456789");
-    if (digits < 5 || strncmp(name + digits, ".tar.", 5) != 0)
-        return false;
-    const char *process = name + digits + 5;
-    size_t process_size = strspn(process, "0123456789-");
-    return process_size != 0 && strcmp(process + process_size, ".tmp") == 0;
-}
-
-static bool remove_leftovers(const char *dataset, tl_error *err)
-{
-    DIR *listing = opendir(dataset);
-    if (listing == NULL)
-        return tl_fail_errno(err, errno, "cannot read folder '%s'", dataset);
-    struct dirent *entry;
-    while ((entry = readdir(listing)) != NULL)
-        if (is_leftover(entry->d_name))
-            (void)unlinkat(dirfd(listing), entry->d_name, 0); /* where it cannot be removed, it only takes up room */
-    closedir(listing);
-    return true;
-}
-
-/* A folder that has things in it but no ledger is somebody else's. */
-static bool check_dataset_folder(const char *dataset, tl_error *err)
-{
-    tl_file_status status;
-    if (!tl_file_status_read(dataset, &status, err))
-        return false;
-    if (status.kind == TL_FILE_MISSING)
-        return true;
-    if (status.kind != TL_FILE_DIRECTORY)
-        return tl_fail(err, TL_ERROR_INVALID, "'%s': expected a dataset or a new folder, found a file", dataset);
-    DIR *listing = opendir(dataset);
-    if (listing == NULL)
-        return tl_fail_errno(err, errno, "cannot read folder '%s'", dataset);
-    bool has_ledger = false;
-    bool has_other = false;
-    struct dirent *entry;
-    while ((errno = 0, entry = readdir(listing)) != NULL) {
-        has_ledger = has_ledger || strcmp(entry->d_name, "ledger.db") == 0;
-        has_other = has_other || entry->d_name[0] != '.';
-    }
-    int problem = errno;
-    closedir(listing);
-    if (problem != 0)
-        return tl_fail_errno(err, problem, "cannot read folder '%s'", dataset);
-    return has_ledger || !has_other ||
-           tl_fail(err, TL_ERROR_INVALID, "'%s': expected a dataset or an empty folder, found files but no ledger.db", dataset);
-}
-
 /* Opens every source once, so that a wrong path is told of before anything is made. */
 static bool check_sources(const import_job *job, tl_error *err)
 {
@@ -146,13 +92,14 @@ static bool keep_key(void *context, uint64_t key_hash, int64_t source_id, tl_err
 
 static bool open_dataset(import_job *job, const char *dataset, tl_error *err)
 {
-    if (!check_dataset_folder(dataset, err) || !tl_directory_create(dataset, err) ||
+    if (!tl_dataset_folder_check(dataset, err) || !tl_directory_create(dataset, err) ||
         (job->dataset = tl_path_resolve(dataset, err)) == NULL || !tl_ledger_open(job->dataset, true, &job->ledger, err) ||
         !tl_ledger_begin(job->ledger, &job->shard_number, err))
         return false;
     job->source_ids = tl_memory_allocate(job->source_count, sizeof *job->source_ids, err);
     /* Under the lock of the transaction, so what is removed is nobody's. */
-    return job->source_ids != NULL && remove_leftovers(job->dataset, err) && tl_ledger_each_key(job->ledger, keep_key, job, err);
+    return job->source_ids != NULL && tl_dataset_folder_clean(job->dataset, 0, 0, err) &&
+           tl_ledger_each_key(job->ledger, keep_key, job, err);
 }
 
 static bool add_parts(import_job *job, tl_error *err)

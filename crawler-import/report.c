@@ -2,6 +2,7 @@
 #include "crawler-import/report.h"
 
 #include "base/core/memory.h"
+#include "crawler-import/ledger/download_ledger.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,5 +101,17 @@ bool tl_import_report_read(tl_ledger *ledger, const int64_t *source_ids, size_t 
         write_reasons(&sums);
     tl_memory_free(sums.reasons);
     tl_memory_free(sums.shards);
+    return ok;
+}
+
+bool tl_import_report_read_list(tl_ledger *ledger, int64_t list_id, tl_import_report *out, tl_error *err)
+{
+    *out = (tl_import_report){0};
+    tally sums = {.report = out};
+    bool ok = tl_download_ledger_sum(ledger, list_id, &out->imported, &out->shards, &out->bytes, err) &&
+              tl_download_ledger_each_reason(ledger, list_id, count_reason, &sums, err);
+    if (ok)
+        write_reasons(&sums);
+    tl_memory_free(sums.reasons);
     return ok;
 }

@@ -2,7 +2,7 @@
 #include "made_files.h"
 
 #include "base/store/database.h"
-#include "crawler-import/ledger.h"
+#include "crawler-import/ledger/ledger.h"
 #include "crawler-import/report.h"
 
 static tl_ledger *open_new(const char *dataset)

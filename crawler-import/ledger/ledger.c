@@ -1,8 +1,6 @@
 /* Owns the ledger's schema and its statements. docs/FORMATS.md describes the tables for people. */
-#include "crawler-import/ledger.h"
-
 #include "base/core/memory.h"
-#include "base/store/database.h"
+#include "crawler-import/ledger/ledger_internal.h"
 
 #include <inttypes.h>
 
@@ -16,6 +14,7 @@ static const tl_migration migrations[] = {
         "CREATE TABLE skipped(id INTEGER PRIMARY KEY, source_id INTEGER NOT NULL REFERENCES sources(id), origin TEXT NOT NULL,"
         " reason TEXT NOT NULL);"},
     {2, "ALTER TABLE sources ADD COLUMN items_hash INTEGER;"}, /* NULL: not known */
+    {3, TL_LEDGER_DOWNLOAD_TABLES},
 };
 
 static const tl_database_schema schema = {.application_id = 0x544c696d, /* "TLim" */
@@ -23,31 +22,32 @@ static const tl_database_schema schema = {.application_id = 0x544c696d, /* "TLim
                                           .migrations = migrations,
                                           .migration_count = sizeof migrations / sizeof migrations[0]};
 
-/* What is only read is the same in both. */
-static const tl_database_schema first_schema = {
-    .application_id = 0x544c696d, .what = "import ledger", .migrations = migrations, .migration_count = 1};
-
-struct tl_ledger {
-    sqlite3 *database;
-    sqlite3_stmt *add_skipped;
-    char *path;
-};
-
 static bool open_database(const char *path, bool create, sqlite3 **out, tl_error *err)
 {
     tl_error reason;
-    if (tl_database_open(path, &schema, create ? TL_DATABASE_CREATE : TL_DATABASE_READ, out, &reason) ||
-        (!create && reason.kind == TL_ERROR_UNSUPPORTED && tl_database_open(path, &first_schema, TL_DATABASE_READ, out, NULL)))
+    if (tl_database_open(path, &schema, create ? TL_DATABASE_CREATE : TL_DATABASE_READ, out, &reason))
         return true;
+    /* What is only read of an older version is the same in all of them. */
+    for (size_t count = schema.migration_count; !create && reason.kind == TL_ERROR_UNSUPPORTED && count-- > 1;) {
+        tl_database_schema older = schema;
+        older.migration_count = count;
+        if (tl_database_open(path, &older, TL_DATABASE_READ, out, NULL))
+            return true;
+    }
     return tl_fail(err, reason.kind, "%s", reason.message);
 }
 
 bool tl_ledger_open(const char *dataset, bool create, tl_ledger **out, tl_error *err)
 {
+    return tl_ledger_open_file(dataset, "ledger.db", create, out, err);
+}
+
+bool tl_ledger_open_file(const char *dataset, const char *name, bool create, tl_ledger **out, tl_error *err)
+{
     tl_ledger *ledger = tl_memory_allocate(1, sizeof *ledger, err);
     if (ledger == NULL)
         return false;
-    ledger->path = tl_path_join(dataset, "ledger.db", err);
+    ledger->path = tl_path_join(dataset, name, err);
     if (ledger->path == NULL || !open_database(ledger->path, create, &ledger->database, err) ||
         !tl_database_prepare(ledger->database, "INSERT INTO skipped(source_id, origin, reason) VALUES(?1, ?2, ?3)",
                              &ledger->add_skipped, err)) {
@@ -78,8 +78,7 @@ static bool run(tl_ledger *ledger, sqlite3_stmt *statement, tl_error *err)
     return ok;
 }
 
-/* Runs a statement to its end and finalises it. */
-static bool run_once(tl_ledger *ledger, sqlite3_stmt *statement, tl_error *err)
+bool tl_ledger__run_once(tl_ledger *ledger, sqlite3_stmt *statement, tl_error *err)
 {
     bool ok = run(ledger, statement, err);
     sqlite3_finalize(statement);
@@ -102,7 +101,7 @@ bool tl_ledger_begin(tl_ledger *ledger, uint64_t *shard_count, tl_error *err)
 {
     sqlite3_stmt *statement = NULL;
     bool row = false;
-    if (!tl_database_execute(ledger->database, "BEGIN IMMEDIATE", err) ||
+    if (!tl_database_execute(ledger->database, "BEGIN IMMEDIATE", err) || !tl_ledger__check_no_download(ledger, err) ||
         !tl_database_prepare(ledger->database, "SELECT coalesce(max(number) + 1, 0) FROM shards", &statement, err))
         return false;
     bool ok = tl_database_step(ledger->database, statement, &row, err);
@@ -140,7 +139,7 @@ static bool add_source(tl_ledger *ledger, const char *path, const char *kind, co
     sqlite3_bind_text(statement, 2, path, -1, SQLITE_STATIC);
     sqlite3_bind_int64(statement, 3, (int64_t)status->size);
     sqlite3_bind_int64(statement, 4, status->modified_ns);
-    if (!run_once(ledger, statement, err))
+    if (!tl_ledger__run_once(ledger, statement, err))
         return false;
     *out = (tl_ledger_source){.id = sqlite3_last_insert_rowid(ledger->database),
                               .has_items_hash = true,
@@ -195,7 +194,7 @@ bool tl_ledger_set_position(tl_ledger *ledger, const tl_ledger_source *source, t
     sqlite3_bind_text(statement, 2, source->is_done ? "done" : "reading", -1, SQLITE_STATIC);
     sqlite3_bind_int64(statement, 3, source->id);
     sqlite3_bind_int64(statement, 4, (int64_t)source->items_hash);
-    return run_once(ledger, statement, err);
+    return tl_ledger__run_once(ledger, statement, err);
 }
 
 bool tl_ledger_add_skipped(tl_ledger *ledger, int64_t source_id, const char *origin, const char *reason, tl_error *err)
@@ -219,7 +218,7 @@ bool tl_ledger_add_shard(tl_ledger *ledger, uint64_t number, const char *name, u
     sqlite3_bind_text(statement, 2, name, -1, SQLITE_STATIC);
     sqlite3_bind_int64(statement, 3, (int64_t)samples);
     sqlite3_bind_int64(statement, 4, (int64_t)bytes);
-    return run_once(ledger, statement, err);
+    return tl_ledger__run_once(ledger, statement, err);
 }
 
 bool tl_ledger_add_part(tl_ledger *ledger, uint64_t shard_number, int64_t source_id, const uint64_t *key_hashes, size_t count,
@@ -239,7 +238,7 @@ bool tl_ledger_add_part(tl_ledger *ledger, uint64_t shard_number, int64_t source
         sqlite3_bind_int64(statement, 2, source_id);
         sqlite3_bind_int64(statement, 3, (int64_t)count);
         sqlite3_bind_blob64(statement, 4, bytes, count * 8, SQLITE_STATIC);
-        ok = run_once(ledger, statement, err);
+        ok = tl_ledger__run_once(ledger, statement, err);
     }
     tl_memory_free(bytes);
     return ok;

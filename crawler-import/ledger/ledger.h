@@ -3,8 +3,8 @@
  * skipped and why. All changes since a shard was finished lie in one transaction, so that a killed run leaves the state of its
  * last finished shard.
  */
-#ifndef TL_CRAWLER_IMPORT_LEDGER_H
-#define TL_CRAWLER_IMPORT_LEDGER_H
+#ifndef TL_CRAWLER_IMPORT_LEDGER_LEDGER_H
+#define TL_CRAWLER_IMPORT_LEDGER_LEDGER_H
 
 #include "base/io/file.h"
 #include "crawler-import/import.h"
@@ -22,9 +22,12 @@ typedef struct tl_ledger_source {
 
 /* dataset exists; create makes the ledger when it is missing. Without it, one of an older version is read as it is. */
 bool tl_ledger_open(const char *dataset, bool create, tl_ledger **out, tl_error *err) TL_MUST_USE;
+/* The same of a ledger under another name: that of one part of a divided download. */
+bool tl_ledger_open_file(const char *dataset, const char *name, bool create, tl_ledger **out, tl_error *err) TL_MUST_USE;
 void tl_ledger_close(tl_ledger *ledger); /* rolls an open transaction back */
 
-/* Begins the transaction that keeps other runs out; *shard_count is the number of finished shards. */
+/* Begins the transaction that keeps other runs out; *shard_count is the number of finished shards. A download that is not
+ * finished is an error: the next shards are its own. */
 bool tl_ledger_begin(tl_ledger *ledger, uint64_t *shard_count, tl_error *err) TL_MUST_USE;
 bool tl_ledger_commit(tl_ledger *ledger, tl_error *err) TL_MUST_USE;
 

@@ -1,0 +1,77 @@
+/* Owns which files of a folder are a dataset's, and which of them nobody will finish. */
+#include "crawler-import/dataset_folder.h"
+
+#include "base/io/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+bool tl_ledger_name_is(const char *name)
+{
+    size_t size = strlen(name);
+    if (strcmp(name, "ledger.db") == 0)
+        return true;
+    return size > 11 && strncmp(name, "ledger-", 7) == 0 && strcmp(name + size - 3, ".db") == 0 &&
+           strspn(name + 7, "0123456789-of") == size - 10;
+}
+
+/* "00012.tar.4711-0.tmp", of tables likewise: what a killed run was writing (tl_file_writer names it). */
+static bool is_leftover(const char *name, uint64_t part, uint64_t part_count)
+{
+    static const char *const kinds[] = {".tar.", ".parquet.", ".jsonl."};
+    size_t digits = strspn(name, "0123456789");
+    if (digits < 5 || digits > 18 || (part_count != 0 && strtoull(name, NULL, 10) % part_count != part))
+        return false;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        size_t size = strlen(kinds[i]);
+        if (strncmp(name + digits, kinds[i], size) != 0)
+            continue;
+        const char *process = name + digits + size;
+        size_t process_size = strspn(process, "0123456789-");
+        return process_size != 0 && strcmp(process + process_size, ".tmp") == 0;
+    }
+    return false;
+}
+
+bool tl_dataset_folder_clean(const char *dataset, uint64_t part, uint64_t part_count, tl_error *err)
+{
+    DIR *listing = opendir(dataset);
+    if (listing == NULL)
+        return tl_fail_errno(err, errno, "cannot read folder '%s'", dataset);
+    struct dirent *entry;
+    while ((entry = readdir(listing)) != NULL)
+        if (is_leftover(entry->d_name, part, part_count))
+            (void)unlinkat(dirfd(listing), entry->d_name, 0); /* where it cannot be removed, it only takes up room */
+    closedir(listing);
+    return true;
+}
+
+bool tl_dataset_folder_check(const char *dataset, tl_error *err)
+{
+    tl_file_status status;
+    if (!tl_file_status_read(dataset, &status, err))
+        return false;
+    if (status.kind == TL_FILE_MISSING)
+        return true;
+    if (status.kind != TL_FILE_DIRECTORY)
+        return tl_fail(err, TL_ERROR_INVALID, "'%s': expected a dataset or a new folder, found a file", dataset);
+    DIR *listing = opendir(dataset);
+    if (listing == NULL)
+        return tl_fail_errno(err, errno, "cannot read folder '%s'", dataset);
+    bool has_ledger = false;
+    bool has_other = false;
+    struct dirent *entry;
+    while ((errno = 0, entry = readdir(listing)) != NULL) {
+        has_ledger = has_ledger || tl_ledger_name_is(entry->d_name);
+        has_other = has_other || entry->d_name[0] != '.';
+    }
+    int problem = errno;
+    closedir(listing);
+    if (problem != 0)
+        return tl_fail_errno(err, problem, "cannot read folder '%s'", dataset);
+    return has_ledger || !has_other ||
+           tl_fail(err, TL_ERROR_INVALID, "'%s': expected a dataset or an empty folder, found files but no ledger.db", dataset);
+}
