@@ -4,6 +4,17 @@
 
 #include <stdio.h>
 
+void tl_import_result_take(tl_import_result *result, const struct tl_import_report *report)
+{
+    *result = (tl_import_result){.imported = report->imported, .shards = report->shards, .bytes = report->bytes};
+    result->skipped.total = report->skipped;
+    result->skipped.count = report->reason_count;
+    for (size_t i = 0; i < report->reason_count; i++) {
+        snprintf(result->skipped.items[i].reason, sizeof result->skipped.items[i].reason, "%s", report->reasons[i].reason);
+        result->skipped.items[i].count = report->reasons[i].count;
+    }
+}
+
 bool tl_import_job_run(const tl_import_job *job, tl_import_result *result, tl_error *err)
 {
     tl_import_options options = {
@@ -18,13 +29,7 @@ bool tl_import_job_run(const tl_import_job *job, tl_import_result *result, tl_er
     tl_import_report report;
     if (!tl_import_run(job->sources, job->source_count, job->dataset, &options, &report, err))
         return false;
-    *result = (tl_import_result){.imported = report.imported, .shards = report.shards, .bytes = report.bytes};
-    result->skipped.total = report.skipped;
-    result->skipped.count = report.reason_count;
-    for (size_t i = 0; i < report.reason_count; i++) {
-        snprintf(result->skipped.items[i].reason, sizeof result->skipped.items[i].reason, "%s", report.reasons[i].reason);
-        result->skipped.items[i].count = report.reasons[i].count;
-    }
+    tl_import_result_take(result, &report);
     return true;
 }
 

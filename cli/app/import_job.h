@@ -28,6 +28,9 @@ typedef struct tl_import_result {
     tl_reasons skipped;
 } tl_import_result;
 
+/* What a report of crawler-import's says, as the commands show it. */
+struct tl_import_report;
+void tl_import_result_take(tl_import_result *result, const struct tl_import_report *report);
 bool tl_import_job_run(const tl_import_job *job, tl_import_result *result, tl_error *err) TL_MUST_USE;
 /* Visits what a dataset's ledger lists as skipped. */
 bool tl_import_job_list_skipped(const char *dataset, bool (*visit)(void *context, const char *origin, const char *reason),

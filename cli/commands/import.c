@@ -1,72 +1,13 @@
-#include "cli/app/import_job.h"
-#include "cli/commands/command.h"
+#include "cli/app/list_import.h"
+#include "cli/commands/import_internal.h"
 #include "cli/progress.h"
 
 #include <stdio.h>
 #include <string.h>
 
-typedef struct import_options {
-    const char *output;
-    const char *caption_from;
-    const char *image_column, *caption_column;
-    double hold_out;
-    int64_t shard_size;
-    bool only_headers, list_skipped, json;
-} import_options;
-
-#define AT(field) offsetof(import_options, field)
-static const tl_option options[] = {
-    {.name = "output",
-     .letter = 'o',
-     .type = TL_OPTION_TEXT,
-     .value = "DATASET",
-     .help = "folder for the shards and the ledger",
-     .offset = AT(output)},
-    {.name = "caption-from",
-     .type = TL_OPTION_TEXT,
-     .choices = "sidecar|name",
-     .help = "folders: NAME.txt beside NAME.png, or the file name",
-     .offset = AT(caption_from),
-     .fallback_text = "sidecar"},
-    {.name = "image-column",
-     .type = TL_OPTION_TEXT,
-     .value = "NAME",
-     .help = "tables: the column with the picture's path",
-     .offset = AT(image_column)},
-    {.name = "caption-column",
-     .type = TL_OPTION_TEXT,
-     .value = "NAME",
-     .help = "tables: the column with the caption",
-     .offset = AT(caption_column)},
-    {.name = "hold-out",
-     .type = TL_OPTION_NUMBER,
-     .value = "SHARE",
-     .help = "mark this share as split held-out, by a hash of the key",
-     .offset = AT(hold_out),
-     .minimum = 0,
-     .maximum = 0.9},
-    {.name = "shard-size",
-     .type = TL_OPTION_INTEGER,
-     .value = "N",
-     .help = "samples a shard",
-     .offset = AT(shard_size),
-     .minimum = 1,
-     .maximum = 1e9,
-     .fallback = 10000},
-    {.name = "only-headers",
-     .type = TL_OPTION_FLAG,
-     .help = "do not decode pictures to find broken ones",
-     .offset = AT(only_headers)},
-    {.name = "list-skipped",
-     .type = TL_OPTION_FLAG,
-     .help = "print what DATASET's ledger lists as skipped, import nothing",
-     .offset = AT(list_skipped)},
-    {.name = "json", .type = TL_OPTION_FLAG, .help = "print the report as JSON", .offset = AT(json)},
-};
-
 static bool print_skipped(void *context, const char *origin, const char *reason)
 {
-    const import_options *values = context;
+    const tl_import_values *values = context;
     if (!values->json)
         return printf("%s\t%s\n", origin, reason) > 0;
     tl_json *line = tl_json_object_create(NULL);
@@ -89,34 +30,106 @@ static bool print_json(const tl_import_result *result, tl_error *err)
     return tl_output_json(json, err);
 }
 
+static tl_list_import list_job(const tl_command_call *call, const tl_progress *progress)
+{
+    const tl_import_values *values = call->options;
+    return (tl_list_import){
+        .sources = call->arguments->items,
+        .source_count = call->arguments->count,
+        .dataset = values->output,
+        .format = values->format,
+        .url_column = values->url_column,
+        .caption_column = values->caption_column,
+        .digest_column = values->digest_column,
+        .keep = values->keep,
+        .where = values->where,
+        .needs_caption = values->needs_caption,
+        .incremental = values->incremental,
+        .retry_failed = values->retry_failed,
+        .min_caption = (uint32_t)values->min_caption,
+        .max_caption = (uint32_t)values->max_caption,
+        .scripts = values->scripts,
+        .unique = values->unique,
+        .part = values->part,
+        .resize = values->resize,
+        .size = (uint32_t)values->size,
+        .only_if_bigger = values->only_if_bigger,
+        .drop_metadata = values->drop_metadata,
+        .only_headers = values->only_headers,
+        .encode = values->encode,
+        .quality = (uint32_t)values->quality,
+        .min_side = (uint32_t)values->min_side,
+        .max_aspect = values->max_aspect,
+        .store = values->store,
+        .table = values->table,
+        .samples_per_shard = (size_t)values->shard_size,
+        .threads = (size_t)values->threads,
+        .hold_out = values->hold_out,
+        .in_flight = (uint32_t)values->in_flight,
+        .attempts = (uint32_t)values->attempts,
+        .host_connections = (uint32_t)values->host_connections,
+        .host_rate = values->host_rate == 0 ? -1 : values->host_rate,
+        .host_delay = values->host_delay,
+        .timeout = values->timeout,
+        .most_megabytes = values->most_megabytes,
+        .use_robots = values->use_robots,
+        .ignore_refusals = values->ignore_refusals,
+        .allow_private = values->allow_private,
+        .accept_bad_certificates = values->accept_bad_certificates,
+        .contact = values->contact,
+        .user_agent = values->user_agent,
+        .proxy = values->proxy,
+        .dns_servers = values->dns_servers,
+        .progress = progress,
+    };
+}
+
+static tl_import_job local_job(const tl_command_call *call, const tl_progress *progress)
+{
+    const tl_import_values *values = call->options;
+    return (tl_import_job){.sources = call->arguments->items,
+                           .source_count = call->arguments->count,
+                           .dataset = values->output,
+                           .caption_from_name = strcmp(values->caption_from, "name") == 0,
+                           .image_column = values->image_column,
+                           .caption_column = values->caption_column,
+                           .hold_out = values->hold_out,
+                           .samples_per_shard = (size_t)values->shard_size,
+                           .only_headers = values->only_headers,
+                           .progress = progress};
+}
+
+/* Imports what the sources are: pictures that lie here, or lists of URLs. */
+static bool import(const tl_command_call *call, tl_import_result *result, tl_error *err)
+{
+    const tl_import_values *values = call->options;
+    tl_progress progress;
+    tl_progress_line line;
+    const tl_list_import list = list_job(call, &progress);
+    const tl_import_job local = local_job(call, &progress);
+    bool is_list = false;
+    if (!tl_list_import_recognise(&list, values->image_column, &is_list, err))
+        return false;
+    tl_progress_line_start(&line, is_list ? "rows" : "samples", &progress);
+    bool ok = is_list ? tl_list_import_run(&list, result, err) : tl_import_job_run(&local, result, err);
+    tl_progress_line_end(&line);
+    return ok;
+}
+
 static bool run(tl_command_call *call, tl_error *err)
 {
-    const import_options *values = call->options;
-    if (values->list_skipped) {
+    const tl_import_values *values = call->options;
+    if (values->list_skipped || values->report) {
         if (call->arguments->count != 1)
-            return tl_command_misuse(call, err, "--list-skipped: expected one DATASET, found %zu arguments",
-                                     call->arguments->count);
-        return tl_import_job_list_skipped(call->arguments->items[0], print_skipped, (void *)call->options, err);
+            return tl_command_misuse(call, err, "--%s: expected one DATASET, found %zu arguments",
+                                     values->report ? "report" : "list-skipped", call->arguments->count);
+        return values->report ? tl_import_print_report(call->arguments->items[0], values->json, err)
+                              : tl_import_job_list_skipped(call->arguments->items[0], print_skipped, (void *)call->options, err);
     }
     if (values->output == NULL)
         return tl_command_misuse(call, err, "expected -o DATASET, found none");
-    tl_progress progress;
-    tl_progress_line line;
-    tl_progress_line_start(&line, "samples", &progress);
-    tl_import_job job = {.sources = call->arguments->items,
-                         .source_count = call->arguments->count,
-                         .dataset = values->output,
-                         .caption_from_name = strcmp(values->caption_from, "name") == 0,
-                         .image_column = values->image_column,
-                         .caption_column = values->caption_column,
-                         .hold_out = values->hold_out,
-                         .samples_per_shard = (size_t)values->shard_size,
-                         .only_headers = values->only_headers,
-                         .progress = &progress};
     tl_import_result result;
-    bool ok = tl_import_job_run(&job, &result, err);
-    tl_progress_line_end(&line);
-    if (!ok)
+    if (!import(call, &result, err))
         return false;
     tl_command_report_skipped(call, &result.skipped);
     if (result.skipped.total != 0)
@@ -133,15 +146,18 @@ const tl_command tl_command_import = {
     .name = "import",
     .summary = "bring captioned pictures into a dataset",
     .usage = "SOURCE... -o DATASET",
-    .details =
-        "SOURCE is a folder of pictures, a captions table (CSV or TSV with a header), or WebDataset shards (.tar, .tar.gz).\n"
-        "DATASET becomes a folder of WebDataset shards and a ledger. Stopped or killed, the same command\n"
-        "keeps the finished shards and goes on with the next.",
+    .details = "SOURCE is a folder of pictures, a captions table (CSV or TSV with a header), WebDataset shards (.tar, .tar.gz),\n"
+               "or a list of URLs (TXT, CSV, TSV, JSON, JSONL, also .gz and .zst; Parquet; COCO and Karpathy JSON), whose\n"
+               "pictures are downloaded.\n"
+               "DATASET becomes a folder of WebDataset shards and a ledger. Stopped or killed, the same command\n"
+               "keeps the finished shards and goes on with the next; of a list, nothing is fetched twice.",
     .example = "  twinlens import ~/stamps -o stamps.dataset --hold-out 0.1\n  twinlens import captions.tsv --image-column file "
-               "-o mine.dataset",
-    .options = options,
-    .option_count = sizeof options / sizeof options[0],
-    .options_size = sizeof(import_options),
+               "-o mine.dataset\n  twinlens import cc3m.tsv --format cc3m --resize shortest --size 256 --only-if-bigger -o "
+               "cc3m.dataset\n  twinlens import cc3m.tsv --format cc3m --resize shortest --size 256 --only-if-bigger -o "
+               "cc3m.dataset --retry-failed\n  twinlens import --report cc3m.dataset",
+    .options = tl_import_options_table,
+    .option_count = TL_IMPORT_OPTION_COUNT,
+    .options_size = sizeof(tl_import_values),
     .minimum_arguments = 1,
     .maximum_arguments = SIZE_MAX,
     .run = run,
