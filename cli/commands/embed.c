@@ -1,3 +1,4 @@
+#include "base/core/arena.h"
 #include "base/core/memory.h"
 #include "cli/app/picture_stream.h"
 #include "cli/commands/command.h"
@@ -6,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { BATCH = 32, MAX_LINE_BYTES = 1 << 20 };
 
@@ -61,30 +63,78 @@ static bool print_vector(void *context, const char *name, const float *vector, t
     return tl_output_json(json, err);
 }
 
-static bool embed_text(tl_embedder *embedder, const char *text, size_t number, float *vector, print_state *state, tl_error *err)
+/* Texts that wait for a batch. Its borders follow from the input alone: the same input gives the same bits. */
+typedef struct text_batch {
+    tl_embedder *embedder;
+    print_state *print;
+    tl_arena *arena; /* of the texts */
+    const char *texts[BATCH];
+    size_t count, size; /* size: texts at once */
+    size_t number;      /* of all texts so far */
+    float *vectors;     /* [BATCH, D] */
+} text_batch;
+
+static bool embed_batch(text_batch *batch, tl_error *err)
 {
-    tl_slice slice = tl_slice_of(text);
-    size_t bad_offset;
-    if (!tl_text_is_utf8(slice, &bad_offset))
-        return tl_fail(err, TL_ERROR_INVALID, "text %zu: expected valid utf-8, found a broken character at byte %zu", number,
-                       bad_offset + 1);
-    return tl_embedder_texts(embedder, &slice, 1, vector, err) && print_vector(state, text, vector, err);
+    tl_slice slices[BATCH];
+    for (size_t i = 0; i < batch->count; i++)
+        slices[i] = tl_slice_of(batch->texts[i]);
+    bool ok = batch->count == 0 || tl_embedder_texts(batch->embedder, slices, batch->count, batch->vectors, err);
+    for (size_t i = 0; ok && i < batch->count; i++)
+        ok = print_vector(batch->print, batch->texts[i], batch->vectors + i * batch->print->dim, err);
+    batch->count = 0;
+    tl_arena_reset(batch->arena);
+    return ok;
 }
 
-static bool embed_lines(tl_embedder *embedder, float *vector, print_state *state, tl_error *err)
+static bool add_text(text_batch *batch, const char *text, tl_error *err)
+{
+    size_t bad_offset;
+    batch->number++;
+    if (!tl_text_is_utf8(tl_slice_of(text), &bad_offset)) {
+        /* What came before it is told first. */
+        return embed_batch(batch, err) &&
+               tl_fail(err, TL_ERROR_INVALID, "text %zu: expected valid utf-8, found a broken character at byte %zu",
+                       batch->number, bad_offset + 1);
+    }
+    const char *copy = tl_arena_copy_text(batch->arena, text, strlen(text), err);
+    if (copy == NULL)
+        return false;
+    batch->texts[batch->count++] = copy;
+    return batch->count < batch->size || embed_batch(batch, err);
+}
+
+static bool add_lines(text_batch *batch, tl_error *err)
 {
     char *line = tl_memory_allocate(MAX_LINE_BYTES, 1, err);
     bool ok = line != NULL;
+    /* Who types waits for an answer to each line. */
+    batch->size = isatty(STDIN_FILENO) ? 1 : BATCH;
     for (size_t number = 1; ok && fgets(line, MAX_LINE_BYTES, stdin) != NULL; number++) {
         size_t size = strlen(line);
         if (size == MAX_LINE_BYTES - 1 && line[size - 1] != '\n')
             ok = tl_fail(err, TL_ERROR_INVALID, "line %zu: expected at most %d bytes, found more", number, MAX_LINE_BYTES - 2);
         line[strcspn(line, "\r\n")] = '\0';
-        ok = ok && embed_text(embedder, line, number, vector, state, err);
+        ok = ok && add_text(batch, line, err) && (batch->size != 1 || tl_output_flush(err));
     }
     if (ok && ferror(stdin))
         ok = tl_fail_errno(err, errno, "cannot read standard input");
     tl_memory_free(line);
+    return ok;
+}
+
+static bool embed_texts(const tl_text_list *arguments, tl_embedder *embedder, print_state *print, tl_error *err)
+{
+    text_batch batch = {.embedder = embedder, .print = print, .size = BATCH};
+    batch.vectors = tl_memory_allocate(BATCH, print->dim * sizeof *batch.vectors, err);
+    bool ok = batch.vectors != NULL && tl_arena_create(1 << 16, &batch.arena, err);
+    if (ok && arguments->count == 0)
+        ok = add_lines(&batch, err);
+    for (size_t i = 0; ok && i < arguments->count; i++)
+        ok = add_text(&batch, arguments->items[i], err);
+    ok = ok && embed_batch(&batch, err);
+    tl_arena_destroy(batch.arena);
+    tl_memory_free(batch.vectors);
     return ok;
 }
 
@@ -97,22 +147,17 @@ static bool embed(tl_command_call *call, const tl_model_bundle *bundle, tl_error
     tl_progress progress;
     tl_progress_line line;
     tl_thread_pool *pool = tl_runtime_pool(call->runtime, err);
-    float *vector = pool != NULL ? tl_memory_allocate(state.dim, sizeof *vector, err) : NULL;
-    bool ok = vector != NULL && tl_embedder_create(bundle, values->images ? BATCH : 1, pool, &embedder, err);
+    bool ok = pool != NULL && tl_embedder_create(bundle, BATCH, pool, &embedder, err);
     if (ok && values->images) {
         tl_progress_line_start(&line, "pictures", &progress);
         tl_picture_stream stream = {call->arguments->items, call->arguments->count, embedder, BATCH, &progress};
         ok = tl_picture_stream_run(&stream, print_vector, &state, &skipped, err);
         tl_progress_line_end(&line);
         tl_command_report_skipped(call, &skipped);
-    } else if (ok && call->arguments->count == 0) {
-        ok = embed_lines(embedder, vector, &state, err);
-    } else {
-        for (size_t i = 0; ok && i < call->arguments->count; i++)
-            ok = embed_text(embedder, call->arguments->items[i], i + 1, vector, &state, err);
+    } else if (ok) {
+        ok = embed_texts(call->arguments, embedder, &state, err);
     }
     tl_embedder_destroy(embedder);
-    tl_memory_free(vector);
     return ok;
 }
 

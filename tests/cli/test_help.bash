@@ -2,7 +2,7 @@
 . "$(dirname "$0")/support.bash"
 
 expect 0 "$TWINLENS" help
-for command in import train index search classify evaluate embed tokenize model; do
+for command in import train index search classify evaluate embed tokenize model bench; do
     expect_output() { grep -q -E -- "$1" out.txt || fail "$command -h: expected '$1'"; }
     expect 0 "$TWINLENS" help
     expect_output "^  $command "
