@@ -25,6 +25,7 @@ enum { MAX_NAME_BYTES = 253, RECEIVE_BYTES = 1 << 20 };
 
 /* The loop is told to tick at least this often while questions are open. */
 static const double tick_seconds = 0.05;
+static const double late_seconds = 0.5;
 
 typedef struct name_entry {
     struct name_entry *chain;          /* of the same bucket */
@@ -36,6 +37,8 @@ typedef struct name_entry {
     tl_resolution resolution;
     uint8_t address_count;
     bool is_kept; /* stands in that list: nobody waits */
+    bool is_late; /* asked, and not answered for a while */
+    double asked_at;
     int lifetime; /* seconds, as the answer says */
     tl_address addresses[TL_RESOLVED_ADDRESSES];
     char host[];
@@ -53,6 +56,8 @@ struct tl_resolver {
     int family; /* AF_UNSPEC: both */
     double negative_seconds, least_ttl_seconds, next_tick;
     size_t most_in_flight, most_names;
+    name_entry *punctual; /* the first of those asked that is not late; they stand in the order of asking */
+    size_t late;
     name_entry **buckets;
     size_t bucket_count; /* a power of two */
     size_t names;
@@ -128,6 +133,9 @@ static void take_answer(void *context, int status, int timeouts, struct ares_add
         ares_freeaddrinfo(answer);
         return;
     }
+    if (resolver->punctual == entry)
+        resolver->punctual = entry->after;
+    resolver->late -= entry->is_late;
     list_remove(&resolver->asked, entry);
     list_add(&resolver->told, entry);
     entry->address_count = 0;
@@ -146,16 +154,30 @@ static void take_answer(void *context, int status, int timeouts, struct ares_add
     resolver->counts.failed += entry->resolution == TL_RESOLUTION_FAILED;
 }
 
-static void ask_queued(tl_resolver *resolver)
+static void ask(tl_resolver *resolver, name_entry *entry, double now)
 {
     struct ares_addrinfo_hints hints = {.ai_family = resolver->family, .ai_socktype = SOCK_STREAM, .ai_flags = ARES_AI_NOSORT};
-    while (resolver->queued.first != NULL && resolver->asked.count < resolver->most_in_flight) {
-        name_entry *entry = resolver->queued.first;
-        list_remove(&resolver->queued, entry);
-        list_add(&resolver->asked, entry);
-        resolver->counts.asked++;
-        ares_getaddrinfo(resolver->channel, entry->host, NULL, &hints, take_answer, entry);
+    list_remove(&resolver->queued, entry);
+    list_add(&resolver->asked, entry);
+    if (resolver->punctual == NULL)
+        resolver->punctual = entry;
+    entry->is_late = false;
+    entry->asked_at = now;
+    resolver->counts.asked++;
+    ares_getaddrinfo(resolver->channel, entry->host, NULL, &hints, take_answer, entry);
+}
+
+/* Names that get no answer do not take the places of those that do: a late one counts an eighth. */
+static void ask_queued(tl_resolver *resolver, double now)
+{
+    for (; resolver->punctual != NULL && resolver->punctual->asked_at + late_seconds < now;
+         resolver->punctual = resolver->punctual->after) {
+        resolver->punctual->is_late = true;
+        resolver->late++;
     }
+    while (resolver->queued.first != NULL &&
+           resolver->asked.count - resolver->late + resolver->late / 8 < resolver->most_in_flight)
+        ask(resolver, resolver->queued.first, now);
 }
 
 static double seconds_kept(const tl_resolver *resolver, const name_entry *entry)
@@ -192,10 +214,10 @@ void tl_resolver_tick(tl_resolver *resolver, double now)
         ares_process_fd(resolver->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD); /* time-outs */
         resolver->next_tick = now + tick_seconds;
     }
-    ask_queued(resolver);
+    ask_queued(resolver, now);
     while (resolver->told.first != NULL)
         tell(resolver, resolver->told.first, now);
-    ask_queued(resolver);
+    ask_queued(resolver, now);
 }
 
 static name_entry *add_name(tl_resolver *resolver, const char *host, uint64_t hash, tl_error *err)

@@ -5,6 +5,9 @@
  * Addresses reach libcurl as an entry of its name cache (CURLOPT_RESOLVE), which gives happy eyeballs over all of them. Entries
  * made so stay for ever, so a handle's next transfer takes out what its last one put in; those that connected hold what they use.
  *
+ * libcurl keeps idle connections in a list that it walks from end to end to find the oldest, at each transfer's end once the list
+ * is full. So it never gets full: with few connections open all are kept, with many those whose host has more work, then none.
+ *
  * Sockets are opened and closed here: the guard judges the address that is about to be connected to, which is what counts,
  * whatever names, redirects or caches led to it.
  */
@@ -24,7 +27,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MAX_PIN_BYTES = 1536, RECEIVE_BYTES = 16384 };
+enum { MAX_PIN_BYTES = 1536, RECEIVE_BYTES = 16384, FEW_CONNECTIONS = 256 };
 
 struct tl_transfer {
     CURL *easy;
@@ -45,8 +48,10 @@ struct tl_transfers {
     tl_transfers_options options; /* texts are set in each easy handle and not kept */
     char *user_agent, *proxy, *ca_file;
     tl_transfer *running, *spare;
-    double timer_due; /* below 0: none */
-    uint64_t connections;
+    double timer_due;     /* below 0: none */
+    uint64_t connections; /* ever */
+    size_t open;          /* now */
+    size_t most_kept;
     bool has_globals;
 };
 
@@ -91,13 +96,17 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
         transfer->was_refused = true;
         return CURL_SOCKET_BAD;
     }
-    owner->connections++;
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    owner->connections += fd >= 0;
+    owner->open += fd >= 0;
+    return fd;
 }
 
 static int close_socket(void *context, curl_socket_t fd)
 {
-    tl_event_loop_forget(context, fd);
+    tl_transfers *transfers = context;
+    tl_event_loop_forget(transfers->loop, fd);
+    transfers->open--;
     return close(fd);
 }
 
@@ -197,7 +206,7 @@ static bool set_up(tl_transfer *transfer, tl_error *err)
     SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
     SET(CURLOPT_OPENSOCKETDATA, transfer);
     SET(CURLOPT_CLOSESOCKETFUNCTION, close_socket);
-    SET(CURLOPT_CLOSESOCKETDATA, owner->loop);
+    SET(CURLOPT_CLOSESOCKETDATA, owner);
     SET(CURLOPT_PREREQFUNCTION, tell_connected);
     SET(CURLOPT_PREREQDATA, transfer);
     SET(CURLOPT_HEADERFUNCTION, take_header);
@@ -267,6 +276,8 @@ static bool pin_addresses(tl_transfer *transfer, const tl_transfer_start *start)
 static bool prepare(tl_transfer *transfer, const tl_transfer_start *start)
 {
     CURL *easy = transfer->easy;
+    const tl_transfers *owner = transfer->owner;
+    bool is_kept = owner->open < (start->is_last ? FEW_CONNECTIONS : owner->most_kept);
     static char identity[] = "Accept-Encoding: identity";
     snprintf(transfer->accept, sizeof transfer->accept, "Accept: %s", start->accept);
     transfer->headers[0] = (struct curl_slist){transfer->accept, start->is_compressible ? NULL : &transfer->headers[1]};
@@ -274,6 +285,7 @@ static bool prepare(tl_transfer *transfer, const tl_transfer_start *start)
     return pin_addresses(transfer, start) && curl_easy_setopt(easy, CURLOPT_URL, start->url->text.data) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)ceil(start->connect_seconds * 1000)) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, is_kept ? 0L : 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)start->most_bytes) == CURLE_OK;
 }
 
@@ -286,9 +298,10 @@ bool tl_transfers_start(tl_transfers *transfers, const tl_transfer_start *start,
         return false;
     transfer->context = start->context;
     transfer->was_stopped = transfer->was_refused = false;
-    if (!prepare(transfer, start) || curl_multi_add_handle(transfers->multi, transfer->easy) != CURLM_OK) {
+    CURLMcode code = prepare(transfer, start) ? curl_multi_add_handle(transfers->multi, transfer->easy) : CURLM_OUT_OF_MEMORY;
+    if (code != CURLM_OK) {
         link_in(&transfers->spare, transfer);
-        return tl_fail(err, TL_ERROR_NO_MEMORY, "out of memory for a transfer");
+        return tl_fail(err, TL_ERROR_NO_MEMORY, "libcurl: cannot start a transfer: %s", curl_multi_strerror(code));
     }
     link_in(&transfers->running, transfer);
     *out = transfer;
@@ -422,12 +435,13 @@ bool tl_transfers_create(tl_event_loop *loop, const tl_transfers_options *option
         tl_transfers_destroy(transfers);
         return false;
     }
-    size_t kept = options->most_connections != 0 ? options->most_connections : 1024;
+    size_t most = options->most_connections != 0 ? options->most_connections : 1024;
+    transfers->most_kept = most - most / 4;
     curl_multi_setopt(transfers->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
     curl_multi_setopt(transfers->multi, CURLMOPT_SOCKETDATA, transfers);
     curl_multi_setopt(transfers->multi, CURLMOPT_TIMERFUNCTION, set_timer);
     curl_multi_setopt(transfers->multi, CURLMOPT_TIMERDATA, transfers);
-    curl_multi_setopt(transfers->multi, CURLMOPT_MAXCONNECTS, (long)kept);
+    curl_multi_setopt(transfers->multi, CURLMOPT_MAXCONNECTS, (long)most);
     *out = transfers;
     return true;
 }

@@ -60,7 +60,7 @@ typedef struct tl_transfers_options {
     const char *ca_file; /* NULL: the system's */
     bool accept_bad_certificates;
     bool allow_private;
-    size_t most_connections; /* kept open, in use or idle, the oldest idle one is closed first; 0: 1024 */
+    size_t most_connections; /* open, in use or idle; 0: 1024 */
 } tl_transfers_options;
 
 typedef struct tl_transfer_start {
@@ -69,6 +69,7 @@ typedef struct tl_transfer_start {
     bool is_compressible;        /* ask for gzip; what comes is decoded either way */
     const tl_address *addresses; /* of the URL's host, tried in this order */
     size_t address_count;        /* 0: an address is the host, or the proxy resolves */
+    bool is_last; /* no further request to that host is in sight: among many connections this one need not be kept */
     double connect_seconds;
     uint64_t most_bytes; /* announced; what comes is counted by the caller */
     void *context;       /* of the handlers */

@@ -1,8 +1,12 @@
-/* libcurl's URL API; every part is taken from the one handle that parsed the text. */
+/*
+ * libcurl's URL API; every part is taken from the one handle that parsed the text. Names that are not ASCII go through libidn2
+ * here, since libcurl would read them in the locale's charset.
+ */
 #include "base/net/url.h"
 
 #include "base/net/curl_internal.h"
 
+#include <idn2.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,17 +53,33 @@ static bool has_only_ascii(const tl_string *text)
     return true;
 }
 
+/* UTF-8 to ASCII, as browsers do it. */
+static bool encode_name(tl_string *host, tl_error *err)
+{
+    uint8_t *encoded = NULL;
+    int code = idn2_lookup_u8((const uint8_t *)host->data, &encoded, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+    if (code == IDN2_MALLOC)
+        return tl_fail(err, TL_ERROR_NO_MEMORY, "out of memory for a name");
+    if (code != IDN2_OK)
+        return tl_fail(err, TL_ERROR_INVALID, "expected a url with the name of a host: %s", idn2_strerror(code));
+    tl_string_reset(host);
+    bool ok = tl_string_append_text(host, (const char *)encoded, err);
+    idn2_free(encoded);
+    return ok;
+}
+
 /* The host as it is asked for: ASCII, lower case. */
 static bool read_host(tl_url *url, CURLU *handle, tl_error *err)
 {
-    if (!copy_part(handle, CURLUPART_HOST, CURLU_PUNYCODE, &url->host, err))
+    tl_string *host = &url->host;
+    if (!copy_part(handle, CURLUPART_HOST, 0, host, err) || (!has_only_ascii(host) && !encode_name(host, err)))
         return false;
-    if (url->host.size == 0 || !has_only_ascii(&url->host))
+    if (host->size == 0 || !has_only_ascii(host))
         return tl_fail(err, TL_ERROR_INVALID, "expected a url with the name of a host");
-    for (size_t i = 0; i < url->host.size; i++)
-        if (url->host.data[i] >= 'A' && url->host.data[i] <= 'Z')
-            url->host.data[i] += 'a' - 'A';
-    CURLUcode code = curl_url_set(handle, CURLUPART_HOST, url->host.data, 0);
+    for (size_t i = 0; i < host->size; i++)
+        if (host->data[i] >= 'A' && host->data[i] <= 'Z')
+            host->data[i] += 'a' - 'A';
+    CURLUcode code = curl_url_set(handle, CURLUPART_HOST, host->data, 0);
     return code == CURLUE_OK || explain(code, err);
 }
 

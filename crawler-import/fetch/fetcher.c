@@ -23,7 +23,7 @@ static void fill_in(tl_fetch_options *options)
     DEFAULT(most_in_flight, 2048);
     DEFAULT(most_waiting, options->most_in_flight < UINT32_MAX / 4 ? 4 * options->most_in_flight : UINT32_MAX);
     DEFAULT(most_bytes, 20 << 20);
-    DEFAULT(most_memory, 256 << 20);
+    DEFAULT(most_memory, 96 << 20);
     DEFAULT(connect_seconds, 10);
     DEFAULT(stall_seconds, 10);
     DEFAULT(total_seconds, 60);
@@ -75,6 +75,7 @@ static bool open_parts(tl_fetcher *fetcher, const tl_fetch_options *options, tl_
         .tries = options->dns_tries,
         .most_in_flight = options->dns_in_flight,
         .most_names = options->dns_cache_names,
+        .family = options->dns_family,
     };
     tl_transfers_options transfers = {
         .handlers = tl_fetch__handlers,

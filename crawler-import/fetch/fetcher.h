@@ -19,6 +19,7 @@
 
 #include "base/core/error.h"
 #include "base/core/slice.h"
+#include "base/net/resolver.h"
 #include "crawler-import/fetch/answer.h"
 #include "crawler-import/fetch/robots.h"
 
@@ -49,7 +50,7 @@ typedef struct tl_fetch_options {
     uint32_t most_in_flight; /* open transfers; 0: 2048; never more than file descriptors allow */
     uint32_t most_waiting;   /* submitted, not yet started (waiting for a name, a host's turn, a retry); 0: 4 * most_in_flight */
     uint64_t most_bytes;     /* of one body, after decoding; 0: 20 MiB */
-    uint64_t most_memory;    /* of bodies being received or not yet cleared; 0: 256 MiB. Beyond it transfers pause, so results
+    uint64_t most_memory;    /* of bodies being received or not yet cleared; 0: 96 MiB. Beyond it transfers pause, so results
                                 must be cleared for the others to go on */
 
     /* How long, in seconds, of each attempt. */
@@ -87,8 +88,9 @@ typedef struct tl_fetch_options {
     const char *dns_servers;    /* "192.0.2.1:53,[2001:db8::1]:53"; NULL: the system's */
     double dns_timeout_seconds; /* of one question to one server; 0: 2 */
     uint32_t dns_tries;         /* rounds over the servers; 0: 2 */
-    uint32_t dns_in_flight;     /* names; 0: 512 */
-    uint32_t dns_cache_names;   /* 0: 100,000 */
+    uint32_t dns_in_flight;     /* names; 0: 1024 */
+    tl_resolver_family dns_family;
+    uint32_t dns_cache_names; /* 0: 100,000 */
 } tl_fetch_options;
 
 typedef struct tl_fetch_request {

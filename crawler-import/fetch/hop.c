@@ -56,6 +56,7 @@ bool tl_fetch__hop_start(tl_fetch_job *job, tl_error *err)
         .is_compressible = job->kind != TL_FETCH_PICTURE,
         .addresses = job->addresses,
         .address_count = job->address_count,
+        .is_last = job->host->queue.count == 0,
         .connect_seconds = fetcher->options.connect_seconds,
         .most_bytes = job->robots_of == NULL ? job->most_bytes : 0,
         .context = job,

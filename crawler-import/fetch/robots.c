@@ -122,17 +122,23 @@ static bool is_key(tl_slice key, const char *word)
 typedef struct reader {
     tl_robots *robots;
     const char *token;
-    bool is_open[2]; /* the group at hand is for us, for all */
-    bool has_rules;  /* so that the next user-agent line begins another group */
+    bool is_open[2];    /* the group at hand is for us, for all */
+    bool is_delayed[2]; /* a Crawl-delay here would be for us, for all: there such a line does close the list of names */
+    bool has_delay;
+    bool has_rules; /* so that the next user-agent line begins another group */
 } reader;
 
 static void read_user_agent(reader *reading, tl_slice value)
 {
     if (reading->has_rules)
         reading->is_open[0] = reading->is_open[1] = false;
-    reading->has_rules = false;
+    if (reading->has_rules || reading->has_delay)
+        reading->is_delayed[0] = reading->is_delayed[1] = false;
+    reading->has_rules = reading->has_delay = false;
     reading->is_open[0] |= names_robot(value, reading->token);
     reading->is_open[1] |= names_all(value);
+    reading->is_delayed[0] |= names_robot(value, reading->token);
+    reading->is_delayed[1] |= names_all(value);
     for (int i = 0; i < 2; i++)
         reading->robots->sets[i].is_named |= reading->is_open[i];
 }
@@ -140,6 +146,7 @@ static void read_user_agent(reader *reading, tl_slice value)
 static void read_crawl_delay(reader *reading, tl_slice value)
 {
     char text[32];
+    reading->has_delay = true;
     if (value.size == 0 || value.size >= sizeof text)
         return;
     memcpy(text, value.data, value.size);
@@ -147,7 +154,7 @@ static void read_crawl_delay(reader *reading, tl_slice value)
     char *end;
     double seconds = strspn(text, "0123456789.") == value.size ? strtod(text, &end) : -1;
     for (int i = 0; i < 2; i++)
-        if (reading->is_open[i] && seconds >= 0)
+        if (reading->is_delayed[i] && seconds >= 0)
             reading->robots->sets[i].crawl_delay = seconds;
 }
 

@@ -379,11 +379,11 @@ static inline void *odd_accept(void *context)
     return NULL;
 }
 
-static inline int odd_listen(uint16_t *port, int backlog)
+static inline int odd_listen(uint32_t at, uint16_t *port, int backlog)
 {
     int listener = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(*port)};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_addr.s_addr = htonl(at);
     socklen_t size = sizeof address;
     int yes = 1;
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
@@ -394,15 +394,21 @@ static inline int odd_listen(uint16_t *port, int backlog)
     return listener;
 }
 
-static inline bool odd_server_start(odd_server *server)
+/* at: INADDR_LOOPBACK, or INADDR_ANY in a network of the test's own. */
+static inline bool odd_server_start_at(odd_server *server, uint32_t at)
 {
     memset(server, 0, sizeof *server);
     pthread_mutex_init(&server->lock, NULL);
     pthread_attr_init(&server->small);
     pthread_attr_setstacksize(&server->small, 256 << 10);
     pthread_attr_setdetachstate(&server->small, PTHREAD_CREATE_DETACHED);
-    server->listener = odd_listen(&server->port, 1024);
+    server->listener = odd_listen(at, &server->port, 1024);
     return server->listener >= 0 && pipe(server->stop) == 0 && pthread_create(&server->thread, NULL, odd_accept, server) == 0;
+}
+
+static inline bool odd_server_start(odd_server *server)
+{
+    return odd_server_start_at(server, INADDR_LOOPBACK);
 }
 
 static inline void odd_server_stop(odd_server *server)
@@ -427,7 +433,7 @@ typedef struct dead_port {
 static inline bool dead_port_open(dead_port *dead)
 {
     *dead = (dead_port){0};
-    dead->listener = odd_listen(&dead->port, 0);
+    dead->listener = odd_listen(INADDR_LOOPBACK, &dead->port, 0);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(dead->port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     for (size_t i = 0; i < 8; i++) {
