@@ -103,9 +103,6 @@ def write_random(rng, path):
             dictionary += paths
         else:
             encodings[paths[0]] = rng.choice(ENCODINGS[family])
-            # pyarrow 26.0.1 cannot read what it wrote where all items of a row group are null.
-            if '.list.' in paths[0] and encodings[paths[0]] == 'DELTA_BYTE_ARRAY':
-                encodings[paths[0]] = 'PLAIN'
     options = dict(compression=rng.choice(CODECS), data_page_version=rng.choice(['1.0', '2.0']), use_dictionary=dictionary or False,
                    column_encoding=encodings or None, data_page_size=rng.choice([64, 1000, 10 ** 6]), write_batch_size=rng.choice([1, 10, 1024]),
                    row_group_size=rng.choice([1, 100, 1000, 10 ** 6]) if count < 200 else rng.choice([500, 10 ** 6]),
@@ -145,17 +142,25 @@ def check_skips(found, head, rows, skip, what):
 
 
 def check_reading(columns, scratch, rounds):
+    left_out = 0
     for seed in range(rounds):
         rng = random.Random(seed)
         path = scratch / f'random_{seed}.parquet'
         options = write_random(rng, path)
-        head, rows = expected(path)
         what = f'seed {seed}: {options}'
+        try:
+            head, rows = expected(path)
+        except pa.ArrowInvalid:
+            # pyarrow 26.0.1 cannot read what it wrote where all values of a row group are null under DELTA_BYTE_ARRAY.
+            run(columns, path)
+            left_out += 1
+            continue
         batch = rng.choice([0, 1, 5, 300, 10 ** 5])
         compare(run(columns, path, batch), head + rows, f'{what}: batches of {batch}')
         skip = rng.choice([1, 10, 700])
         check_skips(run(columns, path, rng.choice([1, 64]), skip), head, rows, skip, f'{what}: skip {skip}')
         path.unlink()
+    assert left_out <= rounds // 20, left_out
 
 
 def check_large(columns, scratch):

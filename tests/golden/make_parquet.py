@@ -147,4 +147,43 @@ def main():
     pq.write_table(pa.table({'a': ['brotli'] * 3}), here / 'brotli.refused', compression='brotli', store_schema=False)
 
 
+def write_seeds():
+    """Small files for the fuzzer: few columns each, most of them not packed, so that changed bytes reach the decoders."""
+    folder = pathlib.Path(__file__).parent.parent / 'fuzz' / 'corpus' / 'parquet'
+    folder.mkdir(exist_ok=True)
+    for old in folder.glob('pyarrow_*'):
+        old.unlink()
+
+    def seed(name, table, **options):
+        options = {'compression': 'none', 'store_schema': False, 'write_statistics': False, 'data_page_size': 40, 'write_batch_size': 4,
+                   'row_group_size': 12, **options}
+        pq.write_table(table, folder / f'pyarrow_{name}', **options)
+
+    count = 19
+    for encoding, names in ENCODINGS.items():
+        for version in ('1.0', '2.0'):
+            for name in names if encoding != 'PLAIN' else ['bool', 'text', 'fixed', 'i32', 'd38']:
+                if encoding == 'DICTIONARY' and name not in ('text', 'i32', 'f32', 'f16', 'd38'):
+                    continue
+                kind, maker = MAKERS[name]
+                values = [None if number(i) % 5 == 0 else maker(i) for i in range(count)]
+                options = {'use_dictionary': encoding == 'DICTIONARY', 'data_page_version': version}
+                if encoding != 'DICTIONARY':
+                    options['column_encoding'] = encoding
+                seed(f'{encoding.lower()}_{name}_v{version[0]}', pa.table({'a': pa.array(values, kind)}), **options)
+    lists = pa.array([None if i % 7 == 0 else [None if (i + j) % 3 == 0 else text(j) for j in range(i % 4)] for i in range(count)])
+    structs = pa.array([None if i % 5 == 0 else [{'x': j} for j in range(i % 3)] for i in range(count)], pa.list_(pa.struct([('x', pa.int32())])))
+    for version in ('1.0', '2.0'):
+        table = pa.table({'t': lists, 's': structs, 'i': pa.array(range(count), pa.int16()), 'u': [text(i) for i in range(count)]})
+        seed(f'lists_v{version[0]}', table, data_page_version=version)
+        for codec in ('snappy', 'gzip', 'zstd', 'lz4', 'brotli'):
+            seed(f'{codec}_v{version[0]}', table.select(['t', 'u']), data_page_version=version, compression=codec, row_group_size=100)
+    seed('int96', pa.table({'t': pa.array([i * 10 ** 15 for i in range(count)], pa.timestamp('ns'))}), use_deprecated_int96_timestamps=True)
+    seed('crc', pa.table({'i': list(range(count))}), write_page_checksum=True)
+    seed('statistics', pa.table({'i': list(range(count)), 'u': [text(i) for i in range(count)]}), write_statistics=True, store_schema=True,
+         write_page_index=True)
+    seed('no_rows', pa.table({'i': pa.array([], pa.int8())}))
+
+
 main()
+write_seeds()
