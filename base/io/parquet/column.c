@@ -162,8 +162,9 @@ static bool take_levels(tl_parquet_column_reader *column, size_t most, bool *is_
             column->group_rows_left--;
             column->offsets[column->row_count] = (uint32_t)items;
             column->present[column->row_count++] = definition + 1 >= leaf->list_definition;
-        } else if (column->row_count == 0) {
-            return tl_fail(err, TL_ERROR_CORRUPT, "expected the start of a row, found an item that continues one");
+        } else if (column->row_count == 0 || definition < leaf->list_definition ||
+                   items == column->offsets[column->row_count - 1]) {
+            return tl_fail(err, TL_ERROR_CORRUPT, "expected the start of a row, found what continues no list");
         }
         if (definition >= leaf->list_definition)
             there += column->item_present.data[items++] = definition == leaf->max_definition;

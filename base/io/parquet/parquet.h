@@ -9,7 +9,7 @@
  *     BOOLEAN   uint8_t 0 or 1
  *     INTEGER   int64_t: int8 to int64; dates (days since 1970), times and timestamps in the column's unit; INT96 (unit NANOS,
  * held at the ends of int64_t) NATURAL   uint64_t: uint8 to uint64 FLOAT     float: float and float16 DOUBLE    double TEXT
- * tl_slice: string, enum, JSON, and decimals of up to 38 digits as exact text ("-12.50"). Bytes are as in the file: that they are
+ * tl_slice: string, enum, JSON, and decimals of up to 76 digits as exact text ("-12.50"). Bytes are as in the file: that they are
  * UTF-8 is not checked BYTES     tl_slice: binary, fixed-length binary, UUID, BSON
  *
  * A column inside a struct is named with dots ("meta.width"). A column inside a list has one list a row: offsets[r]..offsets[r +
