@@ -162,6 +162,7 @@ bool tl_fetcher_submit(tl_fetcher *fetcher, const tl_fetch_request *request, tl_
     job->kind = request->kind;
     job->most_bytes = request->most_bytes != 0 ? request->most_bytes : fetcher->options.most_bytes;
     job->ignores_robots = request->ignore_robots;
+    job->hands_out_redirects = request->hand_out_redirects;
     bool is_url = tl_url_parse(&job->url, request->url, NULL, &why);
     if (!is_url && why.kind == TL_ERROR_NO_MEMORY) {
         tl_fetch__job_give_back(job);

@@ -97,18 +97,19 @@ typedef struct tl_fetch_request {
     uint64_t id;     /* the caller's; comes back in the result */
     const char *url; /* http or https; copied. A fragment is dropped; spaces and bytes above 127 are percent-encoded */
     tl_fetch_kind kind;
-    uint64_t most_bytes; /* 0: as in the options */
-    bool ignore_robots;  /* for sitemaps and the like that robots.txt itself names */
+    uint64_t most_bytes;     /* 0: as in the options */
+    bool ignore_robots;      /* for sitemaps and the like that robots.txt itself names */
+    bool hand_out_redirects; /* a redirect is not followed: its reason is "redirect", and url is where it leads */
 } tl_fetch_request;
 
 /*
  * Texts and bytes live until tl_fetch_result_clear. Reasons are these fixed texts, to be counted (* : is_worth_retrying_later):
  *   "bad url", "not http", "name not found", "name lookup failed" *, "address refused", "connection refused" *,
  *   "connection failed" *, "connection timed out" *, "tls failed", "reset" *, "stalled" *, "took too long" *, "cut short" *,
- *   "bad answer", "too many headers", "too large", "bad encoding", "too many redirects", "bad redirect", "not a picture",
- *   "not a page", "empty", "refused by robots.txt", "refused by x-robots-tag", "robots.txt unreachable" *,
- *   "status 404", "status 410", "status 403", "status 401", "status 429" *, "status 4xx", "status 5xx" *, "status other",
- *   "server asked to wait" *
+ *   "bad answer", "too many headers", "too large", "bad encoding", "too many redirects", "bad redirect", "redirect", "not a
+ * picture", "not a page", "empty", "refused by robots.txt", "refused by x-robots-tag", "robots.txt unreachable" *, "status 404",
+ * "status 410", "status 403", "status 401", "status 429" *, "status 4xx", "status 5xx" *, "status other", "server asked to wait"
+ * *
  */
 typedef struct tl_fetch_result {
     uint64_t id;

@@ -44,7 +44,7 @@ struct tl_fetch_job {
     uint64_t id;
     tl_fetch_kind kind;
     uint64_t most_bytes;
-    bool ignores_robots;
+    bool ignores_robots, hands_out_redirects;
     tl_fetch_host *robots_of; /* this job fetches its robots.txt; NULL: somebody's */
 
     tl_url url; /* of the hop at hand */

@@ -67,7 +67,7 @@ tl_fetch_job *tl_fetch__job_take(tl_fetcher *fetcher, tl_error *err)
     job->refusals = 0;
     job->retry_after = -1;
     job->content_type[0] = '\0';
-    job->is_redirected = job->is_nobody = job->is_slow = job->is_paused = false;
+    job->is_redirected = job->is_nobody = job->is_slow = job->is_paused = job->hands_out_redirects = false;
     job->submitted_at = fetcher->now;
     return job;
 }
@@ -206,6 +206,10 @@ static void follow(tl_fetch_job *job)
         if (err.kind == TL_ERROR_NO_MEMORY)
             tl_fetch__fail(fetcher, &err);
         tl_fetch__job_settle(job, err.kind == TL_ERROR_UNSUPPORTED ? "not http" : "bad redirect", false);
+        return;
+    }
+    if (job->hands_out_redirects) {
+        tl_fetch__job_settle(job, "redirect", false);
         return;
     }
     job->is_redirected = true;
