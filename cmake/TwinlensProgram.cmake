@@ -61,7 +61,7 @@ file(RELATIVE_PATH prefix_from_cmake "/${CMAKE_INSTALL_LIBDIR}/cmake/twinlens" "
 # What a static link needs beside us are the libraries themselves, as they were found here. Requires.private would name whatever
 # they in turn were built from, whose development files nobody needs who has the shared ones.
 set(private_links "")
-foreach(dependency IN ITEMS openblas sentencepiece sqlite3 jansson jpeg png webp exif archive xxhash utf8proc zlib crypto curl cares idn2 zstd lz4)
+foreach(dependency IN ITEMS openblas sentencepiece sqlite3 jansson jpeg png webp exif archive xxhash utf8proc zlib crypto curl cares idn2 zstd lz4 xml)
   list(APPEND private_links ${${dependency}_LDFLAGS})
 endforeach()
 list(REMOVE_DUPLICATES private_links)
