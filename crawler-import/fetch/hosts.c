@@ -2,6 +2,7 @@
  * Hosts by name, port and scheme: a queue each, how many requests run, when the next one may start, whether anybody is there, and
  * what its robots.txt says. A host that has nothing to do stands in a list of idle ones, whose oldest are forgotten.
  */
+#include "base/core/clock.h"
 #include "base/core/hash.h"
 #include "base/core/memory.h"
 #include "crawler-import/fetch/fetcher_internal.h"
@@ -230,7 +231,7 @@ void tl_fetch__host_turn_ended(tl_fetch_host *host, bool is_nobody, const char *
     host->running--;
     double delay = delay_of(host);
     if (delay > 0)
-        host->next_turn = fmax(host->next_turn, fetcher->now + delay);
+        host->next_turn = fmax(host->next_turn, tl_clock_seconds() + delay); /* `now` is of before the wait for this answer */
     if (!is_nobody) {
         host->failures = 0;
         host->down_seconds = fetcher->options.host_down_seconds;
