@@ -278,6 +278,8 @@ static inline void put_picture(made_site *site, unsigned n, unsigned id)
 /* What is on every page of such sites and describes nothing. */
 static inline void put_furniture(made_site *site, unsigned n)
 {
+    static const char *const adverts[] = {"winter", "rubber", "walking", "riding", "leather", "children's",
+                                          "steel",  "light",  "ankle",   "red",    "army"};
     put(site,
         "<header><a href=\"/\"><img src=\"/img/logo.png\" alt=\"The Fox Gazette logo\" width=200 height=80></a>"
         "<nav><a href=\"/\">Home</a> <a href=\"/articles/\">Articles</a> <a href=\"/gallery/\">Gallery</a></nav></header>\n");
@@ -303,6 +305,9 @@ static inline void put_furniture(made_site *site, unsigned n)
     if (n % 3 == 0) /* a placeholder, shown for many things */
         put(site, "<img src=\"/img/placeholder.jpg\" alt=\"Portrait of reader number %c%c of ours\">\n", 'a' + n % 26,
             'a' + n / 26 % 26);
+    if (n % 2 == 0) /* what no rule can tell from a caption: counted as wrong */
+        put(site, "<a href=\"/out\" rel=nofollow><img src=\"/ads/%u.jpg\" alt=\"Buy two pairs of %s boots and save\"></a>\n",
+            n % 11, adverts[n % 11]);
     put(site,
         "<script>var t = \"<img src='/img/s%u.jpg' alt='made by a script of ours'>\";</script>"
         "<!-- <img src=\"/img/c%u.jpg\" alt=\"commented out long ago\"> -->\n",
