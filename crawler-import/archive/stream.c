@@ -1,29 +1,41 @@
 /*
- * Owns reading a file that may be compressed. Plain files are read(2); gzip (any number of members) and Zstandard (any number of
- * frames) go through libarchive's filters over a "raw" archive, with no other filter or format switched on.
+ * Owns reading a file that may be compressed: gzip (any number of members, each check sum verified) over zlib, Zstandard (any
+ * number of frames) over libzstd. libarchive, which reads shards, is not used: it does not look at gzip's check sums.
  */
 #include "crawler-import/archive/stream.h"
 
 #include "base/core/memory.h"
 #include "base/io/file.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <string.h>
 #include <unistd.h>
+#include <zlib.h>
+#include <zstd.h>
 
-enum { READ_BLOCK = 65536 };
+enum { INPUT_SIZE = 65536, GZIP_WINDOW_BITS = 15 + 16, MAX_ZSTD_WINDOW_BITS = 27 /* 128 MiB */ };
+
+typedef enum packing { PLAIN, GZIP, ZSTANDARD } packing;
 
 struct tl_byte_stream {
     int file;
-    struct archive *archive; /* NULL: a plain file */
-    bool at_end;
+    packing packing;
+    bool at_end;     /* of the stream */
+    bool file_ended; /* no input is left to read */
+    bool in_member;  /* of a gzip member or frame, the end has not been seen */
     uint64_t file_size;
-    uint64_t read_size; /* of a plain file */
+    uint64_t read_size;
+    char *input;
+    size_t input_at;
+    size_t input_size;
+    z_stream inflater;
+    bool has_inflater;
+    ZSTD_DStream *unpacker;
 };
 
-/* Counts from the start of the file; false at an error of read(2), with errno. */
+/* False at an error of read(2), with errno. */
 static bool read_some(int file, char *into, size_t room, size_t *got)
 {
     ssize_t count;
@@ -34,35 +46,31 @@ static bool read_some(int file, char *into, size_t room, size_t *got)
     return count >= 0;
 }
 
-static bool is_compressed(const unsigned char *head, size_t size)
+static packing packing_of(const char *head, size_t size)
 {
-    static const unsigned char zstandard[4] = {0x28, 0xb5, 0x2f, 0xfd};
-    bool is_skippable = size >= 4 && (head[0] & 0xf0) == 0x50 && head[1] == 0x2a && head[2] == 0x4d && head[3] == 0x18;
-    return (size >= 3 && head[0] == 0x1f && head[1] == 0x8b && head[2] == 8) || (size >= 4 && memcmp(head, zstandard, 4) == 0) ||
-           is_skippable;
+    const unsigned char *bytes = (const unsigned char *)head;
+    bool is_skippable = size >= 4 && (bytes[0] & 0xf0) == 0x50 && memcmp(bytes + 1, "\x2a\x4d\x18", 3) == 0;
+    if (size >= 3 && memcmp(bytes, "\x1f\x8b\x08", 3) == 0)
+        return GZIP;
+    return is_skippable || (size >= 4 && memcmp(bytes, "\x28\xb5\x2f\xfd", 4) == 0) ? ZSTANDARD : PLAIN;
 }
 
-static bool fail_inflating(const tl_byte_stream *stream, tl_error *err)
+static bool start_unpacking(tl_byte_stream *stream, tl_error *err)
 {
-    int reason = archive_errno(stream->archive);
-    const char *text = archive_error_string(stream->archive);
-    return tl_fail(err, reason == ENOMEM ? TL_ERROR_NO_MEMORY : TL_ERROR_CORRUPT, "cannot inflate: %s",
-                   text != NULL ? text : "damaged data");
-}
-
-static bool open_compressed(tl_byte_stream *stream, tl_error *err)
-{
-    struct archive_entry *entry = NULL;
-    stream->archive = archive_read_new();
-    if (stream->archive == NULL || archive_read_support_format_raw(stream->archive) != ARCHIVE_OK ||
-        archive_read_support_filter_gzip(stream->archive) != ARCHIVE_OK ||
-        archive_read_support_filter_zstd(stream->archive) != ARCHIVE_OK)
+    if (stream->packing == PLAIN)
+        return true;
+    stream->input = tl_memory_allocate(INPUT_SIZE, 1, err);
+    if (stream->input == NULL)
+        return false;
+    if (stream->packing == GZIP) {
+        stream->has_inflater = inflateInit2(&stream->inflater, GZIP_WINDOW_BITS) == Z_OK;
+        return stream->has_inflater || tl_fail(err, TL_ERROR_NO_MEMORY, "out of memory to inflate");
+    }
+    stream->unpacker = ZSTD_createDStream();
+    if (stream->unpacker == NULL ||
+        ZSTD_isError(ZSTD_DCtx_setParameter(stream->unpacker, ZSTD_d_windowLogMax, MAX_ZSTD_WINDOW_BITS)))
         return tl_fail(err, TL_ERROR_NO_MEMORY, "out of memory to inflate");
-    if (archive_read_open_fd(stream->archive, stream->file, READ_BLOCK) != ARCHIVE_OK)
-        return fail_inflating(stream, err);
-    int code = archive_read_next_header(stream->archive, &entry);
-    stream->at_end = code == ARCHIVE_EOF; /* nothing was compressed */
-    return code == ARCHIVE_OK || code == ARCHIVE_EOF || fail_inflating(stream, err);
+    return true;
 }
 
 static bool open_file(tl_byte_stream *stream, const char *path, tl_error *err)
@@ -81,8 +89,8 @@ static bool open_file(tl_byte_stream *stream, const char *path, tl_error *err)
         return tl_fail_errno(err, errno, "cannot open '%s'", path);
     if (!read_some(stream->file, head, sizeof head, &head_size) || lseek(stream->file, 0, SEEK_SET) != 0)
         return tl_fail_errno(err, errno, "cannot read '%s'", path);
-    return !is_compressed((const unsigned char *)head, head_size) || open_compressed(stream, err) ||
-           tl_fail_within(err, "'%s'", path);
+    stream->packing = packing_of(head, head_size);
+    return start_unpacking(stream, err);
 }
 
 bool tl_byte_stream_open(const char *path, tl_byte_stream **out, tl_error *err)
@@ -99,20 +107,90 @@ bool tl_byte_stream_open(const char *path, tl_byte_stream **out, tl_error *err)
     return true;
 }
 
+static bool fail_unpacking(const char *found, tl_error *err)
+{
+    return tl_fail(err, TL_ERROR_CORRUPT, "cannot inflate: expected compressed data, found %s", found);
+}
+
+static bool fill_input(tl_byte_stream *stream, tl_error *err)
+{
+    if (stream->input_at < stream->input_size || stream->file_ended)
+        return true;
+    stream->input_at = 0;
+    if (!read_some(stream->file, stream->input, INPUT_SIZE, &stream->input_size))
+        return tl_fail_errno(err, errno, "cannot read");
+    stream->read_size += stream->input_size;
+    stream->file_ended = stream->input_size == 0;
+    return true;
+}
+
+/* One step from the input there is into `into`; *got may be 0. */
+static bool inflate_some(tl_byte_stream *stream, char *into, size_t room, size_t *got, tl_error *err)
+{
+    z_stream *inflater = &stream->inflater;
+    while (!stream->in_member && stream->input_at < stream->input_size && stream->input[stream->input_at] == '\0')
+        stream->input_at++; /* padding after a member, as gzip itself reads it */
+    if (stream->input_at == stream->input_size && !stream->in_member)
+        return true;
+    if (!stream->in_member && inflateReset(inflater) != Z_OK)
+        return fail_unpacking("a stream that cannot begin", err);
+    inflater->next_in = (unsigned char *)stream->input + stream->input_at;
+    inflater->avail_in = (unsigned)(stream->input_size - stream->input_at);
+    inflater->next_out = (unsigned char *)into;
+    inflater->avail_out = room < UINT_MAX ? (unsigned)room : UINT_MAX;
+    unsigned before = inflater->avail_out;
+    int code = inflate(inflater, Z_NO_FLUSH);
+    stream->input_at = stream->input_size - inflater->avail_in;
+    *got = before - inflater->avail_out;
+    stream->in_member = code != Z_STREAM_END;
+    if (code == Z_MEM_ERROR)
+        return tl_fail(err, TL_ERROR_NO_MEMORY, "out of memory to inflate");
+    return code == Z_OK || code == Z_STREAM_END || code == Z_BUF_ERROR ||
+           fail_unpacking(inflater->msg != NULL ? inflater->msg : "damage", err);
+}
+
+static bool unpack_some(tl_byte_stream *stream, char *into, size_t room, size_t *got, tl_error *err)
+{
+    ZSTD_inBuffer input = {stream->input, stream->input_size, stream->input_at};
+    ZSTD_outBuffer output = {into, room, 0};
+    size_t code = ZSTD_decompressStream(stream->unpacker, &output, &input);
+    if (ZSTD_isError(code))
+        return fail_unpacking(ZSTD_getErrorName(code), err);
+    stream->input_at = input.pos;
+    *got = output.pos;
+    stream->in_member = code != 0;
+    return true;
+}
+
+static bool read_packed(tl_byte_stream *stream, char *into, size_t room, size_t *got, tl_error *err)
+{
+    while (*got == 0) {
+        if (!fill_input(stream, err))
+            return false;
+        if (stream->file_ended && !stream->in_member)
+            return true;
+        size_t before = stream->input_at;
+        if (!(stream->packing == GZIP ? inflate_some : unpack_some)(stream, into, room, got, err))
+            return false;
+        if (*got == 0 && stream->file_ended)
+            return stream->in_member ? fail_unpacking("the end of the file", err) : true;
+        if (*got == 0 && stream->input_at == before && stream->in_member && before < stream->input_size)
+            return fail_unpacking("damage", err);
+    }
+    return true;
+}
+
 bool tl_byte_stream_read(tl_byte_stream *stream, char *into, size_t room, size_t *got, tl_error *err)
 {
     *got = 0;
     if (stream->at_end)
         return true;
-    if (stream->archive != NULL) {
-        la_ssize_t count = archive_read_data(stream->archive, into, room);
-        if (count < 0)
-            return fail_inflating(stream, err);
-        *got = (size_t)count;
-    } else {
+    if (stream->packing == PLAIN) {
         if (!read_some(stream->file, into, room, got))
             return tl_fail_errno(err, errno, "cannot read");
         stream->read_size += *got;
+    } else if (!read_packed(stream, into, room, got, err)) {
+        return false;
     }
     stream->at_end = *got == 0;
     return true;
@@ -122,8 +200,7 @@ double tl_byte_stream_progress(const tl_byte_stream *stream)
 {
     if (stream->at_end || stream->file_size == 0)
         return 1;
-    la_int64_t inflated = stream->archive != NULL ? archive_filter_bytes(stream->archive, -1) : (la_int64_t)stream->read_size;
-    double share = (double)inflated / (double)stream->file_size;
+    double share = (double)stream->read_size / (double)stream->file_size;
     return share < 1 ? share : 1;
 }
 
@@ -131,8 +208,11 @@ void tl_byte_stream_close(tl_byte_stream *stream)
 {
     if (stream == NULL)
         return;
-    archive_read_free(stream->archive);
+    if (stream->has_inflater)
+        inflateEnd(&stream->inflater);
+    ZSTD_freeDStream(stream->unpacker);
     if (stream->file >= 0)
         close(stream->file);
+    tl_memory_free(stream->input);
     tl_memory_free(stream);
 }

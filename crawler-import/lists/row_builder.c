@@ -70,6 +70,7 @@ static bool append_text(tl_string *out, tl_slice text, tl_error *err)
 bool tl_row_builder_use(tl_row_builder *builder, const tl_table *table, const tl_list_columns *columns, tl_error *err)
 {
     clear_names(builder);
+    builder->is_untyped = strcmp(tl_table_kind(table), "csv") == 0;
     builder->kept_names = tl_memory_allocate(columns->kept_count, sizeof *builder->kept_names, err);
     if (builder->kept_names == NULL)
         return false;
@@ -83,11 +84,16 @@ bool tl_row_builder_use(tl_row_builder *builder, const tl_table *table, const tl
     return true;
 }
 
+static bool is_blank(char byte)
+{
+    return byte == ' ' || (byte >= '\t' && byte <= '\r');
+}
+
 static tl_slice trimmed(tl_slice text)
 {
-    while (text.size != 0 && (unsigned char)text.data[0] <= ' ')
+    while (text.size != 0 && is_blank(text.data[0]))
         text = (tl_slice){text.data + 1, text.size - 1};
-    while (text.size != 0 && (unsigned char)text.data[text.size - 1] <= ' ')
+    while (text.size != 0 && is_blank(text.data[text.size - 1]))
         text.size--;
     return text;
 }
@@ -250,11 +256,11 @@ static bool append_real(tl_string *out, double value, tl_error *err)
     return tl_string_append_text(out, text, err);
 }
 
-static bool append_value(tl_string *out, const tl_cell *cell, tl_error *err)
+static bool append_value(tl_string *out, const tl_cell *cell, bool is_untyped, tl_error *err)
 {
     switch (cell->kind) {
     case TL_CELL_TEXT:
-        if (is_json_number(cell->text))
+        if (is_untyped && is_json_number(cell->text))
             return tl_string_append(out, cell->text.data, cell->text.size, err);
         return tl_text_is_utf8(cell->text, NULL) ? append_text(out, cell->text, err) : tl_string_append_text(out, "null", err);
     case TL_CELL_JSON:
@@ -283,7 +289,7 @@ static bool build_kept(tl_row_builder *builder, const tl_list_columns *columns, 
     for (size_t i = 0; i < columns->kept_count; i++)
         if (!tl_string_append(kept, i == 0 ? "{" : ",", 1, err) ||
             !tl_string_append(kept, builder->kept_names[i].data, builder->kept_names[i].size, err) ||
-            !append_value(kept, &row->cells[columns->kept[i]], err))
+            !append_value(kept, &row->cells[columns->kept[i]], builder->is_untyped, err))
             return false;
     if (!tl_string_append(kept, "}", 1, err))
         return false;

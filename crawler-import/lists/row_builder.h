@@ -13,6 +13,7 @@ typedef struct tl_row_builder {
     tl_string kept;
     tl_string *kept_names; /* [kept_count]: "\"name\":" */
     size_t kept_count;
+    bool is_untyped; /* cells are texts, numbers among them */
 } tl_row_builder;
 
 void tl_row_builder_init(tl_row_builder *builder);

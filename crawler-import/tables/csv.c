@@ -15,10 +15,12 @@ typedef struct csv_state {
     tl_csv_rows *rows;
 } csv_state;
 
+/* Neither JSON nor UTF-16 nor what no text begins with (a control character, one of Latin-1 too). */
 static bool recognises(tl_slice head)
 {
     unsigned char first = (unsigned char)head.data[0];
-    return first < 0xfe && first != '{' && first != '[' && (first >= ' ' || first == '\t' || first == '\n' || first == '\r') &&
+    bool is_control = first < ' ' || (first >= 0x7f && first < 0xa0);
+    return (!is_control || first == '\t' || first == '\n' || first == '\r') && first < 0xfe && first != '{' && first != '[' &&
            memchr(head.data, '\0', head.size < 4096 ? head.size : 4096) == NULL;
 }
 

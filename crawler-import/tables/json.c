@@ -7,7 +7,7 @@
 #include "crawler-import/tables/json_rows.h"
 #include "crawler-import/tables/json_shape.h"
 
-enum { MAX_NAME_SIZE = 4096, MAX_ARRAYS = 64 };
+enum { MAX_NAME_SIZE = 4096, MAX_ARRAYS = 64, MAX_NESTED_SIZE = 64 * 1024 * 1024 };
 
 static bool recognises_lines(tl_slice head)
 {
@@ -90,40 +90,47 @@ typedef struct columns_state {
     uint64_t number;
 } columns_state;
 
-/* Adds every member that is an array or object, and is one of values, as a column. */
+/* Adds the member as a column, walked by a reader of its own, unless it is empty. */
+static bool add_array(tl_table *table, const tl_string *name, tl_error *err)
+{
+    columns_state *state = table->state;
+    tl_json_items **array = &state->arrays[state->count];
+    tl_json_bracket bracket;
+    char first;
+    if (!tl_json_items_open(table->path, array, err) || !tl_json_items_find(*array, name->data, err) ||
+        !tl_json_items_enter(*array, &bracket, err) || !tl_json_items_peek(*array, &first, err)) {
+        tl_json_items_close(*array);
+        *array = NULL;
+        return false;
+    }
+    if (first == '\0') {
+        tl_json_items_close(*array);
+        *array = NULL;
+        return true;
+    }
+    tl_string_init(&state->nested[state->count++], MAX_NESTED_SIZE);
+    return tl_table__add_column(table, tl_string_slice(name), err);
+}
+
 static bool find_columns(tl_table *table, tl_error *err)
 {
-    bool ok = false;
+    const columns_state *state = table->state;
     bool done = false;
-    char first;
+    char first = '\0';
     tl_json_bracket bracket;
     tl_json_items *items = NULL;
     tl_string name;
     tl_string_init(&name, MAX_NAME_SIZE);
-    if (!tl_json_items_open(table->path, &items, err) || !tl_json_items_enter(items, &bracket, err))
-        goto finish;
-    for (;;) {
-        if (!tl_json_items_member(items, &name, &done, err))
-            goto finish;
-        if (done)
+    bool ok = tl_json_items_open(table->path, &items, err) && tl_json_items_enter(items, &bracket, err);
+    while (ok) {
+        ok = tl_json_items_member(items, &name, &done, err);
+        if (!ok || done)
             break;
-        if (!tl_json_items_peek(items, &first, err))
-            goto finish;
-        columns_state *state = table->state;
-        if ((first == '[' || first == '{') && state->count < MAX_ARRAYS) {
-            size_t index = state->count++;
-            tl_string_init(&state->nested[index], (size_t)64 << 20);
-            if (!tl_table__add_column(table, tl_string_slice(&name), err) ||
-                !tl_json_items_open(table->path, &state->arrays[index], err) ||
-                !tl_json_items_find(state->arrays[index], name.data, err) ||
-                !tl_json_items_enter(state->arrays[index], &bracket, err))
-                goto finish;
-        }
-        if (!tl_json_items_pass(items, err))
-            goto finish;
+        ok = tl_json_items_peek(items, &first, err);
+        if (ok && (first == '[' || first == '{') && state->count < MAX_ARRAYS && !tl_json_member_describes(name.data))
+            ok = add_array(table, &name, err);
+        ok = ok && tl_json_items_pass(items, err);
     }
-    ok = true;
-finish:
     tl_string_clear(&name);
     tl_json_items_close(items);
     return ok;

@@ -9,7 +9,7 @@
 
 enum { MAX_NAME_SIZE = 4096 };
 
-static bool describes_only(const char *name)
+bool tl_json_member_describes(const char *name)
 {
     static const char *const names[] = {"info", "licenses", "license", "categories", "metadata", "meta", "version", "schema"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -55,8 +55,8 @@ static bool look_at_member(tl_json_items *items, const char *name, tl_json_shape
     bool done = false;
     if (!tl_json_items_peek(items, &first, err))
         return false;
-    *is_plain = first != '[' && first != '{' && !describes_only(name);
-    if (*is_plain || describes_only(name))
+    *is_plain = first != '[' && first != '{' && !tl_json_member_describes(name);
+    if (*is_plain || tl_json_member_describes(name))
         return tl_json_items_pass(items, err);
     if (!tl_json_items_enter(items, &bracket, err) || !tl_json_items_peek(items, &first, err))
         return false;

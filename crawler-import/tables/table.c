@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { HEAD_SIZE = 256 * 1024, MAX_NAME_SIZE = 256 };
+enum { HEAD_SIZE = 64 * 1024, MAX_NAME_SIZE = 256 };
 
 /* Asked in this order; csv is what is left of texts. */
 static const tl_table_kind_record *const kinds[] = {&tl_table_parquet,  &tl_table_jsonl, &tl_table_coco,

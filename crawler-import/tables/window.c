@@ -1,16 +1,16 @@
-/* Owns the moving window. It reads in blocks that stay in the processor's cache, whatever its capacity. */
+/* Owns the moving window. It is as small as the rows let it be, so that what is read stays in the processor's cache. */
 #include "crawler-import/tables/window.h"
 
 #include "base/core/memory.h"
 
 #include <string.h>
 
-enum { READ_BLOCK = 256 * 1024 };
+enum { FIRST_SIZE = 128 * 1024 };
 
 bool tl_window_open(tl_window *window, const char *path, size_t capacity, tl_error *err)
 {
-    *window = (tl_window){.capacity = capacity};
-    window->bytes = tl_memory_allocate(capacity, 1, err);
+    *window = (tl_window){.size = FIRST_SIZE, .capacity = capacity};
+    window->bytes = tl_memory_allocate(window->size, 1, err);
     if (window->bytes == NULL || !tl_byte_stream_open(path, &window->stream, err))
         return false;
     while (window->end < 3 && !window->at_end)
@@ -32,8 +32,15 @@ bool tl_window_fill(tl_window *window, tl_error *err)
         memmove(window->bytes, window->bytes + window->begin, left);
     window->begin = 0;
     window->end = left;
-    size_t room = window->capacity - left;
-    if (!tl_byte_stream_read(window->stream, window->bytes + left, room < READ_BLOCK ? room : READ_BLOCK, &got, err))
+    if (left > window->size / 2) {
+        size_t size = 2 * window->size < window->capacity ? 2 * window->size : window->capacity;
+        char *bytes = tl_memory_resize(window->bytes, size, 1, err);
+        if (bytes == NULL)
+            return false;
+        window->bytes = bytes;
+        window->size = size;
+    }
+    if (!tl_byte_stream_read(window->stream, window->bytes + left, window->size - left, &got, err))
         return false;
     window->end += got;
     window->at_end = got == 0;

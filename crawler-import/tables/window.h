@@ -8,8 +8,9 @@ typedef struct tl_window {
     char *bytes;  /* bytes[begin..end) lie in the window and may be changed */
     size_t begin; /* moved on by whoever has read them */
     size_t end;
-    bool at_end; /* there is nothing after bytes[end - 1] */
-    size_t capacity;
+    bool at_end;     /* there is nothing after bytes[end - 1] */
+    size_t size;     /* of bytes: grows with the rows that are in the file */
+    size_t capacity; /* that it may grow to */
     tl_byte_stream *stream;
 } tl_window;
 
