@@ -49,6 +49,12 @@ bool tl_dataset_folder_clean(const char *dataset, uint64_t part, uint64_t part_c
     return true;
 }
 
+/* What a crawl leaves before there is a dataset. */
+static bool is_of_crawl(const char *name)
+{
+    return strncmp(name, "crawl.db", 8) == 0 || strcmp(name, "pairs.jsonl") == 0;
+}
+
 bool tl_dataset_folder_check(const char *dataset, tl_error *err)
 {
     tl_file_status status;
@@ -66,7 +72,7 @@ bool tl_dataset_folder_check(const char *dataset, tl_error *err)
     struct dirent *entry;
     while ((errno = 0, entry = readdir(listing)) != NULL) {
         has_ledger = has_ledger || tl_ledger_name_is(entry->d_name);
-        has_other = has_other || entry->d_name[0] != '.';
+        has_other = has_other || (entry->d_name[0] != '.' && !is_of_crawl(entry->d_name));
     }
     int problem = errno;
     closedir(listing);

@@ -1,9 +1,42 @@
 #include "cli/app/crawl_job.h"
 
+#include "base/core/memory.h"
+#include "cli/app/list_import.h"
 #include "crawler-import/crawl/crawl.h"
 
 #include <limits.h>
 #include <stdio.h>
+
+/* Fetches what the list names as politely as the pages were asked for. A list that has grown since adds its new pictures. */
+static bool fetch_pictures(const tl_crawl_job *job, tl_crawl_result *result, tl_error *err)
+{
+    char *path = tl_crawl_list_path(job->dataset, err);
+    if (path == NULL)
+        return false;
+    const char *sources[] = {path};
+    const tl_list_import import = {.sources = sources,
+                                   .source_count = 1,
+                                   .dataset = job->dataset,
+                                   .format = "jsonl",
+                                   .caption_column = "captions",
+                                   .keep = "page,kind",
+                                   .incremental = true,
+                                   .retry_failed = job->retry_failed,
+                                   .min_side = job->minimum_side,
+                                   .max_aspect = job->maximum_aspect,
+                                   .hold_out = job->hold_out,
+                                   .host_connections = 1,
+                                   .host_delay = job->delay_seconds,
+                                   .use_robots = true,
+                                   .allow_private = job->allow_private,
+                                   .contact = job->contact,
+                                   .user_agent = job->user_agent,
+                                   .progress = job->progress};
+    tl_progress_begin(job->progress, "pictures");
+    result->has_dataset = tl_list_import_run(&import, &result->dataset, err);
+    tl_memory_free(path);
+    return result->has_dataset;
+}
 
 bool tl_crawl_job_run(const tl_crawl_job *job, tl_crawl_result *result, tl_error *err)
 {
@@ -45,10 +78,5 @@ bool tl_crawl_job_run(const tl_crawl_job *job, tl_crawl_result *result, tl_error
         snprintf(result->reasons[i].reason, sizeof result->reasons[i].reason, "%s", report.reasons[i].reason);
         result->reasons[i].count = report.reasons[i].count;
     }
-    return true;
-}
-
-char *tl_crawl_job_list_path(const char *dataset, tl_error *err)
-{
-    return tl_crawl_list_path(dataset, err);
+    return job->only_list || report.pictures == 0 || fetch_pictures(job, result, err);
 }

@@ -1,8 +1,9 @@
-/* Crawling as the command asks for it: a thin face over crawler-import's door. */
+/* Crawling as the command asks for it: pages become a list of captioned pictures, and the list a dataset. */
 #ifndef TL_CLI_APP_CRAWL_JOB_H
 #define TL_CLI_APP_CRAWL_JOB_H
 
 #include "base/core/progress.h"
+#include "cli/app/import_job.h"
 
 #include <stdint.h>
 
@@ -30,6 +31,10 @@ typedef struct tl_crawl_job {
     bool takes_nearby;
     double wanted_width;
     unsigned minimum_words, maximum_words;
+    bool only_list;        /* do not fetch the pictures */
+    uint32_t minimum_side; /* of pictures fetched, in pixels */
+    double maximum_aspect; /* longer side / shorter side */
+    double hold_out;       /* as tl_import_job */
     const tl_progress *progress;
 } tl_crawl_job;
 
@@ -44,11 +49,12 @@ typedef struct tl_crawl_result {
     uint64_t pictures, captions; /* in the list */
     tl_crawl_job_reason reasons[48];
     size_t reason_count;
+    bool has_dataset; /* pictures were fetched: dataset is filled */
+    tl_import_result dataset;
 } tl_crawl_result;
 
+/* Stopped or killed in either half, the same job goes on. */
 bool tl_crawl_job_run(const tl_crawl_job *job, tl_crawl_result *result, tl_error *err) TL_MUST_USE;
-/* The list in a dataset; a new string owned by the caller. */
-char *tl_crawl_job_list_path(const char *dataset, tl_error *err) TL_MUST_USE;
 
 #ifdef __cplusplus
 }

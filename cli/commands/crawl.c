@@ -11,7 +11,9 @@ typedef struct crawl_options {
     int64_t minimum_words, maximum_words;
     double delay, width;
     const char *contact, *user_agent;
-    bool no_sitemaps, retry_failed, allow_private, nearby, json;
+    int64_t minimum_side;
+    double maximum_aspect, hold_out;
+    bool only_list, no_sitemaps, retry_failed, allow_private, nearby, json;
 } crawl_options;
 
 #define AT(field) offsetof(crawl_options, field)
@@ -113,6 +115,33 @@ static const tl_option options[] = {
      .type = TL_OPTION_FLAG,
      .help = "ask again for pages that could not be had",
      .offset = AT(retry_failed)},
+    {.name = "only-list",
+     .type = TL_OPTION_FLAG,
+     .help = "write the list of pictures, do not fetch them",
+     .offset = AT(only_list)},
+    {.name = "min-side",
+     .type = TL_OPTION_INTEGER,
+     .value = "N",
+     .help = "least pixels of a picture's shorter side",
+     .offset = AT(minimum_side),
+     .minimum = 0,
+     .maximum = 1e6,
+     .fallback = 200},
+    {.name = "max-aspect",
+     .type = TL_OPTION_NUMBER,
+     .value = "RATIO",
+     .help = "most that a picture's longer side may be of the shorter",
+     .offset = AT(maximum_aspect),
+     .minimum = 1,
+     .maximum = 1e6,
+     .fallback = 2.5},
+    {.name = "hold-out",
+     .type = TL_OPTION_NUMBER,
+     .value = "SHARE",
+     .help = "mark this share as split held-out, by a hash of the key",
+     .offset = AT(hold_out),
+     .minimum = 0,
+     .maximum = 0.9},
     {.name = "json", .type = TL_OPTION_FLAG, .help = "print the report as JSON", .offset = AT(json)},
 };
 
@@ -133,6 +162,11 @@ static bool print_json(const tl_crawl_result *result, tl_error *err)
                 ok = tl_json_set_integer(reasons, result->reasons[j].reason, (int64_t)result->reasons[j].count, err);
         ok = tl_json_set(json, whats[i], reasons, ok ? err : NULL) && ok;
     }
+    if (ok && result->has_dataset)
+        ok = tl_json_set_integer(json, "imported", (int64_t)result->dataset.imported, err) &&
+             tl_json_set_integer(json, "shards", (int64_t)result->dataset.shards, err) &&
+             tl_json_set_integer(json, "bytes", (int64_t)result->dataset.bytes, err) &&
+             tl_json_set(json, "skipped", tl_reasons_to_json(&result->dataset.skipped, err), err);
     if (!ok) {
         tl_json_free(json);
         return false;
@@ -170,12 +204,21 @@ static bool run(tl_command_call *call, tl_error *err)
                         .wanted_width = values->width,
                         .minimum_words = (unsigned)values->minimum_words,
                         .maximum_words = (unsigned)values->maximum_words,
+                        .only_list = values->only_list,
+                        .minimum_side = (uint32_t)values->minimum_side,
+                        .maximum_aspect = values->maximum_aspect,
+                        .hold_out = values->hold_out,
                         .progress = &progress};
     tl_crawl_result result;
     bool ok = tl_crawl_job_run(&job, &result, err);
     tl_progress_line_end(&line);
     if (!ok)
         return false;
+    for (size_t i = 0; i < result.reason_count; i++)
+        fprintf(stderr, "%ss left out: %llu %s\n", result.reasons[i].what, (unsigned long long)result.reasons[i].count,
+                result.reasons[i].reason);
+    if (result.has_dataset)
+        tl_command_report_skipped(call, &result.dataset.skipped);
     if (values->json)
         return print_json(&result, err);
     printf("%s/pairs.jsonl: %llu pictures with %llu captions from %llu pages", values->output,
@@ -183,9 +226,10 @@ static bool run(tl_command_call *call, tl_error *err)
     if (result.waiting != 0)
         printf(" (%llu more are known: give a greater --pages)", (unsigned long long)result.waiting);
     printf("\n");
-    for (size_t i = 0; i < result.reason_count; i++)
-        fprintf(stderr, "%ss left out: %llu %s\n", result.reasons[i].what, (unsigned long long)result.reasons[i].count,
-                result.reasons[i].reason);
+    if (result.has_dataset)
+        printf("%s: %llu samples in %llu shards (%.1f MB), %llu skipped\n", values->output,
+               (unsigned long long)result.dataset.imported, (unsigned long long)result.dataset.shards,
+               (double)result.dataset.bytes * 1e-6, (unsigned long long)result.dataset.skipped.total);
     return true;
 }
 
@@ -194,11 +238,12 @@ const tl_command tl_command_crawl = {
     .name = "crawl",
     .summary = "find captioned pictures on a website",
     .usage = "URL... -o DATASET",
-    .details = "Walks the pages of a site from URL and writes DATASET/pairs.jsonl: pictures, and what people wrote about them\n"
-               "(figcaption, alt, title). Asks one page at a time, keeps to robots.txt and to what pages say to robots.\n"
-               "Stopped or killed, the same command goes on. 'twinlens import DATASET/pairs.jsonl' fetches the pictures.",
-    .example = "  twinlens crawl https://example.org/gallery/ --pages 500 --contact me@example.org -o found\n"
-               "  twinlens import found/pairs.jsonl -o found",
+    .details =
+        "Walks the pages of a site from URL, takes the pictures on them with what people wrote about them (figcaption, alt,\n"
+        "title) into the list DATASET/pairs.jsonl, and fetches those pictures into DATASET. Asks for one thing at a time,\n"
+        "keeps to robots.txt and to what pages say to robots. Stopped or killed, the same command goes on.\n"
+        "Other sizes and formats: --only-list, then 'twinlens import DATASET/pairs.jsonl'.",
+    .example = "  twinlens crawl https://example.org/gallery/ --pages 500 --contact me@example.org -o found",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .options_size = sizeof(crawl_options),

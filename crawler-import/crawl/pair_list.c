@@ -5,8 +5,10 @@
  */
 #include "crawler-import/crawl/pair_list.h"
 
+#include "base/core/hash.h"
 #include "base/io/file.h"
 #include "base/io/json.h"
+#include "base/io/mapping.h"
 #include "crawler-import/crawl/frontier_internal.h"
 
 enum { MAX_CAPTION = 65536, DEFAULT_REPEATS = 10 };
@@ -154,14 +156,23 @@ static bool delete_repeated(sqlite3 *database, uint64_t most_repeats, tl_pair_li
                most_repeats, &report->repeated, err);
 }
 
+typedef struct list_output {
+    tl_file_writer *writer;
+    tl_hasher *hasher; /* of all that was written */
+    tl_string line;
+} list_output;
+
 /* Writes the object and makes it empty again. */
-static bool write_line(tl_json **object, tl_json **captions, tl_file_writer *writer, tl_string *line, tl_error *err)
+static bool write_line(tl_json **object, tl_json **captions, list_output *out, tl_error *err)
 {
     tl_json *all = *captions;
     *captions = NULL;
-    tl_string_reset(line);
-    bool ok = tl_json_set(*object, "captions", all, err) && tl_json_write(*object, TL_JSON_COMPACT, line, err) &&
-              tl_string_append(line, "\n", 1, err) && tl_file_writer_write(writer, line->data, line->size, err);
+    tl_string_reset(&out->line);
+    bool ok = tl_json_set(*object, "captions", all, err) && tl_json_write(*object, TL_JSON_COMPACT, &out->line, err) &&
+              tl_string_append(&out->line, "\n", 1, err) &&
+              tl_file_writer_write(out->writer, out->line.data, out->line.size, err);
+    if (ok)
+        tl_hasher_add(out->hasher, out->line.data, out->line.size);
     tl_json_free(*object);
     *object = NULL;
     return ok;
@@ -177,15 +188,13 @@ static bool begin_line(sqlite3_stmt *read, tl_json **object, tl_json **captions,
            tl_json_set_text(*object, "kind", tl_caption_kind_name((tl_caption_kind)sqlite3_column_int(read, 3)), err);
 }
 
-static bool write_kept(sqlite3 *database, tl_file_writer *writer, tl_pair_list_report *report, tl_error *err)
+static bool write_kept(sqlite3 *database, list_output *out, tl_pair_list_report *report, tl_error *err)
 {
     sqlite3_stmt *read = NULL;
     tl_json *object = NULL;
     tl_json *captions = NULL;
-    tl_string line;
     bool row = false;
     int64_t picture_id = 0;
-    tl_string_init(&line, (size_t)1 << 28);
     bool ok = tl_database_prepare(database,
                                   "SELECT picture_id, pictures.url, caption, kept.kind, pages.url FROM temp.kept"
                                   " JOIN pictures ON pictures.id = picture_id JOIN pages ON pages.id = page_id"
@@ -193,7 +202,7 @@ static bool write_kept(sqlite3 *database, tl_file_writer *writer, tl_pair_list_r
                                   &read, err);
     while (ok && (ok = tl_database_step(database, read, &row, err)) && row) {
         if (object != NULL && sqlite3_column_int64(read, 0) != picture_id)
-            ok = write_line(&object, &captions, writer, &line, err);
+            ok = write_line(&object, &captions, out, err);
         if (ok && object == NULL) {
             picture_id = sqlite3_column_int64(read, 0);
             ok = begin_line(read, &object, &captions, err);
@@ -203,12 +212,25 @@ static bool write_kept(sqlite3 *database, tl_file_writer *writer, tl_pair_list_r
         report->captions++;
     }
     if (ok && object != NULL)
-        ok = write_line(&object, &captions, writer, &line, err);
+        ok = write_line(&object, &captions, out, err);
     tl_json_free(object);
     tl_json_free(captions);
-    tl_string_clear(&line);
     sqlite3_finalize(read);
     return ok;
+}
+
+/* A list that stays the same stays the same file, with its time, by which importing knows it. */
+static bool is_file_of_hash(const char *path, const tl_hasher *hasher)
+{
+    char wanted[TL_HASH_TEXT_SIZE];
+    char found[TL_HASH_TEXT_SIZE];
+    tl_mapping mapping;
+    if (!tl_mapping_open(path, &mapping, NULL))
+        return false;
+    tl_hasher_text(hasher, wanted);
+    tl_hash_text(mapping.bytes.data, mapping.bytes.size, found);
+    tl_mapping_close(&mapping);
+    return strcmp(wanted, found) == 0;
 }
 
 bool tl_pair_list_write(tl_frontier *frontier, const char *path, const tl_pair_list_options *options, tl_pair_list_report *report,
@@ -216,8 +238,9 @@ bool tl_pair_list_write(tl_frontier *frontier, const char *path, const tl_pair_l
 {
     sqlite3 *database = tl_frontier__database(frontier);
     uint64_t most_repeats = options->most_repeats != 0 ? options->most_repeats : DEFAULT_REPEATS;
-    tl_file_writer *writer = NULL;
+    list_output out = {.writer = NULL};
     *report = (tl_pair_list_report){0};
+    tl_string_init(&out.line, (size_t)1 << 28);
     bool ok =
         tl_database_execute(database,
                             "CREATE TEMP TABLE tails(tail TEXT PRIMARY KEY, count INTEGER NOT NULL);"
@@ -225,9 +248,12 @@ bool tl_pair_list_write(tl_frontier *frontier, const char *path, const tl_pair_l
                             " page_id INTEGER NOT NULL, caption TEXT NOT NULL, UNIQUE(picture_id, caption))",
                             err) &&
         count_tails(database, err) && keep_captions(database, options, most_repeats, report, err) &&
-        delete_repeated(database, most_repeats, report, err) && tl_file_writer_open(path, &writer, err) &&
-        write_kept(database, writer, report, err) && tl_file_writer_commit(writer, err);
-    tl_file_writer_close(writer);
+        delete_repeated(database, most_repeats, report, err) && tl_hasher_create(&out.hasher, err) &&
+        tl_file_writer_open(path, &out.writer, err) && write_kept(database, &out, report, err) &&
+        (is_file_of_hash(path, out.hasher) || tl_file_writer_commit(out.writer, err));
+    tl_file_writer_close(out.writer);
+    tl_hasher_destroy(out.hasher);
+    tl_string_clear(&out.line);
     return tl_database_execute(database, "DROP TABLE IF EXISTS temp.tails; DROP TABLE IF EXISTS temp.kept", ok ? err : NULL) &&
            ok;
 }
