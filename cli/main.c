@@ -1,14 +1,11 @@
 /* The program: finds the command, parses its options, opens the runtime, runs it, prints the error, sets the exit code. */
+#include "base/core/version.h"
 #include "cli/commands/command.h"
 
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-
-#ifndef TL_VERSION
-#define TL_VERSION "0.1.0"
-#endif
 
 static void print_commands(FILE *out)
 {

@@ -50,7 +50,7 @@ static bool check_set(tl_index *index, const tl_vector_set *set, int64_t id, tl_
     owner_lookup lookup = {&index->statements, set->kind == TL_VECTOR_IMAGE};
     tl_vector_store *store = NULL;
     tl_stored_set row;
-    bool ok = tl_vector_store_open(index->database, "main", "vector", &store, err) &&
+    bool ok = tl_vector_store_open(index->database, "main", "vector", TL_TABLES_OF_CATALOGUE, &store, err) &&
               tl_vector_store_find_set(store, id, &row, err) && tl_vector_store_check(store, &row, check_owner, &lookup, err);
     tl_vector_store_close(store);
     return ok;

@@ -46,7 +46,7 @@ bool tl_index_searcher_create(tl_index *index, const char *model_fingerprint, tl
     memcpy(searcher->model, model_fingerprint, size + 1);
     searcher->kind = kind;
     if (!tl_index__connect(index->path, TL_INDEX_READ, &searcher->database, err) ||
-        !tl_vector_store_open(searcher->database, "main", "vector", &searcher->store, err))
+        !tl_vector_store_open(searcher->database, "main", "vector", TL_TABLES_OF_CATALOGUE, &searcher->store, err))
         goto done;
     searcher->statements = tl_catalogue__statements(searcher->database);
     ok = find_set(searcher, &set, err) || tl_index__fail_in_file(searcher->database, err);

@@ -3,37 +3,53 @@
 
 #include "base/core/memory.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { MAX_SQL = 1 << 16 };
 
-static bool append_quoted(tl_string *out, const char *first, const char *second, size_t second_size, tl_error *err)
+static bool append_quoted(tl_string *out, const char *before, const char *name, const char *after, size_t after_size,
+                          tl_error *err)
 {
-    bool ok = tl_string_append(out, "\"", 1, err);
-    for (const char *at = first; ok && *at != '\0'; at++)
+    bool ok = tl_string_append(out, "\"", 1, err) && tl_string_append_text(out, before, err);
+    for (const char *at = name; ok && *at != '\0'; at++)
         ok = tl_string_append(out, at, 1, err) && (*at != '"' || tl_string_append(out, at, 1, err));
-    return ok && (second_size == 0 || (tl_string_append(out, "_", 1, err) && tl_string_append(out, second, second_size, err))) &&
-           tl_string_append(out, "\"", 1, err);
+    return ok && tl_string_append(out, after, after_size, err) && tl_string_append(out, "\"", 1, err);
 }
 
-bool tl_statements__expand(const char *text, const char *schema, const char *prefix, tl_string *out, tl_error *err)
+static bool append_table(tl_string *out, const tl_names *names, const char *table, size_t size, tl_error *err)
+{
+    char ending[32];
+    int written = snprintf(ending, sizeof ending, "%s%.*s", size != 0 ? "_" : "", (int)size, table);
+    return append_quoted(out, "", names->prefix, ending, (size_t)written, err);
+}
+
+static bool append_index(tl_string *out, const tl_names *names, char number, tl_error *err)
+{
+    const char *ending = number == '1'           ? names->has_own_tables ? "_blocks_1" : "_blocks_of_list"
+                         : names->has_own_tables ? "_blocks_2"
+                                                 : "_blocks_by_count";
+    return append_quoted(out, names->has_own_tables ? "sqlite_autoindex_" : "", names->prefix, ending, strlen(ending), err);
+}
+
+bool tl_statements__expand(const char *text, const tl_names *names, tl_string *out, tl_error *err)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz_";
     bool ok = true;
     while (ok && *text != '\0') {
-        size_t plain = strcspn(text, "@#$");
+        size_t plain = strcspn(text, "@#$~");
         ok = tl_string_append(out, text, plain, err);
         text += plain;
         if (!ok || *text == '\0')
             break;
         char mark = *text++;
-        size_t size = mark != '$' ? strspn(text, letters) : 0;
-        if (mark != '#')
-            ok = append_quoted(out, schema, "", 0, err);
-        if (mark == '@')
-            ok = ok && tl_string_append(out, ".", 1, err);
-        if (mark != '$')
-            ok = ok && append_quoted(out, prefix, text, size, err);
+        size_t size = mark == '@' || mark == '#' ? strspn(text, letters) : mark == '~' ? 1 : 0;
+        if (mark == '@' || mark == '$')
+            ok = append_quoted(out, "", names->schema, "", 0, err) && (mark == '$' || tl_string_append(out, ".", 1, err));
+        if (mark == '@' || mark == '#')
+            ok = ok && append_table(out, names, text, size, err);
+        if (mark == '~')
+            ok = append_index(out, names, *text, err);
         text += size;
     }
     return ok;
@@ -41,11 +57,11 @@ bool tl_statements__expand(const char *text, const char *schema, const char *pre
 
 static bool prepare(tl_statements *statements, const char *text, sqlite3_stmt **out, tl_error *err)
 {
-    if (statements->prefix == NULL)
+    if (statements->names.prefix == NULL)
         return tl_database_prepare(statements->database, text, out, err);
     tl_string sql;
     tl_string_init(&sql, MAX_SQL);
-    bool ok = tl_statements__expand(text, statements->schema, statements->prefix, &sql, err) &&
+    bool ok = tl_statements__expand(text, &statements->names, &sql, err) &&
               tl_database_prepare(statements->database, sql.data, out, err);
     tl_string_clear(&sql);
     return ok;

@@ -1,7 +1,8 @@
 /*
  * Prepared statements of one connection, by number in a table of texts, prepared at their first use and kept. One thread at a
- * time, as its connection. In texts of a vector store, whose schema and prefix are known only when it is opened, `@blocks` stands
- * for the table "SCHEMA"."PREFIX_blocks", `#blocks_x` for the index "PREFIX_blocks_x" and `$` for "SCHEMA".
+ * time, as its connection. In texts of a vector store, whose names are known only when it is opened, `@blocks` stands for the
+ * table "SCHEMA"."PREFIX_blocks", `#blocks` for its name alone, `$` for "SCHEMA", `~1` for the index of blocks by list and `~2`
+ * for that by count.
  */
 #ifndef TL_INDEX_STATEMENTS_H
 #define TL_INDEX_STATEMENTS_H
@@ -11,17 +12,22 @@
 
 enum { TL_STATEMENT_LIMIT = 64 };
 
+typedef struct tl_names {
+    const char *schema, *prefix; /* borrowed */
+    bool has_own_tables;         /* whose indexes are those of UNIQUE constraints, which SQLite renames with their table */
+} tl_names;
+
 typedef struct tl_statements {
-    sqlite3 *database;           /* borrowed */
-    const char *const *texts;    /* borrowed */
-    const char *schema, *prefix; /* borrowed; NULL: texts are taken as they are */
+    sqlite3 *database;        /* borrowed */
+    const char *const *texts; /* borrowed */
+    tl_names names;           /* prefix NULL: texts are taken as they are */
     sqlite3_stmt *prepared[TL_STATEMENT_LIMIT];
 } tl_statements;
 
 /* The statement, reset and with every parameter NULL; NULL with err on failure. */
 sqlite3_stmt *tl_statements__get(tl_statements *statements, int which, tl_error *err) TL_MUST_USE;
 /* Appends the text with its names put in. */
-bool tl_statements__expand(const char *text, const char *schema, const char *prefix, tl_string *out, tl_error *err) TL_MUST_USE;
+bool tl_statements__expand(const char *text, const tl_names *names, tl_string *out, tl_error *err) TL_MUST_USE;
 /* Runs a statement that was bound to its end; rows are passed over. */
 bool tl_statements__run(tl_statements *statements, sqlite3_stmt *statement, tl_error *err) TL_MUST_USE;
 bool tl_statements__step(tl_statements *statements, sqlite3_stmt *statement, bool *row, tl_error *err) TL_MUST_USE;

@@ -22,12 +22,13 @@ struct tl_vector_store {
     tl_top_k top;
 };
 
-bool tl_vector_store_open(struct sqlite3 *database, const char *schema, const char *prefix, tl_vector_store **out, tl_error *err)
+bool tl_vector_store_open(struct sqlite3 *database, const char *schema, const char *prefix, tl_vector_tables tables,
+                          tl_vector_store **out, tl_error *err)
 {
     tl_vector_store *store = tl_memory_allocate(1, sizeof *store, err);
     if (store == NULL)
         return false;
-    if (!tl_store__init(&store->store, database, schema, prefix, err)) {
+    if (!tl_store__init(&store->store, database, schema, prefix, tables == TL_TABLES_OWN, err)) {
         tl_vector_store_close(store);
         return false;
     }
@@ -182,7 +183,7 @@ bool tl_vector_store_search(tl_vector_store *store, const tl_stored_set *set, co
 {
     if (!check_query(set, query, err) || !tl_store__flush(&store->store, err))
         return false;
-    tl_top_k__start(&store->top, query->k, query->has_least ? query->least : -INFINITY);
+    tl_top_k__start(&store->top, query->k, query->has_least ? query->least : -INFINITY, query->has_most ? query->most : INFINITY);
     bool ok = search(store, set, query, err) && tl_top_k__sort(&store->top, err);
     tl_store__rest(&store->store);
     if (ok) {

@@ -42,9 +42,12 @@ typedef struct tl_stored_set {
     uint64_t generation; /* another number whenever the lists are made anew */
 } tl_stored_set;
 
+/* Who made the tables: a catalogue, whose indexes are PREFIX_blocks_of_list and PREFIX_blocks_by_count, or the store itself. */
+typedef enum tl_vector_tables { TL_TABLES_OF_CATALOGUE, TL_TABLES_OWN } tl_vector_tables;
+
 /* The connection must outlive the store; the tables need not be there yet. Texts are copied. */
-bool tl_vector_store_open(struct sqlite3 *database, const char *schema, const char *prefix, tl_vector_store **out,
-                          tl_error *err) TL_MUST_USE;
+bool tl_vector_store_open(struct sqlite3 *database, const char *schema, const char *prefix, tl_vector_tables tables,
+                          tl_vector_store **out, tl_error *err) TL_MUST_USE;
 void tl_vector_store_close(tl_vector_store *store);
 /* Makes the tables, for who has none of their own; and drops them. */
 bool tl_vector_store_create_tables(tl_vector_store *store, tl_error *err) TL_MUST_USE;
@@ -85,10 +88,10 @@ typedef struct tl_vector_query {
     size_t k;               /* at least 1; more than there are: all */
     const int64_t *allowed; /* ascending owners, the only ones wanted; NULL: all */
     size_t allowed_count;
-    bool has_least;
-    float least;     /* with has_least: only scores of at least this */
-    bool exact;      /* look at all that could be among the best, also where the set is divided */
-    uint32_t probes; /* lists of a divided set to look into; 0: a number that suits the set */
+    bool has_least, has_most;
+    float least, most; /* with has_least, has_most: only scores of at least, at most this */
+    bool exact;        /* look at all that could be among the best, also where the set is divided */
+    uint32_t probes;   /* lists of a divided set to look into; 0: a number that suits the set */
 } tl_vector_query;
 
 typedef struct tl_scored {

@@ -88,7 +88,7 @@ bool tl_index_writer_open(tl_index *index, tl_index_writer **out, tl_error *err)
     if (writer == NULL)
         return false;
     bool ok = tl_index__connect(index->path, TL_INDEX_WRITE, &writer->database, err) &&
-              tl_vector_store_open(writer->database, "main", "vector", &writer->store, err);
+              tl_vector_store_open(writer->database, "main", "vector", TL_TABLES_OF_CATALOGUE, &writer->store, err);
     writer->statements = tl_catalogue__statements(writer->database);
     ok = ok && begin(writer, err); /* a second writer learns now that it is one, before it computes anything */
     if (ok)

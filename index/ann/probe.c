@@ -296,7 +296,7 @@ static bool choose_lists(const inquiry *in, uint64_t *budget, tl_error *err)
     tl_block__score((tl_block_shape){in->set->dim, TL_VECTOR_STORE_F16}, in->query->metric,
                     (const uint8_t *)probe->centroids.rows, lists, in->query->vector, probe->centre_scores);
     for (;; number = number > lists / 2 ? lists : 2 * number) {
-        tl_top_k__start(&probe->order, number, -INFINITY);
+        tl_top_k__start(&probe->order, number, -INFINITY, INFINITY);
         for (uint32_t i = 0; i < lists; i++)
             if (tl_top_k__may_enter(&probe->order, probe->centre_scores[i]))
                 tl_top_k__offer(&probe->order, i, probe->centre_scores[i]);

@@ -37,11 +37,12 @@ static void rise_up(tl_scored *items, size_t at, tl_scored item)
     items[at] = item;
 }
 
-void tl_top_k__start(tl_top_k *top, size_t k, float least)
+void tl_top_k__start(tl_top_k *top, size_t k, float least, float most)
 {
     top->k = k;
     top->count = 0;
     top->least = least;
+    top->most = most;
     top->is_out_of_memory = false;
 }
 
@@ -54,7 +55,7 @@ void tl_top_k__clear(tl_top_k *top)
 void tl_top_k__offer(tl_top_k *top, int64_t owner, float score)
 {
     tl_scored item = {owner, isnan(score) ? -INFINITY : score};
-    if (item.score < top->least || top->k == 0)
+    if (item.score < top->least || item.score > top->most || top->k == 0)
         return;
     if (top->count == top->k) {
         if (is_better(item, top->items[0]))

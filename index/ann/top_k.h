@@ -8,12 +8,12 @@
 typedef struct tl_top_k {
     tl_scored *items; /* a heap with the worst at its root; tl_top_k__clear */
     size_t k, count, capacity;
-    float least;           /* what scores less never gets in */
+    float least, most;     /* what scores less or more never gets in */
     bool is_out_of_memory; /* something offered was lost */
 } tl_top_k;
 
-/* Empty, keeping its memory. least: -INFINITY for none. */
-void tl_top_k__start(tl_top_k *top, size_t k, float least);
+/* Empty, keeping its memory; least and most: -INFINITY and INFINITY for none. */
+void tl_top_k__start(tl_top_k *top, size_t k, float least, float most);
 void tl_top_k__clear(tl_top_k *top);
 /* An owner is offered once. A score that is not a number counts as the lowest. */
 void tl_top_k__offer(tl_top_k *top, int64_t owner, float score);

@@ -15,7 +15,8 @@
 
 enum { MAX_NAME = 4096 };
 
-bool tl_store__init(tl_store *store, sqlite3 *database, const char *schema, const char *prefix, tl_error *err)
+bool tl_store__init(tl_store *store, sqlite3 *database, const char *schema, const char *prefix, bool has_own_tables,
+                    tl_error *err)
 {
     tl_string blocks;
     tl_string_init(&blocks, MAX_NAME);
@@ -24,7 +25,7 @@ bool tl_store__init(tl_store *store, sqlite3 *database, const char *schema, cons
               tl_string_append_format(&blocks, err, "%s_blocks", prefix) &&
               (store->blocks = tl_memory_copy_text(blocks.data, blocks.size, err)) != NULL;
     store->statements =
-        (tl_statements){.database = database, .texts = tl_store__texts, .schema = store->schema, .prefix = store->prefix};
+        (tl_statements){.database = database, .texts = tl_store__texts, .names = {store->schema, store->prefix, has_own_tables}};
     tl_string_clear(&blocks);
     return ok;
 }

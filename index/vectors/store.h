@@ -20,7 +20,8 @@ typedef struct tl_store {
     sqlite3_blob *vectors, *heads;
 } tl_store;
 
-bool tl_store__init(tl_store *store, sqlite3 *database, const char *schema, const char *prefix, tl_error *err) TL_MUST_USE;
+bool tl_store__init(tl_store *store, sqlite3 *database, const char *schema, const char *prefix, bool has_own_tables,
+                    tl_error *err) TL_MUST_USE;
 void tl_store__clear(tl_store *store);
 void tl_store__rest(tl_store *store);
 void tl_store__forget(tl_store *store);

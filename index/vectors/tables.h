@@ -7,5 +7,7 @@
 bool tl_tables__create(tl_store *store, tl_error *err) TL_MUST_USE;
 bool tl_tables__drop(tl_store *store, tl_error *err) TL_MUST_USE;
 bool tl_tables__rename(tl_store *store, const char *prefix, tl_error *err) TL_MUST_USE;
+bool tl_tables__rename_one(sqlite3 *database, const tl_names *from, const char *table, const char *prefix,
+                           tl_error *err) TL_MUST_USE;
 
 #endif

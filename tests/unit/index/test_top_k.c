@@ -26,7 +26,8 @@ static void equals_a_full_sort(void **state)
         tl_scored all[MAX_COUNT];
         tl_random_permutation(&random, order, count);
         float least = tl_random_below(&random, 3) == 0 ? 2.0f : -INFINITY;
-        tl_top_k__start(&top, k, least);
+        float most = tl_random_below(&random, 3) == 0 ? 3.0f : INFINITY;
+        tl_top_k__start(&top, k, least, most);
         for (size_t i = 0; i < count; i++) {
             uint64_t draw = tl_random_below(&random, 6);
             float score = draw == 5 ? NAN : draw == 4 ? INFINITY : (float)draw;
@@ -36,13 +37,15 @@ static void equals_a_full_sort(void **state)
         }
         assert_true(tl_top_k__sort(&top, NULL));
         qsort(all, count, sizeof all[0], best_first);
-        size_t above = 0;
-        while (above < count && all[above].score >= least)
+        size_t above = 0, first = 0;
+        while (first < count && all[first].score > most)
+            first++;
+        while (first + above < count && all[first + above].score >= least)
             above++;
         assert_int_equal(top.count, above < k ? above : k);
         for (size_t i = 0; i < top.count; i++) {
-            assert_int_equal(top.items[i].owner, all[i].owner);
-            assert_true(top.items[i].score == all[i].score);
+            assert_int_equal(top.items[i].owner, all[first + i].owner);
+            assert_true(top.items[i].score == all[first + i].score);
         }
     }
     tl_top_k__clear(&top);

@@ -71,7 +71,7 @@ static void start(bench *b, tl_vector_storage storage)
     *b = (bench){0};
     assert_int_equal(sqlite3_open(":memory:", &b->database), SQLITE_OK);
     execute(b->database, "ATTACH ':memory:' AS \"my \"\"db\"\"\"");
-    assert_ok(tl_vector_store_open(b->database, schema, prefix, &b->store, err));
+    assert_ok(tl_vector_store_open(b->database, schema, prefix, TL_TABLES_OWN, &b->store, err));
     assert_ok(tl_vector_store_create_tables(b->store, err));
     assert_ok(tl_vector_store_add_set(b->store, SET, DIM, storage, err));
     b->vectors = tl_memory_allocate((size_t)COUNT * DIM, sizeof(float), NULL);
@@ -292,7 +292,7 @@ static void tables_are_renamed_and_dropped(void **state)
     put_rows(&b, 0, 50);
     assert_ok(tl_vector_store_rename_tables(b.store, "other", err));
     tl_vector_store_close(b.store);
-    assert_ok(tl_vector_store_open(b.database, schema, "other", &b.store, err));
+    assert_ok(tl_vector_store_open(b.database, schema, "other", TL_TABLES_OWN, &b.store, err));
     read_set(&b);
     check_search(&b, TL_METRIC_L2, NULL, 0, K, false);
     assert_ok(tl_vector_store_drop_tables(b.store, err));

@@ -1,0 +1,287 @@
+/*
+ * Owns writing: INSERT, UPDATE, DELETE and the commands. All that can be refused is looked at before the first change, since
+ * SQLite does not take back what one call has done when that call fails; a failure after it (a full disk) spoils the table until
+ * a rollback.
+ */
+#include "index/sqlite/table.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+enum { MAX_SQL = 1 << 16 };
+
+/* f16 ends at 65504, and lists keep differences of vectors as f16. */
+static const double most_length = 32752;
+
+bool tl_change__settle(tl_table *table, tl_error *err)
+{
+    tl_stored_set set;
+    if (!tl_table__find_set(table, &set, err))
+        return false;
+    bool is_due = set.count >= TL_TABLE_AT_ONCE && (set.lists == 0 || set.count / 2 > set.divided || set.count < set.divided / 2);
+    if (table->options.divides_itself && is_due)
+        return tl_vector_store_divide(table->store, &set, 0, NULL, err);
+    return set.lists == 0 || tl_vector_store_move_tails(table->store, err);
+}
+
+static bool check_length(const tl_table *table, tl_error *err)
+{
+    double length = tl_vector_value__length(table->vector.numbers, table->vector.dim);
+    return length <= most_length ||
+           tl_fail(err, TL_ERROR_INVALID, "embedding: expected a vector of a length up to %g, found one of %g", most_length,
+                   length);
+}
+
+static bool read_embedding(tl_table *table, sqlite3_value *value, tl_error *err)
+{
+    return tl_table__read_vector(table, value, "embedding", err) && check_length(table, err);
+}
+
+/* start, the columns in the form of names, "=" and parameters as form has n, = and ?, end. */
+static bool write_sql(tl_table *table, const char *start, const char *form, const char *end, tl_string *sql, tl_error *err)
+{
+    bool ok = tl_string_append_text(sql, start, err);
+    for (size_t i = 0; ok && i < table->options.column_count; i++)
+        ok = tl_string_append_format(sql, err, ", ") &&
+             (strchr(form, 'n') == NULL || tl_string_append_format(sql, err, "\"%s\"", table->options.columns[i].name)) &&
+             (strchr(form, '=') == NULL || tl_string_append_text(sql, "=", err)) &&
+             (strchr(form, '?') == NULL || tl_string_append_format(sql, err, "?%zu", i + 3));
+    return ok && tl_string_append_text(sql, end, err);
+}
+
+/* Parameters: ?1 the id, ?2 the id that it gets, ?3 and on the columns. */
+static sqlite3_stmt *statement_of(tl_table *table, sqlite3_stmt **kept, const char *start, const char *form, const char *middle,
+                                  const char *form_of_values, const char *end, tl_error *err)
+{
+    if (*kept != NULL) {
+        sqlite3_reset(*kept);
+        sqlite3_clear_bindings(*kept);
+        return *kept;
+    }
+    tl_string sql;
+    tl_string_init(&sql, MAX_SQL);
+    bool ok = write_sql(table, start, form, middle, &sql, err) &&
+              (form_of_values == NULL || write_sql(table, "", form_of_values, end, &sql, err)) &&
+              tl_table__prepare(table, sql.data, kept, err);
+    tl_string_clear(&sql);
+    return ok ? *kept : NULL;
+}
+
+static sqlite3_stmt *insert_statement(tl_table *table, tl_error *err)
+{
+    return statement_of(table, &table->row_insert, "INSERT INTO @rows(id", "n", ") VALUES(?1", "?", ")", err);
+}
+
+static sqlite3_stmt *update_statement(tl_table *table, tl_error *err)
+{
+    return statement_of(table, &table->row_update, "UPDATE @rows SET id=?2", "n=?", " WHERE id=?1", NULL, NULL, err);
+}
+
+static bool run(tl_table *table, sqlite3_stmt *statement, bool *is_taken, tl_error *err)
+{
+    int code = sqlite3_step(statement);
+    *is_taken = (code & 0xff) == SQLITE_CONSTRAINT && (sqlite3_extended_errcode(table->database) == SQLITE_CONSTRAINT_ROWID ||
+                                                       sqlite3_extended_errcode(table->database) == SQLITE_CONSTRAINT_PRIMARYKEY);
+    bool ok = code == SQLITE_DONE || code == SQLITE_ROW;
+    if (*is_taken)
+        tl_fail(err, TL_ERROR_INVALID, "UNIQUE constraint failed: %s.rowid", table->name);
+    else if (!ok)
+        tl_database_fail(table->database, err);
+    sqlite3_reset(statement);
+    return ok;
+}
+
+static bool remove_row(tl_table *table, const tl_stored_set *set, int64_t id, tl_error *err)
+{
+    bool unused;
+    sqlite3_stmt *statement = table->row_remove;
+    if (statement == NULL && !tl_table__prepare(table, "DELETE FROM @rows WHERE id=?1", &table->row_remove, err))
+        return false;
+    statement = table->row_remove;
+    sqlite3_bind_int64(statement, 1, id);
+    bool ok = tl_vector_store_remove(table->store, set, id, err) && run(table, statement, &unused, err);
+    if (!ok)
+        tl_table__spoil(table);
+    return ok;
+}
+
+static bool bind_columns(tl_table *table, sqlite3_stmt *statement, sqlite3_value **values, tl_error *err)
+{
+    for (size_t i = 0; i < table->options.column_count; i++)
+        if (sqlite3_bind_value(statement, (int)i + 3, values[i]) != SQLITE_OK)
+            return tl_database_fail(table->database, err);
+    return true;
+}
+
+static bool put_vector(tl_table *table, const tl_stored_set *set, int64_t id, tl_error *err)
+{
+    bool ok = tl_vector_store_put(table->store, set, id, table->vector.numbers, err);
+    if (!ok)
+        tl_table__spoil(table);
+    return ok;
+}
+
+/* What OR REPLACE wants: whatever has the id goes. *is_changed: something may have gone. */
+static bool make_room(tl_table *table, const tl_stored_set *set, int64_t id, bool *is_changed, tl_error *err)
+{
+    *is_changed = sqlite3_vtab_on_conflict(table->database) == SQLITE_REPLACE;
+    return !*is_changed || remove_row(table, set, id, err);
+}
+
+static bool insert(tl_table *table, const tl_stored_set *set, sqlite3_value *id, sqlite3_value **values, sqlite3_int64 *rowid,
+                   bool *is_taken, tl_error *err)
+{
+    bool has_vector = sqlite3_value_type(values[0]) != SQLITE_NULL;
+    if (sqlite3_value_type(id) != SQLITE_NULL && sqlite3_value_numeric_type(id) != SQLITE_INTEGER)
+        return tl_fail(err, TL_ERROR_INVALID, "rowid: expected a whole number");
+    if (has_vector && !read_embedding(table, values[0], err))
+        return false;
+    sqlite3_stmt *statement = insert_statement(table, err);
+    if (statement == NULL)
+        return false;
+    bool is_changed = false;
+    if (sqlite3_value_type(id) != SQLITE_NULL) {
+        if (!make_room(table, set, sqlite3_value_int64(id), &is_changed, err))
+            return false;
+        sqlite3_bind_int64(statement, 1, sqlite3_value_int64(id));
+    }
+    if (!bind_columns(table, statement, values + 1, err) || !run(table, statement, is_taken, err)) {
+        if (is_changed)
+            tl_table__spoil(table);
+        return false;
+    }
+    *rowid = sqlite3_last_insert_rowid(table->database);
+    return !has_vector || put_vector(table, set, *rowid, err);
+}
+
+static bool update(tl_table *table, const tl_stored_set *set, int64_t id, sqlite3_value *to, sqlite3_value **values,
+                   bool *is_taken, tl_error *err)
+{
+    if (sqlite3_value_numeric_type(to) != SQLITE_INTEGER)
+        return tl_fail(err, TL_ERROR_INVALID, "rowid: expected a whole number");
+    int64_t new_id = sqlite3_value_int64(to);
+    bool keeps = sqlite3_value_nochange(values[0]) != 0, has_vector = keeps || sqlite3_value_type(values[0]) != SQLITE_NULL;
+    if (has_vector && !keeps && !read_embedding(table, values[0], err))
+        return false;
+    sqlite3_stmt *statement = update_statement(table, err);
+    if (statement == NULL)
+        return false;
+    float *moved = NULL;
+    if (keeps && new_id != id) {
+        moved = sqlite3_malloc64((sqlite3_uint64)set->dim * sizeof *moved);
+        if (moved == NULL)
+            return tl_fail(err, TL_ERROR_NO_MEMORY, "out of memory for a vector");
+    }
+    bool ok = true, is_changed = false;
+    if (moved != NULL)
+        ok = tl_vector_store_read(table->store, set, id, moved, &has_vector, err);
+    ok = ok && (new_id == id || make_room(table, set, new_id, &is_changed, err));
+    if (ok) {
+        sqlite3_bind_int64(statement, 1, id);
+        sqlite3_bind_int64(statement, 2, new_id);
+        ok = bind_columns(table, statement, values + 1, err) && run(table, statement, is_taken, err);
+        if (!ok && is_changed)
+            tl_table__spoil(table);
+    }
+    if (ok && !(keeps && new_id == id)) {
+        const float *vector = moved != NULL ? moved : table->vector.numbers;
+        ok = (new_id == id && has_vector) || tl_vector_store_remove(table->store, set, id, err);
+        ok = ok && (!has_vector || tl_vector_store_put(table->store, set, new_id, vector, err));
+        if (!ok)
+            tl_table__spoil(table);
+    }
+    sqlite3_free(moved);
+    return ok;
+}
+
+static bool check_row(void *context, int64_t owner, tl_error *err)
+{
+    bool row = false;
+    tl_table *table = context;
+    sqlite3_bind_int64(table->row_find, 1, owner);
+    bool ok = tl_database_step(table->database, table->row_find, &row, err);
+    sqlite3_reset(table->row_find);
+    return ok && (row || tl_fail(err, TL_ERROR_CORRUPT, "expected row %" PRId64 ", found none", owner));
+}
+
+static bool check(tl_table *table, const tl_stored_set *set, tl_error *err)
+{
+    return (table->row_find != NULL || tl_table__prepare(table, "SELECT 1 FROM @rows WHERE id=?1", &table->row_find, err)) &&
+           tl_vector_store_check(table->store, set, check_row, table, err);
+}
+
+/* "build=LISTS" */
+static bool read_lists(const char *text, uint32_t *lists)
+{
+    size_t digits = strspn(text, "0123456789");
+    *lists = 0;
+    for (size_t i = 0; i < digits && digits <= 7; i++)
+        *lists = 10 * *lists + (uint32_t)(text[i] - '0');
+    return digits >= 1 && digits <= 7 && text[digits] == '\0' && *lists >= 1 && *lists <= TL_MAX_LISTS;
+}
+
+static bool command(tl_table *table, sqlite3_value *value, tl_error *err)
+{
+    tl_stored_set set;
+    uint32_t lists = 0;
+    const char *text = (const char *)sqlite3_value_text(value);
+    if (text == NULL)
+        return tl_fail(err, TL_ERROR_NO_MEMORY, "out of memory for a command");
+    bool is_build = strcmp(text, "build") == 0 || (strncmp(text, "build=", 6) == 0 && read_lists(text + 6, &lists)),
+         is_compact = strcmp(text, "compact") == 0;
+    if (!is_build && !is_compact && strcmp(text, "check") != 0)
+        return tl_fail(err, TL_ERROR_INVALID, "%s: expected the command build, build=LISTS, compact or check, found '%.64s'",
+                       table->name, text);
+    if (!tl_vector_store_flush(table->store, err) || !tl_table__find_set(table, &set, err)) {
+        tl_table__spoil(table);
+        return false;
+    }
+    if (!is_build && !is_compact)
+        return check(table, &set, err);
+    /* Compacting writes the lists of a divided set anew, as many as it then should have; another has no gaps. */
+    bool ok = (is_compact && set.lists == 0) || tl_vector_store_divide(table->store, &set, lists, NULL, err);
+    if (!ok)
+        tl_table__spoil(table);
+    return ok;
+}
+
+static bool change(tl_table *table, int count, sqlite3_value **values, sqlite3_int64 *rowid, bool *is_taken, tl_error *err)
+{
+    tl_stored_set set;
+    if (table->is_spoiled)
+        return tl_fail(err, TL_ERROR_INVALID, "%s: expected a rollback after a change that failed half-way", table->name);
+    if (count > 1 && sqlite3_value_type(values[0]) == SQLITE_NULL) {
+        for (int which = TL_HIDDEN_DISTANCE; which < TL_HIDDEN_COMMAND; which++)
+            if (sqlite3_value_type(values[2 + tl_table__hidden(table, (tl_hidden_column)which)]) != SQLITE_NULL)
+                return tl_fail(err, TL_ERROR_INVALID,
+                               "%s: expected no value of distance, k, probes or exact: they are of a search", table->name);
+        sqlite3_value *word = values[2 + tl_table__hidden(table, TL_HIDDEN_COMMAND)];
+        if (sqlite3_value_type(word) != SQLITE_NULL)
+            return command(table, word, err);
+    }
+    if (!tl_table__find_set(table, &set, err))
+        return false;
+    if (count == 1)
+        return remove_row(table, &set, sqlite3_value_int64(values[0]), err);
+    if (sqlite3_value_type(values[0]) == SQLITE_NULL)
+        return insert(table, &set, values[1], values + 2, rowid, is_taken, err);
+    return update(table, &set, sqlite3_value_int64(values[0]), values[1], values + 2, is_taken, err);
+}
+
+int tl_change__update(sqlite3_vtab *base, int count, sqlite3_value **values, sqlite3_int64 *rowid)
+{
+    tl_table *table = (tl_table *)base;
+    tl_error err = {0};
+    bool is_taken = false;
+    if (!tl_table__enter(table, &err))
+        return tl_table__refuse(table, &err);
+    bool ok = change(table, count, values, rowid, &is_taken, &err);
+    tl_vector_store_rest(table->store);
+    if (!ok) {
+        int code = tl_table__fail(table, &err);
+        return is_taken ? SQLITE_CONSTRAINT : code;
+    }
+    tl_table__leave(table);
+    return SQLITE_OK;
+}

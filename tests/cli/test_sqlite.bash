@@ -1,0 +1,131 @@
+# The loadable extension where it is used: in the sqlite3 shell, in Python's sqlite3 and in apsw where these are there.
+source "$(dirname "$0")/support.bash"
+extension=$TWINLENS_SQLITE
+
+# Linked to no SQLite, and giving out nothing but its entries.
+readelf -d "$extension" > needed
+grep -q 'libsentencepiece' needed || fail "readelf says nothing of what $extension needs"
+! grep -q 'libsqlite3' needed || fail "the extension is linked to libsqlite3"
+[[ $(nm -D --defined-only "$extension" | awk '{print $3}' | sort | tr '\n' ' ') == 'sqlite3_twinlens_init sqlite3_twinlenssqlite_init ' ]] ||
+  fail "the extension exports: $(nm -D --defined-only "$extension")"
+
+if ! command -v sqlite3 > /dev/null; then
+  echo "skipped: no sqlite3 shell"
+  exit 77
+fi
+
+# Every example of the page, in one session.
+page=$(dirname "$0")/../../docs/SQLITE.md
+awk '/^```sql$/ {on = 1; next} /^```/ {on = 0} on' "$page" | sed "s|^\.load twinlens_sqlite$|.load $extension|" > examples.sql
+awk '/^```text$/ {on = 1; next} /^```/ {on = 0} on' "$page" > expected
+[[ $(wc -l < examples.sql) -gt 30 ]] || fail "no examples in $page"
+run_examples() { sqlite3 -bail examples.db < examples.sql > found 2> errors; }
+run_examples || fail "an example of $page failed: $(cat errors)"
+cmp -s expected found || fail "the examples of $page print something else: $(diff expected found)"
+
+# Both entries; a table of the file is found again by another process, and is not there without the extension.
+sqlite3 examples.db ".load $extension sqlite3_twinlens_init" "SELECT count(*) FROM pictures" > out || fail "the named entry does not load"
+[[ $(cat out) == 4 ]] || fail "expected 4 rows, found $(cat out)"
+! sqlite3 examples.db "SELECT count(*) FROM pictures" > out 2>&1 || fail "a table without its module"
+grep -q 'no such module' out || fail "expected 'no such module', found $(cat out)"
+
+# Shadow tables are not for writing where the connection defends itself.
+! sqlite3 examples.db ".load $extension" ".dbconfig defensive on" "DELETE FROM pictures_blocks" > out 2>&1 || fail "a shadow table was written"
+grep -q 'may not be modified' out || fail "expected a refusal, found $(cat out)"
+sqlite3 examples.db ".load $extension" ".dbconfig defensive on" "DELETE FROM pictures WHERE rowid=1; INSERT INTO pictures(pictures) VALUES('check'); SELECT count(*) FROM pictures" > out ||
+  fail "a defensive connection cannot change the table"
+tail -n 1 out | grep -qx 3 || fail "expected 3 rows, found $(cat out)"
+
+# Without a model, embedding says how to get one.
+! TWINLENS_MODEL= XDG_DATA_HOME=$PWD/none sqlite3 :memory: ".load $extension" "SELECT twinlens_embed('a fox')" > out 2>&1 || fail "embedded without a model"
+grep -q 'model' out || fail "expected an error about the model, found $(cat out)"
+
+# A killed writer leaves the state before its transaction.
+mkfifo statements
+sqlite3 killed.db < statements > waiting &
+writer=$!
+exec 9> statements
+cat >&9 << SQL
+.load $extension
+CREATE VIRTUAL TABLE v USING twinlens(dim=2, metric=l2);
+INSERT INTO v(rowid, embedding) VALUES(1, '[1,1]'), (2, '[2,2]');
+BEGIN; DELETE FROM v WHERE rowid=1;
+INSERT INTO v(embedding) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT '[' || i || ',1]' FROM n;
+.print waiting
+SQL
+for ((i = 0; i < 400; i++)); do grep -q waiting waiting && break; sleep 0.05; done
+kill -9 "$writer"
+wait "$writer" 2> /dev/null
+exec 9>&-
+sqlite3 killed.db ".load $extension" "INSERT INTO v(v) VALUES('check')" "SELECT group_concat(rowid) FROM v" "PRAGMA integrity_check" > out ||
+  fail "a killed writer left an unsound table: $(cat out)"
+[[ $(cat out) == $'1,2\nok' ]] || fail "expected rows 1 and 2, found $(cat out)"
+
+# With a model, vectors are those that the program makes, and pictures are found by sentences in plain SQL.
+pictures p
+expect 0 "$TWINLENS" import p -o d
+expect 0 "$TWINLENS" train d -o m $small_training --steps 10
+expect 0 "$TWINLENS" embed "a red disc" --model m --json
+sed 's/.*"embedding":\(\[[^]]*\]\).*/\1/' out.txt > program.json
+export TWINLENS_MODEL=m
+sqlite3 :memory: ".load $extension" "SELECT twinlens_distance_l2(twinlens_embed('a red disc'), readfile('program.json') || '') < 1e-5" > out || fail "cannot embed: $(cat out)"
+[[ $(cat out) == 1 ]] || fail "the extension makes another vector than the program: $(head -c 200 program.json)"
+dim=$(sqlite3 :memory: ".load $extension" "SELECT twinlens_dim(twinlens_embed('x'))")
+sqlite3 pictures.db ".load $extension" "CREATE VIRTUAL TABLE v USING twinlens(dim=$dim, name TEXT)" \
+  "INSERT INTO v(embedding, name) SELECT twinlens_embed_image(name), name FROM fsdir('p') WHERE name LIKE '%.ppm'" \
+  "SELECT count(*) FROM v WHERE embedding MATCH twinlens_embed_text('a red disc') AND k = 5" > out || fail "cannot search pictures: $(cat out)"
+[[ $(cat out) == 5 ]] || fail "expected 5 pictures, found $(cat out)"
+! sqlite3 :memory: ".load $extension" "SELECT twinlens_embed_image('p/red-disc.txt')" > out 2>&1 || fail "embedded a text file as a picture"
+! sqlite3 :memory: ".load $extension" "CREATE VIEW w AS SELECT twinlens_embed('x')" "SELECT * FROM w" > out 2>&1 || fail "embedded from a view"
+grep -q 'unsafe use' out || fail "expected 'unsafe use', found $(cat out)"
+
+cat > use.py << 'PY'
+import array, sys
+extension, kind = sys.argv[1], sys.argv[2]
+if kind == "sqlite3":
+    import sqlite3
+    connection = sqlite3.connect("python.db")
+    if not hasattr(connection, "enable_load_extension"):
+        print("skipped: this Python's sqlite3 loads no extensions")
+        sys.exit(0)
+    connection.enable_load_extension(True)
+    connection.load_extension(extension)
+    connection.isolation_level = None
+else:
+    try:
+        import apsw
+    except ImportError:
+        print("skipped: no apsw")
+        sys.exit(0)
+    connection = apsw.Connection("apsw.db")
+    newer = hasattr(connection, "enable_load_extension")
+    (connection.enable_load_extension if newer else connection.enableloadextension)(True)
+    (connection.load_extension if newer else connection.loadextension)(extension)
+run = lambda sql, values=(): list(connection.cursor().execute(sql, values))
+run("CREATE VIRTUAL TABLE v USING twinlens(dim=4, dtype=f32, metric=l2, name TEXT)")
+run("BEGIN")
+for i in range(1000):
+    run("INSERT INTO v(rowid, embedding, name) VALUES(?, ?, ?)", (i, array.array("f", [i, 1, 2, 3]).tobytes(), "even" if i % 2 == 0 else "odd"))
+run("COMMIT")
+query = array.array("f", [500.2, 1, 2, 3]).tobytes()
+assert [row[0] for row in run("SELECT rowid FROM v WHERE embedding MATCH ? AND k = 3", (query,))] == [500, 501, 499]
+assert [row[0] for row in run("SELECT rowid FROM v WHERE embedding MATCH ? AND k = 3 AND name = ?", (query, "odd"))] == [501, 499, 503]
+assert array.array("f", run("SELECT embedding FROM v WHERE rowid = 7")[0][0]).tolist() == [7, 1, 2, 3]
+run("INSERT INTO v(v) VALUES('build')")
+assert [row[0] for row in run("SELECT rowid FROM v WHERE embedding MATCH ? AND k = 3 AND exact = 1", (query,))] == [500, 501, 499]
+try:
+    run("SELECT rowid FROM v WHERE embedding MATCH ? AND k = 3", (query[:8],))
+    raise SystemExit("a short vector was taken")
+except Exception as error:
+    assert "dimension 4" in str(error), error
+run("INSERT INTO v(v) VALUES('check')")
+print("done")
+PY
+for kind in sqlite3 apsw; do
+  python=${TL_TEST_PYTHON:-python3}
+  [[ $kind == apsw ]] && ! "$python" -c 'import apsw' 2> /dev/null && [[ -x /usr/bin/python3 ]] && python=/usr/bin/python3 # Debian's apsw
+  "$python" use.py "$extension" "$kind" > out 2>&1 || fail "$kind: $(cat out)"
+  grep -Eq '^(done|skipped)' out || fail "$kind: $(cat out)"
+  echo "$kind: $(cat out)"
+done
+finish
