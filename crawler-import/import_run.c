@@ -15,7 +15,7 @@
 #include "base/core/memory.h"
 #include "crawler-import/dataset_folder.h"
 #include "crawler-import/key_set.h"
-#include "crawler-import/ledger/ledger.h"
+#include "crawler-import/ledger/download_ledger.h"
 #include "crawler-import/picture_check.h"
 #include "crawler-import/report.h"
 #include "crawler-import/sample_key.h"
@@ -353,7 +353,7 @@ bool tl_import_each_skipped(const char *dataset, bool (*visit)(void *context, co
     tl_ledger *ledger = NULL;
     if (!tl_ledger_open(dataset, false, &ledger, err))
         return false;
-    bool ok = tl_ledger_each_skipped(ledger, visit, context, err);
+    bool ok = tl_ledger_each_skipped(ledger, visit, context, err) && tl_download_ledger_each_origin(ledger, visit, context, err);
     tl_ledger_close(ledger);
     return ok;
 }

@@ -32,7 +32,7 @@ typedef struct tl_list_import {
     bool only_if_bigger, drop_metadata, only_headers;
     const char *encode; /* "keep", "jpg", "webp", "png" */
     uint32_t quality, min_side;
-    double max_aspect;
+    double max_aspect, most_megapixels; /* of what came */
 
     /* Where it goes. */
     const char *store; /* "shards", "folder" */

@@ -60,6 +60,7 @@ static tl_list_import list_job(const tl_command_call *call, const tl_progress *p
         .quality = (uint32_t)values->quality,
         .min_side = (uint32_t)values->min_side,
         .max_aspect = values->max_aspect,
+        .most_megapixels = values->most_megapixels,
         .store = values->store,
         .table = values->table,
         .samples_per_shard = (size_t)values->shard_size,

@@ -22,7 +22,7 @@ typedef struct tl_import_values {
     bool only_if_bigger, drop_metadata;
     const char *encode;
     int64_t quality, min_side;
-    double max_aspect;
+    double max_aspect, most_megapixels;
     const char *store, *table;
 
     int64_t in_flight, attempts, host_connections, threads;
@@ -31,7 +31,7 @@ typedef struct tl_import_values {
     const char *contact, *user_agent, *proxy, *dns_servers;
 } tl_import_values;
 
-enum { TL_IMPORT_OPTION_COUNT = 49 };
+enum { TL_IMPORT_OPTION_COUNT = 50 };
 extern const tl_option tl_import_options_table[TL_IMPORT_OPTION_COUNT];
 
 /* Prints the report of the dataset: a table, or JSON. */

@@ -36,7 +36,7 @@ typedef struct tl_picture_rules {
     bool only_headers;      /* pictures that are kept as they came are not decoded to find broken ones */
     uint32_t min_side;      /* pixels of the shorter side; 0: any */
     double max_aspect;      /* longer side / shorter side; 0: any */
-    uint64_t max_pixels;    /* 0: TL_IMAGE_DEFAULT_MAX_PIXELS */
+    uint64_t max_pixels;    /* of what came; 0: 64 million, which two threads can hold */
 } tl_picture_rules;
 
 /* Which rows are wanted. Zero is the default of every field. */

@@ -13,7 +13,7 @@
 
 #include <math.h>
 
-enum { LARGE_PIXELS = 16 << 20, MAX_SIZE = 16383 };
+enum { LARGE_PIXELS = 16 << 20, DEFAULT_MAX_PIXELS = 64000000, MAX_SIZE = 16383 };
 
 /* How a picture is to be resampled: all of it to width x height, of which a window is kept. */
 typedef struct resize_plan {
@@ -141,7 +141,7 @@ bool tl_picture_change(tl_slice bytes, const tl_picture_rules *rules, pthread_mu
     if (!tl_picture_check(bytes, false, &out->info, &out->reason, err) || out->reason != NULL)
         return out->reason != NULL;
     uint64_t pixels = (uint64_t)out->info.width * out->info.height;
-    if (rules->max_pixels != 0 && pixels > rules->max_pixels) {
+    if (pixels > (rules->max_pixels != 0 ? rules->max_pixels : DEFAULT_MAX_PIXELS)) {
         out->reason = "picture too large";
         return true;
     }

@@ -60,7 +60,7 @@ static bool compare_member(void *context, const char *name, const tl_json *value
     const tl_json *other = tl_json_member(both->other, name);
     tl_string_reset(&both->text);
     tl_string_reset(&both->other_text);
-    bool is_same = other != NULL && tl_json_write(value, TL_JSON_COMPACT, &both->text, NULL) &&
+    bool is_same = tl_json_write(value, TL_JSON_COMPACT, &both->text, NULL) && other != NULL &&
                    tl_json_write(other, TL_JSON_COMPACT, &both->other_text, NULL) &&
                    strcmp(both->text.data, both->other_text.data) == 0;
     if (!is_same)
@@ -68,20 +68,36 @@ static bool compare_member(void *context, const char *name, const tl_json *value
     return is_same;
 }
 
+/* The setting that differs stays in both. */
+static bool are_same_settings(comparison *both, const tl_json *settings, const tl_json *begun)
+{
+    both->other = begun;
+    if (!tl_json_each_member(settings, compare_member, both))
+        return false;
+    /* Those that were set then and are not now: compared the other way round, so the texts change places. */
+    both->other = settings;
+    if (tl_json_each_member(begun, compare_member, both))
+        return true;
+    tl_string then = both->text;
+    both->text = both->other_text;
+    both->other_text = then;
+    return false;
+}
+
 static bool check_settings(tl_ledger *ledger, const char *begun_with, const tl_json *settings, tl_error *err)
 {
     tl_json *begun = NULL;
+    comparison both = {0};
     if (!tl_json_parse((tl_slice){begun_with, strlen(begun_with)}, "settings", &begun, err))
         return tl_fail_within(err, "'%s'", ledger->path);
-    comparison both = {.other = begun};
     tl_string_init(&both.text, (size_t)1 << 20);
     tl_string_init(&both.other_text, (size_t)1 << 20);
-    bool ok = tl_json_object_size(begun) == tl_json_object_size(settings) && tl_json_each_member(settings, compare_member, &both);
+    bool ok = are_same_settings(&both, settings, begun);
     if (!ok)
         tl_fail(err, TL_ERROR_INVALID,
                 "'%s': the list was begun with other settings: %s was %s, is %s; go on with the same ones or into a new dataset",
-                ledger->path, both.differing != NULL ? both.differing : "one",
-                both.other_text.size != 0 ? both.other_text.data : "not set", both.text.size != 0 ? both.text.data : "not set");
+                ledger->path, both.differing, both.other_text.size != 0 ? both.other_text.data : "not set",
+                both.text.size != 0 ? both.text.data : "not set");
     tl_string_clear(&both.text);
     tl_string_clear(&both.other_text);
     tl_json_free(begun);
@@ -401,4 +417,22 @@ bool tl_download_ledger_add_run(tl_ledger *ledger, int64_t list_id, double secon
     sqlite3_bind_int64(statement, 4, (int64_t)stored);
     sqlite3_bind_int64(statement, 5, (int64_t)received_bytes);
     return tl_ledger__run_once(ledger, statement, err);
+}
+
+bool tl_download_ledger_each_origin(tl_ledger *ledger, bool (*visit)(void *context, const char *origin, const char *reason),
+                                    void *context, tl_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    bool row = false;
+    /* A ledger that is only read may be of a version before downloads. */
+    bool ok = prepare(ledger, "SELECT 1 FROM sqlite_schema WHERE name = 'failed_rows'", &statement, err) &&
+              tl_database_step(ledger->database, statement, &row, err);
+    sqlite3_finalize(statement);
+    statement = NULL;
+    ok = ok && (!row || prepare(ledger, "SELECT origin, reason FROM failed_rows ORDER BY shard, row", &statement, err));
+    while (ok && row && (ok = tl_database_step(ledger->database, statement, &row, err)) && row)
+        if (!visit(context, column_text(statement, 0), column_text(statement, 1)))
+            break;
+    sqlite3_finalize(statement);
+    return ok;
 }

@@ -77,6 +77,9 @@ bool tl_download_ledger_sum(tl_ledger *ledger, int64_t list_id, uint64_t *sample
 bool tl_download_ledger_each_reason(tl_ledger *ledger, int64_t list_id,
                                     bool (*visit)(void *context, const char *reason, uint64_t count, tl_error *err),
                                     void *context, tl_error *err) TL_MUST_USE;
+/* Visits the failed rows of all lists, for people. */
+bool tl_download_ledger_each_origin(tl_ledger *ledger, bool (*visit)(void *context, const char *origin, const char *reason),
+                                    void *context, tl_error *err) TL_MUST_USE;
 /* What a run did, for rates in reports. */
 bool tl_download_ledger_add_run(tl_ledger *ledger, int64_t list_id, double seconds, uint64_t rows, uint64_t stored,
                                 uint64_t received_bytes, tl_error *err) TL_MUST_USE;

@@ -29,8 +29,10 @@ http {
     server {
         listen 127.0.0.1:$port;
         root $PWD/www;
-        location /slow/ { alias $PWD/www/; limit_rate 20k; }
+        location /slow/ { alias $PWD/www/; limit_rate 3k; }
         location /busy/ { return 503; }
+        location /later/ { alias $PWD/later/; error_page 404 = @busy; }
+        location @busy { return 503; }
         location /refused/ { alias $PWD/www/; add_header X-Robots-Tag noai; }
     }
 }
@@ -45,9 +47,12 @@ END
     fail "nginx does not answer: $(cat nginx.txt)"
 }
 
-# import_list LIST DATASET ...: as fast as one server here bears it.
+# As fast as one server here bears it.
+here_options=(--allow-private --host-rate 0 --host-connections 16 --attempts 1)
+
+# import_list LIST DATASET ...: runs the command; in the background it must be called by its name, since $! is then the program.
 import_list() {
     local list=$1 dataset=$2
     shift 2
-    "$TWINLENS" import "$list" -o "$dataset" --allow-private --host-rate 0 --host-connections 16 --attempts 1 "$@"
+    "$TWINLENS" import "$list" -o "$dataset" "${here_options[@]}" "$@"
 }

@@ -41,7 +41,7 @@ while [ $done_kills -lt $kills ]; do
     while [ "$code" -eq 137 ]; do
         [ -d "$dataset" ] && helper settled "$dataset" | sed "s|^$site||" | sort >settled.txt || : >settled.txt
         lines=$(wc -l <access.log)
-        import_list list.tsv "$dataset" "${options[@]}" >out.txt 2>err.txt &
+        "$TWINLENS" import list.tsv -o "$dataset" "${here_options[@]}" "${options[@]}" >out.txt 2>err.txt &
         run=$!
         if [ $done_kills -lt $kills ]; then
             sleep "0.$(printf %03d $((RANDOM % 400)))"
