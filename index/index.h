@@ -125,8 +125,12 @@ typedef struct tl_hit {
 typedef struct tl_search_options {
     size_t k;              /* at least 1; larger than the set: all of it */
     const char *directory; /* only items whose root/path lies in this absolute folder; NULL: all. Then the search is exact */
-    bool exact;            /* look at all that could be among the k best, also where the set is divided */
-    uint32_t probes;       /* lists of a divided set to look into; 0: a number that suits the set */
+    /* Only items (or captions) that fulfil this condition: an SQL expression over root, path, size, modified_ns, hash, width,
+     * height, taken, camera, latitude, longitude, url, split and caption, with plain functions; NULL: all. k are found when there
+     * are k */
+    const char *where;
+    bool exact;      /* look at all that could be among the k best, also where the set is divided */
+    uint32_t probes; /* lists of a divided set to look into; 0: a number that suits the set */
 } tl_search_options;
 
 /* No set of this model and kind: TL_ERROR_NOT_FOUND naming the sets that are there. */

@@ -6,6 +6,7 @@
 #include "base/core/memory.h"
 #include "index/catalogue/items.h"
 #include "index/catalogue/vector_sets.h"
+#include "index/catalogue/where.h"
 #include "index/index_internal.h"
 
 #include <inttypes.h>
@@ -104,6 +105,23 @@ static bool find_items_of_captions(tl_index_searcher *searcher, tl_hit *hits, si
     return true;
 }
 
+/* Keeps those of allowed that fulfil the condition too; without a folder, all that do. */
+static bool narrow(tl_index_searcher *searcher, const tl_search_options *options, tl_ids *allowed, tl_error *err)
+{
+    tl_ids found = {0};
+    if (!tl_where__ids(searcher->database, options->where, searcher->kind, &found, err)) {
+        tl_memory_free(found.items);
+        return false;
+    }
+    if (options->directory == NULL) {
+        *allowed = found;
+        return true;
+    }
+    tl_ids__intersect(allowed, &found);
+    tl_memory_free(found.items);
+    return true;
+}
+
 static bool search_in_transaction(tl_index_searcher *searcher, const float *query, const tl_search_options *options, tl_hit *hits,
                                   size_t *count, tl_error *err)
 {
@@ -120,6 +138,8 @@ static bool search_in_transaction(tl_index_searcher *searcher, const float *quer
     }
     if (directory != NULL && !tl_items__ids_in_directory(&searcher->statements, directory, searcher->kind, &allowed, err))
         goto done;
+    if (options->where != NULL && !narrow(searcher, options, &allowed, err))
+        goto done;
     static const int64_t nobody;
     const tl_scored *found;
     tl_vector_query call = {.vector = query,
@@ -127,7 +147,7 @@ static bool search_in_transaction(tl_index_searcher *searcher, const float *quer
                             .k = options->k,
                             .exact = options->exact || directory != NULL,
                             .probes = options->probes};
-    if (directory != NULL) {
+    if (directory != NULL || options->where != NULL) {
         call.allowed = allowed.count != 0 ? allowed.items : &nobody;
         call.allowed_count = allowed.count;
     }

@@ -137,17 +137,16 @@ bool tl_ids__append(tl_ids *ids, int64_t id, tl_error *err)
     return true;
 }
 
-bool tl_ids__contain(const tl_ids *ids, int64_t id)
+void tl_ids__intersect(tl_ids *ids, const tl_ids *others)
 {
-    size_t low = 0, high = ids->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (ids->items[middle] < id)
-            low = middle + 1;
-        else
-            high = middle;
+    size_t kept = 0;
+    for (size_t i = 0, j = 0; i < ids->count; i++) {
+        while (j < others->count && others->items[j] < ids->items[i])
+            j++;
+        if (j < others->count && others->items[j] == ids->items[i])
+            ids->items[kept++] = ids->items[i];
     }
-    return low < ids->count && ids->items[low] == id;
+    ids->count = kept;
 }
 
 bool tl_statements__collect_ids(tl_statements *statements, sqlite3_stmt *statement, tl_ids *ids, tl_error *err)

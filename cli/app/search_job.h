@@ -18,6 +18,7 @@ typedef struct tl_search_job {
     bool captions;    /* find captions instead of pictures */
     size_t k;
     const char *directory; /* only items in it, or NULL */
+    const char *where;     /* only items that fulfil this SQL condition (tl_search_options), or NULL */
     bool exact;            /* all lists of a divided set */
     uint32_t probes;       /* lists to look into; 0: suits the set */
 } tl_search_job;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 typedef struct search_options {
-    const char *like, *index, *model, *target, *directory;
+    const char *like, *index, *model, *target, *directory, *where;
     const char *precision;
     int64_t threads;
     int64_t k, probes;
@@ -37,6 +37,11 @@ static const tl_option options[] = {
      .offset = AT(target),
      .fallback_text = "image"},
     {.name = "in", .type = TL_OPTION_TEXT, .value = "DIR", .help = "only pictures in this folder", .offset = AT(directory)},
+    {.name = "where",
+     .type = TL_OPTION_TEXT,
+     .value = "SQL",
+     .help = "only pictures that fulfil it: \"taken > '2024' AND path LIKE '%beach%'\"",
+     .offset = AT(where)},
     {.name = "exact", .type = TL_OPTION_FLAG, .help = "compare with every vector of a divided set", .offset = AT(exact)},
     {.name = "probes",
      .type = TL_OPTION_INTEGER,
@@ -132,7 +137,8 @@ static bool run(tl_command_call *call, tl_error *err)
                              .k = (size_t)values->k,
                              .exact = values->exact,
                              .probes = (uint32_t)values->probes,
-                             .directory = values->directory};
+                             .directory = values->directory,
+                             .where = values->where};
         print_state state = {.json = values->json};
         ok = tl_search_job_run(&job, print_result, &state, err);
     }

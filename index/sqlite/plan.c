@@ -234,18 +234,6 @@ static int by_value(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-void tl_ids__intersect(tl_ids *ids, const tl_ids *others)
-{
-    size_t kept = 0;
-    for (size_t i = 0, j = 0; i < ids->count; i++) {
-        while (j < others->count && others->items[j] < ids->items[i])
-            j++;
-        if (j < others->count && others->items[j] == ids->items[i])
-            ids->items[kept++] = ids->items[i];
-    }
-    ids->count = kept;
-}
-
 static bool read_ids(tl_plan_call *call, sqlite3_value *list, tl_error *err)
 {
     tl_ids before = call->ids;

@@ -35,7 +35,5 @@ bool tl_plan__read(const tl_table *table, const char *plan, int count, sqlite3_v
                    tl_error *err) TL_MUST_USE;
 void tl_plan_call__clear(tl_plan_call *call);
 bool tl_plan__bind(const tl_plan_call *call, sqlite3 *database, sqlite3_stmt *statement, tl_error *err) TL_MUST_USE;
-/* Keeps those of ids that are in others too; both ascending. */
-void tl_ids__intersect(tl_ids *ids, const tl_ids *others);
 
 #endif

@@ -28,6 +28,12 @@ expect 0 "$TWINLENS" search 'green' -k 100
 expect_output 'ordner äöü 写真/grün.ppm'
 expect_output 'another text'
 expect_output 'sub/night.ppm'
+expect 0 "$TWINLENS" search 'green' -k 3 --where "path LIKE '%yellow%' AND width < 100"
+[ "$(grep -c yellow out.txt)" -eq 3 ] && [ "$(wc -l <out.txt)" -eq 3 ] || fail "expected 3 yellow pictures, found $(cat out.txt)"
+expect 0 "$TWINLENS" search 'green' --target caption --where "caption LIKE 'a yellow%'"
+[ "$(wc -l <out.txt)" -ge 2 ] || fail "expected captions that are yellow, found $(cat out.txt)"
+expect_error 1 'where: no such column: colour' "$TWINLENS" search 'green' --where "colour = 'red'"
+expect_error 1 'more after' "$TWINLENS" search 'green' --where "1); DROP TABLE items; --"
 ! grep -q 'blue-square' out.txt || fail "expected the removed picture to be gone"
 
 expect 0 "$TWINLENS" search green --in "p/ordner äöü 写真"
