@@ -157,7 +157,6 @@ static bool read_groups(tl_parquet_file *file, tl_thrift_reader *in, tl_thrift_f
 
 bool tl_parquet__read_footer(tl_parquet_file *file, tl_thrift_reader *in, tl_error *err)
 {
-    int64_t row_count = -1;
     bool has_schema = false, has_groups = false;
     tl_thrift_field field = {0, TL_THRIFT_STOP};
     for (;;) {
@@ -168,8 +167,6 @@ bool tl_parquet__read_footer(tl_parquet_file *file, tl_thrift_reader *in, tl_err
         bool ok;
         if (field.id == 2 && !has_schema)
             ok = has_schema = tl_parquet__read_schema(file, in, field, err);
-        else if (field.id == 3)
-            ok = tl_thrift__integer(in, field, 0, INT64_MAX, &row_count, err);
         else if (field.id == 4 && has_schema && !has_groups)
             ok = has_groups = read_groups(file, in, field, err);
         else if (field.id == 8)
@@ -179,16 +176,17 @@ bool tl_parquet__read_footer(tl_parquet_file *file, tl_thrift_reader *in, tl_err
         if (!ok)
             return false;
     }
-    if (row_count < 0 || !has_schema || !has_groups)
-        return tl_fail(err, TL_ERROR_CORRUPT, "expected schema, number of rows and row groups, found fewer");
+    if (!has_schema || !has_groups)
+        return tl_fail(err, TL_ERROR_CORRUPT, "expected schema and row groups, found %s",
+                       has_schema ? "no row groups" : "no schema");
+    /* What the file says of all rows is not needed, and some writers leave it 0. */
     for (size_t i = 0; i < file->group_count; i++) {
         if (file->group_rows[i] > (uint64_t)INT64_MAX - file->row_count)
-            return tl_fail(err, TL_ERROR_CORRUPT, "expected %lld rows, found more in the row groups", (long long)row_count);
+            return tl_fail(err, TL_ERROR_CORRUPT, "expected at most %lld rows, found more in the row groups",
+                           (long long)INT64_MAX);
         file->row_count += file->group_rows[i];
     }
-    return file->row_count == (uint64_t)row_count ||
-           tl_fail(err, TL_ERROR_CORRUPT, "expected %lld rows, found %llu in the row groups", (long long)row_count,
-                   (unsigned long long)file->row_count);
+    return true;
 }
 
 /* The header of a data page (v1), of a dictionary page, or of a data page v2. */
