@@ -1,23 +1,11 @@
 /* The RLE / bit-packing hybrid and DELTA_BINARY_PACKED of Parquet's Encodings.md. */
 #include "base/io/parquet/bits_internal.h"
 
+#include "base/io/parquet/thrift_internal.h"
+
 #include <string.h>
 
 enum { MAX_MINIBLOCKS = 4096, MAX_BLOCK = 1 << 22 };
-
-static bool read_varint(const uint8_t **at, const uint8_t *end, uint64_t *value)
-{
-    *value = 0;
-    for (unsigned shift = 0; shift < 70 && *at < end; shift += 7) {
-        uint8_t byte = *(*at)++;
-        if (shift == 63 && byte > 1)
-            return false;
-        *value |= (uint64_t)(byte & 0x7F) << shift;
-        if (byte < 0x80)
-            return true;
-    }
-    return false;
-}
 
 void tl_hybrid__begin(tl_hybrid *hybrid, const uint8_t *bytes, size_t size, unsigned width)
 {
@@ -35,7 +23,7 @@ static bool next_run(tl_hybrid *hybrid, tl_error *err)
 {
     while (hybrid->run_left == 0 && hybrid->packed_at == hybrid->packed_count) {
         uint64_t header;
-        if (!read_varint(&hybrid->at, hybrid->end, &header))
+        if (!tl_varint__read(&hybrid->at, hybrid->end, &header))
             return tl_fail(err, TL_ERROR_CORRUPT, "expected more values in runs, found the end of their bytes");
         uint64_t left = (uint64_t)(hybrid->end - hybrid->at);
         if ((header & 1) == 0) {
@@ -166,11 +154,6 @@ bool tl_hybrid__read_flags(tl_hybrid *hybrid, uint32_t wanted, uint8_t *flags, s
     return true;
 }
 
-static uint64_t from_zigzag(uint64_t value)
-{
-    return value >> 1 ^ (0 - (value & 1));
-}
-
 static bool delta_ended(tl_error *err)
 {
     return tl_fail(err, TL_ERROR_CORRUPT, "expected more deltas, found the end of their bytes");
@@ -180,8 +163,8 @@ bool tl_delta__begin(tl_delta *delta, const uint8_t *bytes, size_t size, uint64_
 {
     *delta = (tl_delta){.at = bytes, .end = bytes + size};
     uint64_t block_size, miniblock_count, first;
-    if (!read_varint(&delta->at, delta->end, &block_size) || !read_varint(&delta->at, delta->end, &miniblock_count) ||
-        !read_varint(&delta->at, delta->end, &delta->value_count) || !read_varint(&delta->at, delta->end, &first))
+    if (!tl_varint__read(&delta->at, delta->end, &block_size) || !tl_varint__read(&delta->at, delta->end, &miniblock_count) ||
+        !tl_varint__read(&delta->at, delta->end, &delta->value_count) || !tl_varint__read(&delta->at, delta->end, &first))
         return tl_fail(err, TL_ERROR_CORRUPT, "expected the header of deltas, found the end of their bytes");
     if (block_size == 0 || block_size > MAX_BLOCK || miniblock_count == 0 || miniblock_count > MAX_MINIBLOCKS ||
         block_size % miniblock_count != 0 || block_size / miniblock_count % TL_DELTA_GROUP != 0)
@@ -193,7 +176,7 @@ bool tl_delta__begin(tl_delta *delta, const uint8_t *bytes, size_t size, uint64_
     delta->miniblock_count = (uint32_t)miniblock_count;
     delta->miniblock_size = (uint32_t)(block_size / miniblock_count);
     delta->miniblock = delta->miniblock_count;
-    delta->last = from_zigzag(first);
+    delta->last = (uint64_t)tl_zigzag_decode(first);
     delta->has_first = delta->value_count != 0;
     return true;
 }
@@ -201,9 +184,9 @@ bool tl_delta__begin(tl_delta *delta, const uint8_t *bytes, size_t size, uint64_
 static bool next_block(tl_delta *delta, tl_error *err)
 {
     uint64_t least;
-    if (!read_varint(&delta->at, delta->end, &least) || (uint64_t)(delta->end - delta->at) < delta->miniblock_count)
+    if (!tl_varint__read(&delta->at, delta->end, &least) || (uint64_t)(delta->end - delta->at) < delta->miniblock_count)
         return delta_ended(err);
-    delta->least = from_zigzag(least);
+    delta->least = (uint64_t)tl_zigzag_decode(least);
     delta->widths = delta->at;
     delta->at += delta->miniblock_count;
     delta->miniblock = 0;

@@ -20,30 +20,17 @@ typedef struct chunk_metadata {
     int64_t physical, packing, value_count, size, data_offset, dictionary_offset;
 } chunk_metadata;
 
-static bool read_chunk_metadata(tl_thrift_reader *in, tl_thrift_field outer, chunk_metadata *chunk, tl_error *err)
+static bool take_chunk_metadata(void *context, tl_thrift_reader *in, tl_thrift_field field, tl_error *err)
 {
-    *chunk = (chunk_metadata){-1, -1, -1, -1, -1, -1};
-    tl_thrift_field field = {0, TL_THRIFT_STOP};
-    if (!tl_thrift__expect(outer, TL_THRIFT_STRUCT, err))
-        return false;
-    for (;;) {
-        if (!tl_thrift__next_field(in, &field, err))
-            return false;
-        if (field.type == TL_THRIFT_STOP)
-            break;
-        int64_t *number = field.id == 1    ? &chunk->physical
-                          : field.id == 4  ? &chunk->packing
-                          : field.id == 5  ? &chunk->value_count
-                          : field.id == 7  ? &chunk->size
-                          : field.id == 9  ? &chunk->data_offset
-                          : field.id == 11 ? &chunk->dictionary_offset
-                                           : NULL;
-        if (number != NULL ? !tl_thrift__integer(in, field, 0, INT64_MAX, number, err) : !tl_thrift__skip(in, field.type, err))
-            return false;
-    }
-    if (chunk->physical < 0 || chunk->packing < 0 || chunk->value_count < 0 || chunk->size < 0 || chunk->data_offset < 0)
-        return tl_fail(err, TL_ERROR_CORRUPT, "expected type, codec, values, size and offset of a column, found fewer");
-    return true;
+    chunk_metadata *chunk = context;
+    int64_t *number = field.id == 1    ? &chunk->physical
+                      : field.id == 4  ? &chunk->packing
+                      : field.id == 5  ? &chunk->value_count
+                      : field.id == 7  ? &chunk->size
+                      : field.id == 9  ? &chunk->data_offset
+                      : field.id == 11 ? &chunk->dictionary_offset
+                                       : NULL;
+    return number != NULL ? tl_thrift__integer(in, field, 0, INT64_MAX, number, err) : tl_thrift__skip(in, field.type, err);
 }
 
 static bool add_chunk(tl_parquet_file *file, const chunk_metadata *metadata, tl_error *err)
@@ -71,34 +58,30 @@ static bool add_chunk(tl_parquet_file *file, const chunk_metadata *metadata, tl_
     return true;
 }
 
+static bool take_chunk_field(void *context, tl_thrift_reader *in, tl_thrift_field field, tl_error *err)
+{
+    tl_slice path;
+    switch (field.id) {
+    case 1:
+        return tl_thrift__binary(in, field, &path, err) &&
+               (path.size == 0 || tl_fail(err, TL_ERROR_UNSUPPORTED, "a column lies in another file, which is not read"));
+    case 3:
+        return tl_thrift__struct(in, field, take_chunk_metadata, context, err);
+    case 8:
+        return tl_fail(err, TL_ERROR_UNSUPPORTED, "the column is encrypted, which is not read");
+    default:
+        return tl_thrift__skip(in, field.type, err);
+    }
+}
+
 static bool read_chunk(tl_parquet_file *file, tl_thrift_reader *in, tl_error *err)
 {
-    chunk_metadata metadata;
-    bool has_metadata = false;
-    tl_slice path = {NULL, 0};
-    tl_thrift_field field = {0, TL_THRIFT_STOP};
-    for (;;) {
-        if (!tl_thrift__next_field(in, &field, err))
-            return false;
-        if (field.type == TL_THRIFT_STOP)
-            break;
-        bool ok = true;
-        if (field.id == 1)
-            ok = tl_thrift__binary(in, field, &path, err);
-        else if (field.id == 3 && !has_metadata)
-            ok = has_metadata = read_chunk_metadata(in, field, &metadata, err);
-        else if (field.id == 8)
-            ok = tl_fail(err, TL_ERROR_UNSUPPORTED, "the column is encrypted, which is not read");
-        else
-            ok = tl_thrift__skip(in, field.type, err);
-        if (!ok)
-            return false;
-    }
-    if (path.size != 0)
-        return tl_fail(err, TL_ERROR_UNSUPPORTED, "a column lies in another file, which is not read");
-    if (!has_metadata)
-        return tl_fail(err, TL_ERROR_CORRUPT, "expected the metadata of a column, found none");
-    return add_chunk(file, &metadata, err);
+    chunk_metadata chunk = {-1, -1, -1, -1, -1, -1};
+    if (!tl_thrift__read_struct(in, take_chunk_field, &chunk, err))
+        return false;
+    if (chunk.physical < 0 || chunk.packing < 0 || chunk.value_count < 0 || chunk.size < 0 || chunk.data_offset < 0)
+        return tl_fail(err, TL_ERROR_CORRUPT, "expected type, codec, values, size and offset of a column, found fewer");
+    return add_chunk(file, &chunk, err);
 }
 
 static bool read_chunks(tl_parquet_file *file, tl_thrift_reader *in, tl_thrift_field field, tl_error *err)
@@ -115,32 +98,36 @@ static bool read_chunks(tl_parquet_file *file, tl_thrift_reader *in, tl_thrift_f
     return true;
 }
 
+typedef struct group_fields {
+    tl_parquet_file *file;
+    int64_t row_count;
+    bool has_chunks;
+} group_fields;
+
+static bool take_group_field(void *context, tl_thrift_reader *in, tl_thrift_field field, tl_error *err)
+{
+    group_fields *group = context;
+    if (field.id == 1 && !group->has_chunks)
+        return group->has_chunks = read_chunks(group->file, in, field, err);
+    if (field.id == 3)
+        return tl_thrift__integer(in, field, 0, INT64_MAX, &group->row_count, err);
+    return tl_thrift__skip(in, field.type, err);
+}
+
 static bool read_group(tl_parquet_file *file, tl_thrift_reader *in, tl_error *err)
 {
-    int64_t row_count = -1;
-    bool has_chunks = false;
-    tl_thrift_field field = {0, TL_THRIFT_STOP};
-    for (;;) {
-        if (!tl_thrift__next_field(in, &field, err))
-            return false;
-        if (field.type == TL_THRIFT_STOP)
-            break;
-        bool ok;
-        if (field.id == 1 && !has_chunks)
-            ok = has_chunks = read_chunks(file, in, field, err);
-        else if (field.id == 3)
-            ok = tl_thrift__integer(in, field, 0, INT64_MAX, &row_count, err);
-        else
-            ok = tl_thrift__skip(in, field.type, err);
-        if (!ok)
-            return false;
-    }
-    if (row_count < 0 || !has_chunks)
+    group_fields group = {file, -1, false};
+    if (!tl_thrift__read_struct(in, take_group_field, &group, err))
+        return false;
+    if (group.row_count < 0 || !group.has_chunks)
         return tl_fail(err, TL_ERROR_CORRUPT, "expected columns and the number of rows, found fewer");
+    if (group.row_count > INT64_MAX - (int64_t)file->row_count)
+        return tl_fail(err, TL_ERROR_CORRUPT, "expected at most %lld rows, found more in the row groups", (long long)INT64_MAX);
     if (!tl_memory_reserve((void **)&file->group_rows, &file->group_capacity, file->group_count + 1, sizeof *file->group_rows,
                            err))
         return false;
-    file->group_rows[file->group_count++] = (uint64_t)row_count;
+    file->group_rows[file->group_count++] = (uint64_t)group.row_count;
+    file->row_count += (uint64_t)group.row_count;
     return true;
 }
 
@@ -155,121 +142,97 @@ static bool read_groups(tl_parquet_file *file, tl_thrift_reader *in, tl_thrift_f
     return true;
 }
 
-bool tl_parquet__read_footer(tl_parquet_file *file, tl_thrift_reader *in, tl_error *err)
+typedef struct footer_fields {
+    tl_parquet_file *file;
+    bool has_schema, has_groups;
+} footer_fields;
+
+/* What the file says of all rows together is not needed, and some writers leave it 0. */
+static bool take_footer_field(void *context, tl_thrift_reader *in, tl_thrift_field field, tl_error *err)
 {
-    bool has_schema = false, has_groups = false;
-    tl_thrift_field field = {0, TL_THRIFT_STOP};
-    for (;;) {
-        if (!tl_thrift__next_field(in, &field, err))
-            return false;
-        if (field.type == TL_THRIFT_STOP)
-            break;
-        bool ok;
-        if (field.id == 2 && !has_schema)
-            ok = has_schema = tl_parquet__read_schema(file, in, field, err);
-        else if (field.id == 4 && has_schema && !has_groups)
-            ok = has_groups = read_groups(file, in, field, err);
-        else if (field.id == 8)
-            ok = tl_fail(err, TL_ERROR_UNSUPPORTED, "the file is encrypted, which is not read");
-        else
-            ok = tl_thrift__skip(in, field.type, err);
-        if (!ok)
-            return false;
-    }
-    if (!has_schema || !has_groups)
-        return tl_fail(err, TL_ERROR_CORRUPT, "expected schema and row groups, found %s",
-                       has_schema ? "no row groups" : "no schema");
-    /* What the file says of all rows is not needed, and some writers leave it 0. */
-    for (size_t i = 0; i < file->group_count; i++) {
-        if (file->group_rows[i] > (uint64_t)INT64_MAX - file->row_count)
-            return tl_fail(err, TL_ERROR_CORRUPT, "expected at most %lld rows, found more in the row groups",
-                           (long long)INT64_MAX);
-        file->row_count += file->group_rows[i];
-    }
-    return true;
+    footer_fields *footer = context;
+    if (field.id == 2 && !footer->has_schema)
+        return footer->has_schema = tl_parquet__read_schema(footer->file, in, field, err);
+    if (field.id == 4 && footer->has_schema && !footer->has_groups)
+        return footer->has_groups = read_groups(footer->file, in, field, err);
+    if (field.id == 8)
+        return tl_fail(err, TL_ERROR_UNSUPPORTED, "the file is encrypted, which is not read");
+    return tl_thrift__skip(in, field.type, err);
 }
 
-/* The header of a data page (v1), of a dictionary page, or of a data page v2. */
-static bool read_page_part(tl_thrift_reader *in, tl_thrift_field outer, tl_parquet_page *page, tl_error *err)
+bool tl_parquet__read_footer(tl_parquet_file *file, tl_thrift_reader *in, tl_error *err)
 {
-    bool is_2 = page->type == TL_PAGE_DATA_2, is_1 = page->type == TL_PAGE_DATA;
-    int64_t values = -1, rows = is_2 ? -1 : 0, encoding = -1, definition = is_1 ? -1 : 0, repetition = is_1 ? -1 : 0;
-    int64_t definition_size = is_2 ? -1 : 0, repetition_size = is_2 ? -1 : 0;
-    tl_thrift_field field = {0, TL_THRIFT_STOP};
-    if (!tl_thrift__expect(outer, TL_THRIFT_STRUCT, err))
+    footer_fields footer = {file, false, false};
+    if (!tl_thrift__read_struct(in, take_footer_field, &footer, err))
         return false;
-    page->is_packed = true;
-    for (;;) {
-        if (!tl_thrift__next_field(in, &field, err))
-            return false;
-        if (field.type == TL_THRIFT_STOP)
-            break;
-        int64_t *number = field.id == 1                ? &values
-                          : field.id == (is_2 ? 4 : 2) ? &encoding
-                          : is_1 && field.id == 3      ? &definition
-                          : is_1 && field.id == 4      ? &repetition
-                          : is_2 && field.id == 3      ? &rows
-                          : is_2 && field.id == 5      ? &definition_size
-                          : is_2 && field.id == 6      ? &repetition_size
-                                                       : NULL;
-        bool ok = number != NULL          ? tl_thrift__integer(in, field, 0, INT32_MAX, number, err)
-                  : is_2 && field.id == 7 ? tl_thrift__boolean(field, &page->is_packed, err)
-                                          : tl_thrift__skip(in, field.type, err);
-        if (!ok)
-            return false;
-    }
-    if (values < 0 || rows < 0 || encoding < 0 || definition < 0 || repetition < 0 || definition_size < 0 || repetition_size < 0)
-        return tl_fail(err, TL_ERROR_CORRUPT, "expected values, encodings and sizes in the page's header, found fewer");
-    page->has_header = true;
-    page->value_count = (uint32_t)values;
-    page->row_count = (uint32_t)rows;
-    page->encoding = (int32_t)encoding;
-    page->definition_encoding = (int32_t)definition;
-    page->repetition_encoding = (int32_t)repetition;
-    page->definition_size = (uint32_t)definition_size;
-    page->repetition_size = (uint32_t)repetition_size;
-    return true;
+    return (footer.has_schema && footer.has_groups) || tl_fail(err, TL_ERROR_CORRUPT, "expected schema and row groups, found %s",
+                                                               footer.has_schema ? "no row groups" : "no schema");
+}
+
+/* Numbers of a page's header, and of the part that belongs to its type; -1: not there. */
+typedef struct page_fields {
+    int64_t type, unpacked_size, packed_size, crc;
+    bool has_crc, has_part, is_packed;
+    int64_t value_count, row_count, encoding, definition_encoding, repetition_encoding, definition_size, repetition_size;
+} page_fields;
+
+/* DataPageHeader, DictionaryPageHeader or DataPageHeaderV2. */
+static bool take_part_field(void *context, tl_thrift_reader *in, tl_thrift_field field, tl_error *err)
+{
+    page_fields *page = context;
+    bool is_1 = page->type == TL_PAGE_DATA, is_2 = page->type == TL_PAGE_DATA_2;
+    if (is_2 && field.id == 7)
+        return tl_thrift__boolean(field, &page->is_packed, err);
+    int64_t *number = field.id == 1                ? &page->value_count
+                      : field.id == (is_2 ? 4 : 2) ? &page->encoding
+                      : is_1 && field.id == 3      ? &page->definition_encoding
+                      : is_1 && field.id == 4      ? &page->repetition_encoding
+                      : is_2 && field.id == 3      ? &page->row_count
+                      : is_2 && field.id == 5      ? &page->definition_size
+                      : is_2 && field.id == 6      ? &page->repetition_size
+                                                   : NULL;
+    return number != NULL ? tl_thrift__integer(in, field, 0, INT32_MAX, number, err) : tl_thrift__skip(in, field.type, err);
+}
+
+static bool take_page_field(void *context, tl_thrift_reader *in, tl_thrift_field field, tl_error *err)
+{
+    page_fields *page = context;
+    int32_t part = page->type == TL_PAGE_DATA ? 5 : page->type == TL_PAGE_DICTIONARY ? 7 : page->type == TL_PAGE_DATA_2 ? 8 : -1;
+    if (field.id == 4)
+        return page->has_crc = tl_thrift__integer(in, field, INT32_MIN, UINT32_MAX, &page->crc, err);
+    if (field.id == part)
+        return page->has_part = tl_thrift__struct(in, field, take_part_field, page, err);
+    int64_t *number = field.id == 1   ? &page->type
+                      : field.id == 2 ? &page->unpacked_size
+                      : field.id == 3 ? &page->packed_size
+                                      : NULL;
+    int64_t most = field.id == 1 ? TL_PAGE_DATA_2 : INT32_MAX;
+    return number != NULL ? tl_thrift__integer(in, field, 0, most, number, err) : tl_thrift__skip(in, field.type, err);
 }
 
 bool tl_parquet__read_page_header(tl_thrift_reader *in, tl_parquet_page *page, tl_error *err)
 {
-    int64_t type = -1, unpacked = -1, packed = -1, crc = 0;
-    *page = (tl_parquet_page){.type = TL_PAGE_INDEX};
-    tl_thrift_field field = {0, TL_THRIFT_STOP};
-    for (;;) {
-        if (!tl_thrift__next_field(in, &field, err))
-            return false;
-        if (field.type == TL_THRIFT_STOP)
-            break;
-        bool ok;
-        if (field.id == 1) {
-            ok = tl_thrift__integer(in, field, TL_PAGE_DATA, TL_PAGE_DATA_2, &type, err);
-            if (ok)
-                page->type = (int)type == TL_PAGE_DATA    ? TL_PAGE_DATA
-                             : type == TL_PAGE_DICTIONARY ? TL_PAGE_DICTIONARY
-                             : type == TL_PAGE_DATA_2     ? TL_PAGE_DATA_2
-                                                          : TL_PAGE_INDEX;
-        } else if (field.id == 2) {
-            ok = tl_thrift__integer(in, field, 0, INT32_MAX, &unpacked, err);
-        } else if (field.id == 3) {
-            ok = tl_thrift__integer(in, field, 0, INT32_MAX, &packed, err);
-        } else if (field.id == 4) {
-            ok = page->has_crc = tl_thrift__integer(in, field, INT32_MIN, UINT32_MAX, &crc, err);
-        } else if (type >= 0 && field.id == (type == TL_PAGE_DATA         ? 5
-                                             : type == TL_PAGE_DICTIONARY ? 7
-                                             : type == TL_PAGE_DATA_2     ? 8
-                                                                          : -1)) {
-            ok = read_page_part(in, field, page, err);
-        } else {
-            ok = tl_thrift__skip(in, field.type, err);
-        }
-        if (!ok)
-            return false;
-    }
-    if (type < 0 || unpacked < 0 || packed < 0 || (type != TL_PAGE_INDEX && !page->has_header))
-        return tl_fail(err, TL_ERROR_CORRUPT, "expected type, sizes and header of a page, found fewer");
-    page->unpacked_size = (uint32_t)unpacked;
-    page->packed_size = (uint32_t)packed;
-    page->crc = (uint32_t)crc;
+    page_fields fields = {-1, -1, -1, 0, false, false, true, -1, -1, -1, -1, -1, -1, -1};
+    if (!tl_thrift__read_struct(in, take_page_field, &fields, err))
+        return false;
+    bool is_1 = fields.type == TL_PAGE_DATA, is_2 = fields.type == TL_PAGE_DATA_2, is_index = fields.type == TL_PAGE_INDEX;
+    bool has_part = fields.has_part && fields.value_count >= 0 && fields.encoding >= 0;
+    bool has_1 = !is_1 || (fields.definition_encoding >= 0 && fields.repetition_encoding >= 0);
+    bool has_2 = !is_2 || (fields.row_count >= 0 && fields.definition_size >= 0 && fields.repetition_size >= 0);
+    if (fields.type < 0 || fields.unpacked_size < 0 || fields.packed_size < 0 || !(is_index || (has_part && has_1 && has_2)))
+        return tl_fail(err, TL_ERROR_CORRUPT, "expected type, sizes, values and encodings in the page's header, found fewer");
+    *page = (tl_parquet_page){.type = (uint8_t)fields.type,
+                              .unpacked_size = (uint32_t)fields.unpacked_size,
+                              .packed_size = (uint32_t)fields.packed_size,
+                              .has_crc = fields.has_crc,
+                              .crc = (uint32_t)fields.crc,
+                              .value_count = is_index ? 0 : (uint32_t)fields.value_count,
+                              .row_count = is_2 ? (uint32_t)fields.row_count : 0,
+                              .encoding = (int32_t)fields.encoding,
+                              .definition_encoding = (int32_t)fields.definition_encoding,
+                              .repetition_encoding = (int32_t)fields.repetition_encoding,
+                              .definition_size = is_2 ? (uint32_t)fields.definition_size : 0,
+                              .repetition_size = is_2 ? (uint32_t)fields.repetition_size : 0,
+                              .is_packed = fields.is_packed};
     return true;
 }

@@ -102,12 +102,13 @@ bool tl_parquet__read_schema(tl_parquet_file *file, tl_thrift_reader *in, tl_thr
 /* The whole footer but its magic. */
 bool tl_parquet__read_footer(tl_parquet_file *file, tl_thrift_reader *in, tl_error *err) TL_MUST_USE;
 
+enum { TL_PAGE_DATA = 0, TL_PAGE_INDEX = 1, TL_PAGE_DICTIONARY = 2, TL_PAGE_DATA_2 = 3 };
+
 typedef struct tl_parquet_page {
-    enum { TL_PAGE_DATA = 0, TL_PAGE_INDEX = 1, TL_PAGE_DICTIONARY = 2, TL_PAGE_DATA_2 = 3 } type;
+    uint8_t type;
     uint32_t unpacked_size, packed_size; /* bytes; packed_size lie in the file */
     bool has_crc;
     uint32_t crc;
-    bool has_header; /* the part that belongs to the type */
     uint32_t value_count;
     uint32_t row_count; /* of DATA_2 */
     int32_t encoding, definition_encoding, repetition_encoding;

@@ -37,7 +37,7 @@ typedef struct schema_element {
     bool has_name;
     int32_t logical; /* LOGICAL_*, also for a converted type of that meaning */
     tl_parquet_unit unit;
-    int64_t scale, precision, bit_width;
+    int64_t scale;
     bool is_unsigned;
 } schema_element;
 
@@ -58,102 +58,76 @@ typedef enum wrapper { WRAPPER_NONE, WRAPPER_LIST, WRAPPER_MAP, WRAPPER_ITEM } w
 static void take_converted_type(schema_element *element, int64_t type)
 {
     static const struct {
-        uint8_t logical, unit, bit_width;
+        uint8_t logical, unit;
         bool is_unsigned;
     } meanings[] = {
-        {LOGICAL_STRING, 0, 0, false},
-        {LOGICAL_MAP, 0, 0, false},
-        {LOGICAL_NONE, 0, 0, false}, /* MAP_KEY_VALUE */
-        {LOGICAL_LIST, 0, 0, false},
-        {LOGICAL_ENUM, 0, 0, false},
-        {LOGICAL_DECIMAL, 0, 0, false},
-        {LOGICAL_DATE, TL_PARQUET_DAYS, 0, false},
-        {LOGICAL_TIME, TL_PARQUET_MILLIS, 0, false},
-        {LOGICAL_TIME, TL_PARQUET_MICROS, 0, false},
-        {LOGICAL_TIMESTAMP, TL_PARQUET_MILLIS, 0, false},
-        {LOGICAL_TIMESTAMP, TL_PARQUET_MICROS, 0, false},
-        {LOGICAL_INTEGER, 0, 8, true},
-        {LOGICAL_INTEGER, 0, 16, true},
-        {LOGICAL_INTEGER, 0, 32, true},
-        {LOGICAL_INTEGER, 0, 64, true},
-        {LOGICAL_INTEGER, 0, 8, false},
-        {LOGICAL_INTEGER, 0, 16, false},
-        {LOGICAL_INTEGER, 0, 32, false},
-        {LOGICAL_INTEGER, 0, 64, false},
-        {LOGICAL_JSON, 0, 0, false},
+        {LOGICAL_STRING, 0, false},
+        {LOGICAL_MAP, 0, false},
+        {LOGICAL_NONE, 0, false}, /* MAP_KEY_VALUE */
+        {LOGICAL_LIST, 0, false},
+        {LOGICAL_ENUM, 0, false},
+        {LOGICAL_DECIMAL, 0, false},
+        {LOGICAL_DATE, TL_PARQUET_DAYS, false},
+        {LOGICAL_TIME, TL_PARQUET_MILLIS, false},
+        {LOGICAL_TIME, TL_PARQUET_MICROS, false},
+        {LOGICAL_TIMESTAMP, TL_PARQUET_MILLIS, false},
+        {LOGICAL_TIMESTAMP, TL_PARQUET_MICROS, false},
+        {LOGICAL_INTEGER, 0, true},
+        {LOGICAL_INTEGER, 0, true},
+        {LOGICAL_INTEGER, 0, true},
+        {LOGICAL_INTEGER, 0, true},
+        {LOGICAL_INTEGER, 0, false},
+        {LOGICAL_INTEGER, 0, false},
+        {LOGICAL_INTEGER, 0, false},
+        {LOGICAL_INTEGER, 0, false},
+        {LOGICAL_JSON, 0, false},
     };
     if (type < 0 || (size_t)type >= sizeof meanings / sizeof meanings[0] || element->logical != LOGICAL_NONE)
         return;
     element->logical = meanings[type].logical;
     element->unit = (tl_parquet_unit)meanings[type].unit;
-    element->bit_width = meanings[type].bit_width;
     element->is_unsigned = meanings[type].is_unsigned;
 }
 
 /* TimeUnit: a union of empty structs. */
-static bool read_unit(tl_thrift_reader *in, schema_element *element, tl_error *err)
+static bool take_unit(void *context, tl_thrift_reader *in, tl_thrift_field field, tl_error *err)
 {
-    tl_thrift_field field = {0, TL_THRIFT_STOP};
-    for (;;) {
-        if (!tl_thrift__next_field(in, &field, err))
-            return false;
-        if (field.type == TL_THRIFT_STOP)
-            return true;
-        if (field.id >= 1 && field.id <= 3)
-            element->unit = (tl_parquet_unit)(TL_PARQUET_MILLIS + field.id - 1);
-        if (!tl_thrift__skip(in, field.type, err))
-            return false;
-    }
+    schema_element *element = context;
+    if (field.id >= 1 && field.id <= 3)
+        element->unit = (tl_parquet_unit)(TL_PARQUET_MILLIS + field.id - 1);
+    return tl_thrift__skip(in, field.type, err);
 }
 
-/* The struct of one member of LogicalType. */
-static bool read_logical_member(tl_thrift_reader *in, schema_element *element, tl_error *err)
+/* Of the struct of one member of LogicalType. */
+static bool take_logical_detail(void *context, tl_thrift_reader *in, tl_thrift_field field, tl_error *err)
 {
-    tl_thrift_field field = {0, TL_THRIFT_STOP};
-    for (;;) {
-        if (!tl_thrift__next_field(in, &field, err))
+    schema_element *element = context;
+    bool has_unit = element->logical == LOGICAL_TIME || element->logical == LOGICAL_TIMESTAMP;
+    if (element->logical == LOGICAL_DECIMAL && field.id == 1)
+        return tl_thrift__integer(in, field, INT32_MIN, INT32_MAX, &element->scale, err);
+    if (element->logical == LOGICAL_INTEGER && field.id == 2) {
+        bool is_signed;
+        if (!tl_thrift__boolean(field, &is_signed, err))
             return false;
-        if (field.type == TL_THRIFT_STOP)
-            return true;
-        bool ok, is_signed;
-        bool has_unit = element->logical == LOGICAL_TIME || element->logical == LOGICAL_TIMESTAMP;
-        if (element->logical == LOGICAL_DECIMAL && field.id == 1)
-            ok = tl_thrift__integer(in, field, INT32_MIN, INT32_MAX, &element->scale, err);
-        else if (element->logical == LOGICAL_DECIMAL && field.id == 2)
-            ok = tl_thrift__integer(in, field, INT32_MIN, INT32_MAX, &element->precision, err);
-        else if (has_unit && field.id == 2)
-            ok = tl_thrift__expect(field, TL_THRIFT_STRUCT, err) && read_unit(in, element, err);
-        else if (element->logical == LOGICAL_INTEGER && field.id == 1)
-            ok = tl_thrift__integer(in, field, 0, 64, &element->bit_width, err);
-        else if (element->logical == LOGICAL_INTEGER && field.id == 2) {
-            ok = tl_thrift__boolean(field, &is_signed, err);
-            element->is_unsigned = ok && !is_signed;
-        } else
-            ok = tl_thrift__skip(in, field.type, err);
-        if (!ok)
-            return false;
+        element->is_unsigned = !is_signed;
+        return true;
     }
+    if (has_unit && field.id == 2)
+        return tl_thrift__struct(in, field, take_unit, element, err);
+    return tl_thrift__skip(in, field.type, err);
 }
 
-static bool read_logical_type(tl_thrift_reader *in, tl_thrift_field outer, schema_element *element, tl_error *err)
+static bool take_logical(void *context, tl_thrift_reader *in, tl_thrift_field field, tl_error *err)
 {
-    tl_thrift_field field = {0, TL_THRIFT_STOP};
-    if (!tl_thrift__expect(outer, TL_THRIFT_STRUCT, err))
-        return false;
-    for (;;) {
-        if (!tl_thrift__next_field(in, &field, err))
-            return false;
-        if (field.type == TL_THRIFT_STOP)
-            return true;
-        element->logical = field.id;
-        element->unit = field.id == LOGICAL_DATE ? TL_PARQUET_DAYS : TL_PARQUET_NUMBER;
-        if (!tl_thrift__expect(field, TL_THRIFT_STRUCT, err) || !read_logical_member(in, element, err))
-            return false;
-    }
+    schema_element *element = context;
+    element->logical = field.id;
+    element->unit = field.id == LOGICAL_DATE ? TL_PARQUET_DAYS : TL_PARQUET_NUMBER;
+    return tl_thrift__struct(in, field, take_logical_detail, element, err);
 }
 
-static bool read_element_field(tl_thrift_reader *in, tl_thrift_field field, schema_element *element, tl_error *err)
+static bool take_element_field(void *context, tl_thrift_reader *in, tl_thrift_field field, tl_error *err)
 {
+    schema_element *element = context;
     int64_t number = 0;
     switch (field.id) {
     case 1:
@@ -186,10 +160,8 @@ static bool read_element_field(tl_thrift_reader *in, tl_thrift_field field, sche
         return true;
     case 7:
         return tl_thrift__integer(in, field, INT32_MIN, INT32_MAX, &element->scale, err);
-    case 8:
-        return tl_thrift__integer(in, field, INT32_MIN, INT32_MAX, &element->precision, err);
     case 10:
-        return read_logical_type(in, field, element, err);
+        return tl_thrift__struct(in, field, take_logical, element, err);
     default:
         return tl_thrift__skip(in, field.type, err);
     }
@@ -198,15 +170,8 @@ static bool read_element_field(tl_thrift_reader *in, tl_thrift_field field, sche
 static bool read_element(tl_thrift_reader *in, schema_element *element, tl_error *err)
 {
     *element = (schema_element){.physical = -1};
-    tl_thrift_field field = {0, TL_THRIFT_STOP};
-    for (;;) {
-        if (!tl_thrift__next_field(in, &field, err))
-            return false;
-        if (field.type == TL_THRIFT_STOP)
-            break;
-        if (!read_element_field(in, field, element, err))
-            return false;
-    }
+    if (!tl_thrift__read_struct(in, take_element_field, element, err))
+        return false;
     if (!element->has_name || (element->name.size != 0 && memchr(element->name.data, '\0', element->name.size) != NULL))
         return tl_fail(err, TL_ERROR_CORRUPT, "expected the name of a column, found %s",
                        element->has_name ? "one with a NUL" : "none");

@@ -5,7 +5,7 @@
  */
 #include "base/io/parquet/thrift_internal.h"
 
-enum { MAX_DEPTH = 24, MAX_VARINT = 10 };
+enum { MAX_DEPTH = 24 };
 
 static bool cut(tl_thrift_reader *reader, tl_error *err)
 {
@@ -21,25 +21,38 @@ static bool read_byte(tl_thrift_reader *reader, uint8_t *value, tl_error *err)
     return true;
 }
 
-static bool read_varint(tl_thrift_reader *reader, uint64_t *value, tl_error *err)
+bool tl_varint__read(const uint8_t **at, const uint8_t *end, uint64_t *value)
 {
     *value = 0;
-    for (unsigned i = 0; i < MAX_VARINT; i++) {
-        uint8_t byte = 0;
-        if (!read_byte(reader, &byte, err))
+    for (unsigned i = 0; i < TL_MAX_VARINT && *at < end; i++) {
+        uint8_t byte = *(*at)++;
+        if (i == TL_MAX_VARINT - 1 && byte > 1)
             return false;
-        if (i == MAX_VARINT - 1 && byte > 1)
-            break;
         *value |= (uint64_t)(byte & 0x7F) << 7 * i;
         if (byte < 0x80)
             return true;
     }
-    return tl_fail(err, TL_ERROR_CORRUPT, "expected an integer of 64 bits, found a longer one");
+    return false;
 }
 
-static int64_t from_zigzag(uint64_t value)
+bool tl_varint__append(tl_string *out, uint64_t value, tl_error *err)
 {
-    return (int64_t)(value >> 1 ^ (0 - (value & 1)));
+    char bytes[TL_MAX_VARINT];
+    size_t size = 0;
+    for (; value >= 0x80; value >>= 7)
+        bytes[size++] = (char)(uint8_t)(value | 0x80);
+    bytes[size++] = (char)value;
+    return tl_string_append(out, bytes, size, err);
+}
+
+static bool read_varint(tl_thrift_reader *reader, uint64_t *value, tl_error *err)
+{
+    const uint8_t *start = reader->at;
+    if (tl_varint__read(&reader->at, reader->end, value))
+        return true;
+    if (reader->at == reader->end && reader->end - start < TL_MAX_VARINT)
+        return cut(reader, err);
+    return tl_fail(err, TL_ERROR_CORRUPT, "expected an integer of 64 bits, found a longer one");
 }
 
 static const char *type_name(tl_thrift_type type)
@@ -49,13 +62,13 @@ static const char *type_name(tl_thrift_type type)
     return (size_t)type < sizeof names / sizeof names[0] ? names[type] : "an unknown type";
 }
 
-bool tl_thrift__expect(tl_thrift_field field, tl_thrift_type type, tl_error *err)
+static bool expect(tl_thrift_field field, tl_thrift_type type, tl_error *err)
 {
     return field.type == type || tl_fail(err, TL_ERROR_CORRUPT, "metadata field %d: expected %s, found %s", (int)field.id,
                                          type_name(type), type_name(field.type));
 }
 
-bool tl_thrift__next_field(tl_thrift_reader *reader, tl_thrift_field *field, tl_error *err)
+static bool next_field(tl_thrift_reader *reader, tl_thrift_field *field, tl_error *err)
 {
     uint8_t header = 0;
     if (!read_byte(reader, &header, err))
@@ -69,15 +82,33 @@ bool tl_thrift__next_field(tl_thrift_reader *reader, tl_thrift_field *field, tl_
         uint64_t id;
         if (!read_varint(reader, &id, err))
             return false;
-        if (from_zigzag(id) < 0 || from_zigzag(id) > INT16_MAX)
+        if (tl_zigzag_decode(id) < 0 || tl_zigzag_decode(id) > INT16_MAX)
             return tl_fail(err, TL_ERROR_CORRUPT, "expected the number of a metadata field, found %lld",
-                           (long long)from_zigzag(id));
-        field->id = (int32_t)from_zigzag(id);
+                           (long long)tl_zigzag_decode(id));
+        field->id = (int32_t)tl_zigzag_decode(id);
     }
     if (field->id > INT16_MAX || field->type > TL_THRIFT_STRUCT)
         return tl_fail(err, TL_ERROR_CORRUPT, "expected a metadata field, found number %d of type %d", (int)field->id,
                        (int)field->type);
     return true;
+}
+
+bool tl_thrift__read_struct(tl_thrift_reader *reader, tl_thrift_take *take, void *context, tl_error *err)
+{
+    tl_thrift_field field = {0, TL_THRIFT_STOP};
+    for (;;) {
+        if (!next_field(reader, &field, err))
+            return false;
+        if (field.type == TL_THRIFT_STOP)
+            return true;
+        if (!take(context, reader, field, err))
+            return false;
+    }
+}
+
+bool tl_thrift__struct(tl_thrift_reader *reader, tl_thrift_field field, tl_thrift_take *take, void *context, tl_error *err)
+{
+    return expect(field, TL_THRIFT_STRUCT, err) && tl_thrift__read_struct(reader, take, context, err);
 }
 
 bool tl_thrift__integer(tl_thrift_reader *reader, tl_thrift_field field, int64_t least, int64_t most, int64_t *value,
@@ -90,11 +121,11 @@ bool tl_thrift__integer(tl_thrift_reader *reader, tl_thrift_field field, int64_t
         *value = (int8_t)byte;
     } else {
         uint64_t raw;
-        if (field.type != TL_THRIFT_I16 && field.type != TL_THRIFT_I32 && !tl_thrift__expect(field, TL_THRIFT_I64, err))
+        if (field.type != TL_THRIFT_I16 && field.type != TL_THRIFT_I32 && !expect(field, TL_THRIFT_I64, err))
             return false;
         if (!read_varint(reader, &raw, err))
             return false;
-        *value = from_zigzag(raw);
+        *value = tl_zigzag_decode(raw);
     }
     if (*value < least || *value > most)
         return tl_fail(err, TL_ERROR_CORRUPT, "metadata field %d: expected %lld to %lld, found %lld", (int)field.id,
@@ -105,7 +136,7 @@ bool tl_thrift__integer(tl_thrift_reader *reader, tl_thrift_field field, int64_t
 bool tl_thrift__boolean(tl_thrift_field field, bool *value, tl_error *err)
 {
     *value = field.type == TL_THRIFT_TRUE;
-    return *value || tl_thrift__expect(field, TL_THRIFT_FALSE, err);
+    return *value || expect(field, TL_THRIFT_FALSE, err);
 }
 
 static bool read_binary(tl_thrift_reader *reader, tl_slice *value, tl_error *err)
@@ -122,7 +153,7 @@ static bool read_binary(tl_thrift_reader *reader, tl_slice *value, tl_error *err
 
 bool tl_thrift__binary(tl_thrift_reader *reader, tl_thrift_field field, tl_slice *value, tl_error *err)
 {
-    return tl_thrift__expect(field, TL_THRIFT_BINARY, err) && read_binary(reader, value, err);
+    return expect(field, TL_THRIFT_BINARY, err) && read_binary(reader, value, err);
 }
 
 static bool read_list(tl_thrift_reader *reader, tl_thrift_type *items, uint32_t *count, tl_error *err)
@@ -146,7 +177,7 @@ static bool read_list(tl_thrift_reader *reader, tl_thrift_type *items, uint32_t 
 bool tl_thrift__list(tl_thrift_reader *reader, tl_thrift_field field, tl_thrift_type items, uint32_t *count, tl_error *err)
 {
     tl_thrift_type found;
-    if (!tl_thrift__expect(field, TL_THRIFT_LIST, err) || !read_list(reader, &found, count, err))
+    if (!expect(field, TL_THRIFT_LIST, err) || !read_list(reader, &found, count, err))
         return false;
     return found == items || *count == 0 ||
            tl_fail(err, TL_ERROR_CORRUPT, "metadata field %d: expected items of %s, found %s", (int)field.id, type_name(items),
@@ -184,17 +215,9 @@ static bool skip_map(tl_thrift_reader *reader, unsigned depth, tl_error *err)
     return true;
 }
 
-static bool skip_struct(tl_thrift_reader *reader, unsigned depth, tl_error *err)
+static bool skip_field(void *context, tl_thrift_reader *reader, tl_thrift_field field, tl_error *err)
 {
-    tl_thrift_field field = {0, TL_THRIFT_STOP};
-    for (;;) {
-        if (!tl_thrift__next_field(reader, &field, err))
-            return false;
-        if (field.type == TL_THRIFT_STOP)
-            return true;
-        if (!skip_value(reader, field.type, false, depth, err))
-            return false;
-    }
+    return skip_value(reader, field.type, false, *(const unsigned *)context, err);
 }
 
 static bool skip_value(tl_thrift_reader *reader, tl_thrift_type type, bool is_item, unsigned depth, tl_error *err)
@@ -227,7 +250,8 @@ static bool skip_value(tl_thrift_reader *reader, tl_thrift_type type, bool is_it
     case TL_THRIFT_MAP:
         return skip_map(reader, depth + 1, err);
     case TL_THRIFT_STRUCT:
-        return skip_struct(reader, depth + 1, err);
+        depth++;
+        return tl_thrift__read_struct(reader, skip_field, &depth, err);
     case TL_THRIFT_STOP:
         break;
     }
@@ -237,16 +261,6 @@ static bool skip_value(tl_thrift_reader *reader, tl_thrift_type type, bool is_it
 bool tl_thrift__skip(tl_thrift_reader *reader, tl_thrift_type type, tl_error *err)
 {
     return skip_value(reader, type, false, 0, err);
-}
-
-static bool write_varint(tl_thrift_writer *writer, uint64_t value, tl_error *err)
-{
-    char bytes[MAX_VARINT];
-    size_t size = 0;
-    for (; value >= 0x80; value >>= 7)
-        bytes[size++] = (char)(uint8_t)(value | 0x80);
-    bytes[size++] = (char)value;
-    return tl_string_append(writer->bytes, bytes, size, err);
 }
 
 static uint64_t to_zigzag(int64_t value)
@@ -273,7 +287,8 @@ bool tl_thrift__write_integer(tl_thrift_writer *writer, int32_t id, tl_thrift_ty
 {
     if (!write_header(writer, id, type, err))
         return false;
-    return type == TL_THRIFT_BYTE ? write_byte(writer, (unsigned)value & 0xFF, err) : write_varint(writer, to_zigzag(value), err);
+    return type == TL_THRIFT_BYTE ? write_byte(writer, (unsigned)value & 0xFF, err)
+                                  : tl_varint__append(writer->bytes, to_zigzag(value), err);
 }
 
 bool tl_thrift__write_boolean(tl_thrift_writer *writer, int32_t id, bool value, tl_error *err)
@@ -283,7 +298,7 @@ bool tl_thrift__write_boolean(tl_thrift_writer *writer, int32_t id, bool value, 
 
 bool tl_thrift__write_item_binary(tl_thrift_writer *writer, tl_slice value, tl_error *err)
 {
-    return write_varint(writer, value.size, err) && tl_string_append(writer->bytes, value.data, value.size, err);
+    return tl_varint__append(writer->bytes, value.size, err) && tl_string_append(writer->bytes, value.data, value.size, err);
 }
 
 bool tl_thrift__write_binary(tl_thrift_writer *writer, int32_t id, tl_slice value, tl_error *err)
@@ -297,12 +312,12 @@ bool tl_thrift__write_list(tl_thrift_writer *writer, int32_t id, tl_thrift_type 
         return false;
     if (count < 15)
         return write_byte(writer, (unsigned)count << 4 | (unsigned)items, err);
-    return write_byte(writer, 0xF0 | (unsigned)items, err) && write_varint(writer, count, err);
+    return write_byte(writer, 0xF0 | (unsigned)items, err) && tl_varint__append(writer->bytes, count, err);
 }
 
 bool tl_thrift__write_item_integer(tl_thrift_writer *writer, int64_t value, tl_error *err)
 {
-    return write_varint(writer, to_zigzag(value), err);
+    return tl_varint__append(writer->bytes, to_zigzag(value), err);
 }
 
 bool tl_thrift__begin_struct(tl_thrift_writer *writer, int32_t id, int32_t *outer, tl_error *err)

@@ -36,8 +36,11 @@ typedef struct tl_thrift_field {
     tl_thrift_type type;
 } tl_thrift_field;
 
-/* The next field of a struct; type STOP ends it. *field must be zero before the first. */
-bool tl_thrift__next_field(tl_thrift_reader *reader, tl_thrift_field *field, tl_error *err) TL_MUST_USE;
+/* Takes the value of a field, or passes over it. */
+typedef bool tl_thrift_take(void *context, tl_thrift_reader *reader, tl_thrift_field field, tl_error *err);
+
+/* A struct: take is called for each of its fields. */
+bool tl_thrift__read_struct(tl_thrift_reader *reader, tl_thrift_take *take, void *context, tl_error *err) TL_MUST_USE;
 /* The value of a field, which must be of a fitting type: any integer within least..most, TRUE or FALSE, BINARY. */
 bool tl_thrift__integer(tl_thrift_reader *reader, tl_thrift_field field, int64_t least, int64_t most, int64_t *value,
                         tl_error *err) TL_MUST_USE;
@@ -46,9 +49,22 @@ bool tl_thrift__binary(tl_thrift_reader *reader, tl_thrift_field field, tl_slice
 /* A list whose items are of this type. count is at most the bytes that are left. */
 bool tl_thrift__list(tl_thrift_reader *reader, tl_thrift_field field, tl_thrift_type items, uint32_t *count,
                      tl_error *err) TL_MUST_USE;
-bool tl_thrift__expect(tl_thrift_field field, tl_thrift_type type, tl_error *err) TL_MUST_USE;
+/* A field that is a struct. */
+bool tl_thrift__struct(tl_thrift_reader *reader, tl_thrift_field field, tl_thrift_take *take, void *context,
+                       tl_error *err) TL_MUST_USE;
 /* Passes over a value; structures within structures to a fixed depth. */
 bool tl_thrift__skip(tl_thrift_reader *reader, tl_thrift_type type, tl_error *err) TL_MUST_USE;
+
+enum { TL_MAX_VARINT = 10 };
+
+/* Varints stand outside of Thrift as well. False: the bytes end, or it is longer than 64 bits. */
+bool tl_varint__read(const uint8_t **at, const uint8_t *end, uint64_t *value) TL_MUST_USE;
+bool tl_varint__append(tl_string *out, uint64_t value, tl_error *err) TL_MUST_USE;
+
+static inline int64_t tl_zigzag_decode(uint64_t value)
+{
+    return (int64_t)(value >> 1 ^ (0 - (value & 1)));
+}
 
 /* Writing: a struct is its fields in rising order of id, each after a header that knows the one before, and a stop. */
 typedef struct tl_thrift_writer {

@@ -85,16 +85,6 @@ bool tl_parquet__distinct_add(tl_parquet_distinct *distinct, tl_slice value, uin
     return true;
 }
 
-static bool append_varint(tl_string *out, uint64_t value, tl_error *err)
-{
-    char bytes[10];
-    size_t size = 0;
-    for (; value >= 0x80; value >>= 7)
-        bytes[size++] = (char)(uint8_t)(value | 0x80);
-    bytes[size++] = (char)value;
-    return tl_string_append(out, bytes, size, err);
-}
-
 static size_t run_at(const uint32_t *values, size_t count, size_t at)
 {
     size_t end = at + 1;
@@ -123,7 +113,7 @@ static bool append_hybrid(tl_string *out, const uint32_t *values, size_t count, 
         size_t run = run_at(values, count, at);
         if (run >= LEAST_RUN) {
             uint32_t value = values[at];
-            if (!append_varint(out, (uint64_t)run << 1, err) ||
+            if (!tl_varint__append(out, (uint64_t)run << 1, err) ||
                 !tl_string_append(out, (const char *)&value, (width + 7) / 8, err))
                 return false;
             at += run;
@@ -135,7 +125,7 @@ static bool append_hybrid(tl_string *out, const uint32_t *values, size_t count, 
             end += 8;
         while (end < count && run_at(values, end + LEAST_RUN < count ? end + LEAST_RUN : count, end) < LEAST_RUN);
         end = end < count ? end : count;
-        if (!append_varint(out, (uint64_t)((end - at + 7) / 8) << 1 | 1, err) ||
+        if (!tl_varint__append(out, (uint64_t)((end - at + 7) / 8) << 1 | 1, err) ||
             !append_packed(out, values + at, end - at, width, err))
             return false;
         at = end;
