@@ -1,6 +1,7 @@
 /* Writing Parquet: what is written is read back, row by row; mistakes of the caller; nothing appears without a commit; no memory.
  */
 #include "tests/support/failing_memory.c"
+#include "tests/support/parquet_text.h"
 
 #include "base/core/random.h"
 #include "base/io/file.h"
@@ -245,26 +246,59 @@ static void test_nothing_without_a_commit(void **state)
     assert_true(is_missing("mistake.parquet"));
 }
 
-static bool write_and_read(tl_error *err)
+static bool write_and_read(const char *unused, tl_error *err)
 {
+    (void)unused;
     return write_rows("memory.parquet", 40, (tl_parquet_writer_options){.max_group_rows = 15}, err) &&
            read_rows("memory.parquet", 40, err);
+}
+
+static bool read_fixture(const char *name, tl_error *err)
+{
+    char path[4096];
+    tl_parquet_file *file = NULL;
+    tl_string text;
+    tl_string_init(&text, 1 << 20);
+    snprintf(path, sizeof path, TL_SOURCE_DIR "/tests/fuzz/corpus/parquet/pyarrow_%s", name);
+    bool ok = tl_parquet_open(path, &file, err) && append_parquet_text(&text, file, (tl_parquet_options){0}, 0, err);
+    tl_parquet_close(file);
+    tl_string_clear(&text);
+    return ok;
+}
+
+static void check_every_allocation(bool (*use)(const char *name, tl_error *err), const char *name, size_t least_allocations)
+{
+    for (size_t number = 1;; number++) {
+        tl_error err = {TL_ERROR_NONE, ""};
+        failing_memory_arm(number);
+        bool ok = use(name, &err);
+        if (failing_memory_disarm() < number) {
+            assert_true(ok && number > least_allocations);
+            break;
+        }
+        if (ok || err.kind != TL_ERROR_NO_MEMORY)
+            fail_msg("%s, allocation %zu: expected out of memory, found: %s", name, number, ok ? "success" : err.message);
+    }
 }
 
 static void test_every_allocation_fails_in_turn(void **state)
 {
     (void)state;
-    for (size_t number = 1;; number++) {
-        tl_error err = {TL_ERROR_NONE, ""};
-        failing_memory_arm(number);
-        bool ok = write_and_read(&err);
-        if (failing_memory_disarm() < number) {
-            assert_true(ok && number > 50);
-            break;
-        }
-        if (ok || err.kind != TL_ERROR_NO_MEMORY)
-            fail_msg("allocation %zu: expected out of memory, found: %s", number, ok ? "success" : err.message);
-    }
+    static const char *const fixtures[] = {"lists_v1",
+                                           "lists_v2",
+                                           "delta_byte_array_text_v1",
+                                           "dictionary_d38_v1",
+                                           "dictionary_text_v2",
+                                           "plain_d38_v1",
+                                           "byte_stream_split_fixed_v2",
+                                           "int96",
+                                           "snappy_v1",
+                                           "gzip_v2",
+                                           "zstd_v1",
+                                           "lz4_v2"};
+    check_every_allocation(write_and_read, "written", 50);
+    for (size_t i = 0; i < sizeof fixtures / sizeof fixtures[0]; i++)
+        check_every_allocation(read_fixture, fixtures[i], 15);
 }
 
 int main(void)
