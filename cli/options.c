@@ -78,6 +78,8 @@ static bool set_number(const tl_option *option, void *target, const char *text, 
 static bool set_value(const tl_option *option, void *values, const char *text, tl_error *err)
 {
     void *target = field(values, option);
+    if (option->mark != 0)
+        *(bool *)((char *)values + option->mark) = true;
     switch (option->type) {
     case TL_OPTION_TEXT:
         if (option->choices != NULL && !is_choice(option->choices, text))

@@ -36,6 +36,7 @@ typedef struct tl_option {
     double minimum, maximum;   /* numbers; both 0: any that fits */
     double fallback;           /* numbers: the default */
     const char *fallback_text; /* TEXT: the default */
+    size_t mark;               /* of a bool in the struct, set when the option was given; 0: none */
 } tl_option;
 
 /* Parses arguments[0..count-1] into values (zeroed by the caller) and rest. The error is one line for the user. *wants_help: -h

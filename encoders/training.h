@@ -46,6 +46,7 @@ typedef struct tl_training_options {
     uint64_t seed;
     uint64_t steps;        /* length of the schedule; required */
     uint64_t warmup_steps; /* linear from 0; default steps / 20 */
+    bool without_warmup;
     tl_schedule_kind schedule;
     uint64_t cooldown_steps;                        /* of a constant schedule; default: none */
     double learning_rate;                           /* peak; default 1e-3 */

@@ -1,9 +1,10 @@
 /*
  * Opens the tokenizer of a model folder as the framework that wrote the folder would.
  *
- * Three dialects. Ours: config.json says "twinlens", tokenizer.model lies beside it. open_clip: open_clip_config.json names the
- * tokenizer; without a name it is SimpleTokenizer over CLIP's vocabulary, with one it is HFTokenizer, which cleans captions and
- * hands them to the transformers tokenizer in the same folder. transformers: tokenizer_config.json names a class, else
+ * Three dialects. Ours: config.json says "twinlens", tokenizer.model lies beside it, or, where training started from somebody's
+ * model, a folder `tokenizer` with that model's files, which is read by its own dialect. open_clip: open_clip_config.json names
+ * the tokenizer; without a name it is SimpleTokenizer over CLIP's vocabulary, with one it is HFTokenizer, which cleans captions
+ * and hands them to the transformers tokenizer in the same folder. transformers: tokenizer_config.json names a class, else
  * config.json's model_type implies one; classes are rows of a table. A folder of both has open_clip_model.safetensors when
  * open_clip's is meant.
  */
@@ -28,6 +29,14 @@ static bool has_file(const char *directory, const char *name)
     tl_file_status status;
     int size = snprintf(path, sizeof path, "%s/%s", directory, name);
     return size > 0 && (size_t)size < sizeof path && tl_file_status_read(path, &status, NULL) && status.kind == TL_FILE_REGULAR;
+}
+
+static bool is_folder(const char *directory, const char *name)
+{
+    char path[MAX_PATH_SIZE];
+    tl_file_status status;
+    int size = snprintf(path, sizeof path, "%s/%s", directory, name);
+    return size > 0 && (size_t)size < sizeof path && tl_file_status_read(path, &status, NULL) && status.kind == TL_FILE_DIRECTORY;
 }
 
 /* Reads a configuration; NULL in *out where there is no such file. */
@@ -609,6 +618,15 @@ static bool is_own(const char *directory, bool *out, tl_error *err)
     return true;
 }
 
+/* A folder of somebody else's framework. */
+static bool open_dialect(const char *directory, size_t context_length, tl_tokenizer **out, tl_error *err)
+{
+    bool has_open_clip = has_file(directory, "open_clip_config.json");
+    bool is_open_clip =
+        has_open_clip && (has_file(directory, "open_clip_model.safetensors") || !has_file(directory, "config.json"));
+    return (is_open_clip ? open_open_clip : open_transformers)(directory, context_length, out, err);
+}
+
 bool tl_tokenizer_open_folder(const char *directory, size_t context_length, tl_tokenizer **out, tl_error *err)
 {
     bool own;
@@ -616,13 +634,12 @@ bool tl_tokenizer_open_folder(const char *directory, size_t context_length, tl_t
         return false;
     if (own) {
         const tl_tokenizer_options options = {.context_length = context_length};
-        char *path = tl_path_join(directory, "tokenizer.model", err);
-        bool ok = path != NULL && tl_tokenizer_open(path, &options, out, err);
+        const bool is_published = is_folder(directory, "tokenizer");
+        char *path = tl_path_join(directory, is_published ? "tokenizer" : "tokenizer.model", err);
+        bool ok = path != NULL &&
+                  (is_published ? open_dialect(path, context_length, out, err) : tl_tokenizer_open(path, &options, out, err));
         tl_memory_free(path);
         return ok;
     }
-    bool has_open_clip = has_file(directory, "open_clip_config.json");
-    bool is_open_clip =
-        has_open_clip && (has_file(directory, "open_clip_model.safetensors") || !has_file(directory, "config.json"));
-    return (is_open_clip ? open_open_clip : open_transformers)(directory, context_length, out, err);
+    return open_dialect(directory, context_length, out, err);
 }

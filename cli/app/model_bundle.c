@@ -2,6 +2,7 @@
 
 #include "base/core/hash.h"
 #include "base/core/memory.h"
+#include "base/io/file.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -23,11 +24,18 @@ static void name_from_path(const char *directory, char *name, size_t size)
     }
 }
 
-/* Published models may have rows for more pieces than there are; ours have exactly one a piece. */
-static bool fits(const tl_model_info *model, const tl_tokenizer_info *tokenizer)
+/* Published models, and ours that started from one (tokenizer/), may have rows for more pieces than there are; else there is
+ * exactly one a piece. */
+static bool fits(const char *directory, const tl_model_info *model, const tl_tokenizer_info *tokenizer)
 {
-    size_t rows = model->config.text.vocabulary_size;
-    return strcmp(model->family, "twinlens") == 0 ? tokenizer->vocabulary_size == rows : tokenizer->vocabulary_size <= rows;
+    const size_t rows = model->config.text.vocabulary_size;
+    char path[4096];
+    tl_file_status status = {.kind = TL_FILE_MISSING};
+    int size = snprintf(path, sizeof path, "%s/tokenizer", directory);
+    if (strcmp(model->family, "twinlens") == 0 && size > 0 && (size_t)size < sizeof path &&
+        tl_file_status_read(path, &status, NULL) && status.kind != TL_FILE_DIRECTORY)
+        return tokenizer->vocabulary_size == rows;
+    return tokenizer->vocabulary_size <= rows;
 }
 
 static bool open_tokenizer(const char *directory, tl_model_bundle *bundle, tl_error *err)
@@ -37,7 +45,7 @@ static bool open_tokenizer(const char *directory, tl_model_bundle *bundle, tl_er
     bool ok = tl_tokenizer_open_folder(directory, text->context_length, &bundle->tokenizer, err);
     if (ok) {
         tl_tokenizer_info_read(bundle->tokenizer, &info);
-        if (!fits(bundle->info, &info))
+        if (!fits(directory, bundle->info, &info))
             ok =
                 tl_fail(err, TL_ERROR_INVALID, "model '%s': expected a tokenizer of %u pieces as in its configuration, found %zu",
                         directory, text->vocabulary_size, info.vocabulary_size);

@@ -5,10 +5,13 @@
 #include "base/core/memory.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { TEXT_ARENA_SIZE = 1 << 16 };
-/* Streams that must not meet: the order of epochs, the draws of each pair, of its texts, of a dataset's share of an epoch. */
-enum { STREAM_ORDER = 1, STREAM_PAIR = 2, STREAM_TEXT = 3, STREAM_SHARE = 4 };
+/* Streams that must not meet: the order of epochs, the draws of each pair, of its texts, of a dataset's share of an epoch, of
+ * what a pair is blended with. */
+enum { STREAM_ORDER = 1, STREAM_PAIR = 2, STREAM_TEXT = 3, STREAM_SHARE = 4, STREAM_MIX = 5 };
+enum { NOT_MIXED = UINT32_MAX };
 
 struct tl_sample_batches {
     const tl_training_set *set;
@@ -20,8 +23,9 @@ struct tl_sample_batches {
     uint32_t *order; /* [epoch_size] pairs of order_epoch */
     uint32_t *shown; /* [epoch_size] pairs of an epoch before they are put in order; NULL: each once */
     uint64_t order_epoch;
-    uint32_t *chosen; /* [batch]: pairs of the batch in work */
-    uint64_t first;   /* number of its first pair */
+    uint32_t *chosen;  /* [batch]: pairs of the batch in work */
+    uint32_t *blended; /* [batch]: the pair that each is blended with, or NOT_MIXED; NULL: none is */
+    uint64_t first;    /* number of its first pair */
     size_t chunk_first;
     tl_arena *arena; /* the batch's texts */
     tl_slice *texts; /* [batch, captions_per_picture], as the next three */
@@ -29,6 +33,7 @@ struct tl_sample_batches {
     int32_t *ids;
     uint32_t *lengths;
     float *pixels; /* [chunk, 3, S, S] */
+    float *second; /* [threads, 3, S, S]: the other picture of a blend */
     bool *made;    /* [chunk]: each task writes its own */
 };
 
@@ -64,6 +69,10 @@ static bool allocate(tl_sample_batches *batches, tl_error *err)
     tl_tokenizer_info info;
     tl_tokenizer_info_read(batches->tokenizer, &info);
     if (options->weights != NULL && (batches->shown = tl_memory_allocate(batches->epoch_size, sizeof(uint32_t), err)) == NULL)
+        return false;
+    if (options->mix > 0 && ((batches->blended = tl_memory_allocate(options->batch, sizeof *batches->blended, err)) == NULL ||
+                             (batches->second = tl_memory_allocate_aligned(
+                                  tl_thread_pool_size(batches->pool), frame_size(batches->set) * sizeof(float), err)) == NULL))
         return false;
     batches->order = tl_memory_allocate(batches->epoch_size, sizeof *batches->order, err);
     batches->chosen = batches->order != NULL ? tl_memory_allocate(options->batch, sizeof *batches->chosen, err) : NULL;
@@ -115,6 +124,8 @@ void tl_sample_batches_destroy(tl_sample_batches *batches)
     tl_memory_free(batches->order);
     tl_memory_free(batches->shown);
     tl_memory_free(batches->chosen);
+    tl_memory_free(batches->blended);
+    tl_memory_free(batches->second);
     tl_memory_free(batches->made);
     tl_memory_free(batches->texts);
     tl_memory_free(batches->keys);
@@ -160,6 +171,44 @@ static void put_in_order(tl_sample_batches *batches, uint64_t epoch)
     batches->order_epoch = epoch;
 }
 
+/* "one. other" of MixGen (Hao et al. 2022), in the arena. */
+static bool join_texts(tl_sample_batches *batches, tl_slice other, tl_slice *text, tl_error *err)
+{
+    static const char between[] = ". ";
+    const size_t gap = sizeof between - 1, size = text->size + gap + other.size;
+    char *joined = tl_arena_allocate(batches->arena, size, 1, err);
+    if (joined == NULL)
+        return false;
+    memcpy(joined, text->data, text->size);
+    memcpy(joined + text->size, between, gap);
+    memcpy(joined + text->size + gap, other.data, other.size);
+    *text = (tl_slice){joined, size};
+    return true;
+}
+
+/* Draws whether the pair is blended, and with which of the set; its captions get one of the other's each. */
+static bool choose_blend(tl_sample_batches *batches, size_t index, uint64_t number, tl_error *err)
+{
+    if (batches->blended == NULL)
+        return true;
+    const size_t each = batches->options.captions_per_picture;
+    tl_random random = tl_random_stream(batches->options.seed + STREAM_MIX, number);
+    batches->blended[index] = NOT_MIXED;
+    if ((double)tl_random_uniform(&random) >= batches->options.mix)
+        return true;
+    batches->blended[index] = (uint32_t)tl_random_below(&random, batches->set->count);
+    const tl_training_pair *other = &batches->set->pairs[batches->blended[index]];
+    for (size_t k = 0; k < each; k++) {
+        tl_slice caption = other->captions[tl_random_below(&random, other->caption_count)], text;
+        uint64_t keys[2] = {batches->keys[index * each + k], tl_hash64(caption.data, caption.size)};
+        batches->keys[index * each + k] = tl_hash64(keys, sizeof keys);
+        if (!tl_label_text_make(&batches->options.labels, caption, &random, batches->arena, &text, err) ||
+            !join_texts(batches, text, &batches->texts[index * each + k], err))
+            return false;
+    }
+    return true;
+}
+
 /* Consecutive captions of the pair, from a drawn one on. */
 static bool choose_texts(tl_sample_batches *batches, size_t index, uint64_t number, tl_error *err)
 {
@@ -187,7 +236,7 @@ bool tl_sample_batches_make(tl_sample_batches *batches, uint64_t step, tl_traini
         uint64_t number = batches->first + i;
         put_in_order(batches, number / batches->epoch_size);
         batches->chosen[i] = batches->order[number % batches->epoch_size];
-        if (!choose_texts(batches, i, number, err))
+        if (!choose_texts(batches, i, number, err) || !choose_blend(batches, i, number, err))
             return false;
     }
     *out = (tl_training_batch){.pairs = batch,
@@ -199,17 +248,27 @@ bool tl_sample_batches_make(tl_sample_batches *batches, uint64_t step, tl_traini
                                batches->lengths, err);
 }
 
+static bool make_view(const tl_sample_batches *batches, size_t pair, tl_random *random, float *out)
+{
+    tl_error error;
+    return tl_augment_apply(&batches->options.augment, &batches->set->recipe, tl_training_set_frame(batches->set, pair), random,
+                            out, &error);
+}
+
 static void make_picture(void *context, size_t index, size_t worker)
 {
-    (void)worker;
     tl_sample_batches *batches = context;
-    const size_t picture = batches->chunk_first + index;
+    const size_t picture = batches->chunk_first + index, floats = frame_size(batches->set);
+    float *out = batches->pixels + index * floats;
     tl_random random = tl_random_stream(batches->options.seed + STREAM_PAIR, batches->first + picture);
     tl_random_next(&random); /* the draw that chose the caption */
-    tl_error error;
-    batches->made[index] = tl_augment_apply(&batches->options.augment, &batches->set->recipe,
-                                            tl_training_set_frame(batches->set, batches->chosen[picture]), &random,
-                                            batches->pixels + index * frame_size(batches->set), &error);
+    batches->made[index] = make_view(batches, batches->chosen[picture], &random, out);
+    if (batches->blended == NULL || batches->blended[picture] == NOT_MIXED || !batches->made[index])
+        return;
+    float *other = batches->second + worker * floats;
+    batches->made[index] = make_view(batches, batches->blended[picture], &random, other);
+    for (size_t i = 0; i < floats; i++)
+        out[i] = 0.5f * (out[i] + other[i]);
 }
 
 static bool make_pixels(void *context, size_t first, size_t count, const float **pixels, tl_error *err)

@@ -24,6 +24,7 @@ typedef struct tl_sample_options {
     size_t chunk;                /* pictures whose pixels are asked for at once; 0: all */
     size_t captions_per_picture; /* 0: 1 */
     const double *weights;       /* of the set's datasets; NULL: 1 each */
+    double mix;                  /* probability that a pair is blended with another of the set */
     tl_label_texts labels;       /* borrowed; no templates: captions stay as they are */
 } tl_sample_options;
 

@@ -8,29 +8,14 @@
 #include "base/core/progress.h"
 #include "base/parallel/thread_pool.h"
 #include "cli/app/reasons.h"
-#include "encoders/training.h"
+#include "cli/app/train_settings.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* Everything that shapes a run; written to MODEL/train.json and read back by resume. */
-typedef struct tl_train_settings {
-    const char *size;      /* "tiny", "small", "medium": towers */
-    const char *tokenizer; /* a tokenizer.model to use; NULL: train one on the captions */
-    int64_t image_size, patch_size;
-    int64_t vocabulary_size, context_length;
-    int64_t batch;
-    int64_t steps; /* exactly one of these three is not 0 */
-    double epochs, minutes;
-    double learning_rate, weight_decay;
-    double min_crop_area; /* random resized crop keeps at least this share */
-    double flip;          /* probability */
-    int64_t seed;
-} tl_train_settings;
-
 typedef struct tl_train_job {
-    const char *const *datasets;
+    const char *const *datasets; /* none with resume: those that the run was started with */
     size_t dataset_count;
     const char *model_directory;
     tl_train_settings settings; /* ignored by resume */
@@ -44,11 +29,16 @@ typedef struct tl_train_report {
     uint64_t pairs;             /* of the training set */
     uint64_t held_out;          /* left out by their split */
     uint64_t steps, first_step; /* of the schedule; done before this call */
-    uint64_t batch;
-    double seconds; /* spent in steps by this call */
+    uint64_t batch;             /* pairs of a step */
+    uint64_t chunk;             /* pairs computed at once */
+    double seconds;             /* spent in steps by this call */
     double pairs_per_second;
     double gflops; /* arithmetic of the model per second, forward and backward, as its sizes imply */
     tl_step_metrics last;
+    bool has_best; /* of validation */
+    double best_score;
+    uint64_t best_step;
+    uint64_t stopped_at; /* by patience; 0: the run has all its steps */
     tl_reasons skipped;
 } tl_train_report;
 

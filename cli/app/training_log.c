@@ -3,7 +3,6 @@
 #include "base/core/memory.h"
 #include "base/core/string.h"
 #include "base/io/file.h"
-#include "base/io/json.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,7 +15,44 @@ struct tl_training_log {
     char *path;
 };
 
-/* Copies the whole lines of steps 1..last_step. A half line at the end is what a kill leaves. */
+typedef bool line_visitor(void *context, uint64_t step, const tl_json *line);
+
+/* Whole lines only: a half one at the end is what a kill leaves. */
+static bool each_line(const tl_string *log, line_visitor *visit, void *context, tl_error *err)
+{
+    const char *at = log->data, *end = log->data + log->size;
+    bool goes_on = true;
+    while (goes_on && at < end) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        tl_json *line = NULL;
+        if (newline == NULL)
+            return true;
+        if (!tl_json_parse((tl_slice){at, (size_t)(newline - at)}, "training.jsonl", &line, err))
+            return false;
+        int64_t step = tl_json_integer_or(line, "step", -1);
+        goes_on = step < 0 || visit(context, (uint64_t)step, line);
+        tl_json_free(line);
+        at = newline + 1;
+    }
+    return true;
+}
+
+bool tl_training_log_each(const char *model_directory, line_visitor *visit, void *context, tl_error *err)
+{
+    tl_string bytes;
+    tl_error reason = {TL_ERROR_NONE, ""};
+    tl_string_init(&bytes, max_log_bytes);
+    char *path = tl_path_join(model_directory, "training.jsonl", err);
+    bool ok = path != NULL;
+    if (ok && !tl_file_read(path, &bytes, &reason))
+        ok = reason.kind == TL_ERROR_NOT_FOUND || tl_fail(err, reason.kind, "%s", reason.message);
+    ok = ok && (bytes.size == 0 || each_line(&bytes, visit, context, err));
+    tl_memory_free(path);
+    tl_string_clear(&bytes);
+    return ok;
+}
+
+/* Copies the whole lines of steps 1..last_step. */
 static bool keep_lines(const tl_string *old, uint64_t last_step, tl_string *kept, tl_error *err)
 {
     const char *at = old->data;
@@ -72,8 +108,6 @@ bool tl_training_log_open(const char *model_directory, uint64_t first_step, tl_t
 bool tl_training_log_add(tl_training_log *log, const tl_step_metrics *metrics, double epoch, double pairs_per_second,
                          tl_error *err)
 {
-    tl_string line;
-    tl_string_init(&line, 1 << 16);
     tl_json *json = tl_json_object_create(err);
     bool ok = json != NULL && tl_json_set_integer(json, "step", (int64_t)metrics->step, err) &&
               tl_json_set_number(json, "epoch", epoch, err) && tl_json_set_number(json, "loss", metrics->loss, err) &&
@@ -83,11 +117,20 @@ bool tl_training_log_add(tl_training_log *log, const tl_step_metrics *metrics, d
               tl_json_set_number(json, "gradient_norm", metrics->gradient_norm, err) &&
               tl_json_set_number(json, "logit_scale", metrics->logit_scale, err) &&
               tl_json_set_number(json, "pairs_per_second", pairs_per_second, err) &&
-              tl_json_write(json, TL_JSON_COMPACT, &line, err) && tl_string_append_text(&line, "\n", err);
-    if (ok && fwrite(line.data, 1, line.size, log->file) != line.size)
-        ok = tl_fail_errno(err, errno, "cannot write '%s'", log->path);
+              (metrics->logit_bias == 0.0 || tl_json_set_number(json, "logit_bias", metrics->logit_bias, err)) &&
+              tl_training_log_write(log, json, err);
     tl_json_free(json);
-    tl_string_clear(&line);
+    return ok;
+}
+
+bool tl_training_log_write(tl_training_log *log, const tl_json *line, tl_error *err)
+{
+    tl_string text;
+    tl_string_init(&text, 1 << 16);
+    bool ok = tl_json_write(line, TL_JSON_COMPACT, &text, err) && tl_string_append_text(&text, "\n", err);
+    if (ok && fwrite(text.data, 1, text.size, log->file) != text.size)
+        ok = tl_fail_errno(err, errno, "cannot write '%s'", log->path);
+    tl_string_clear(&text);
     return ok;
 }
 

@@ -1,3 +1,4 @@
+/* The options are those of the list of settings (cli/app/train_settings_list.h) and the few that are about this call. */
 #include "cli/app/train_job.h"
 #include "cli/commands/command.h"
 #include "cli/progress.h"
@@ -6,14 +7,24 @@
 #include <stdio.h>
 
 typedef struct train_options {
-    const char *output;
+    const char *output, *config;
     bool resume, json;
-    const char *size, *tokenizer;
-    int64_t image_size, patch_size, vocabulary, context, batch, steps, seed, threads;
-    double epochs, minutes, learning_rate, weight_decay, crop, flip, checkpoint_seconds;
+    double checkpoint_seconds;
+    int64_t threads;
+#define TEXT(field, name, choices, value, fallback, help) const char *field;
+#define INTEGER(field, name, value, minimum, maximum, fallback, help) int64_t field;
+#define NUMBER(field, name, value, minimum, maximum, fallback, help) double field;
+#define LIST(field, name, value, help) tl_text_list field;
+#include "cli/app/train_settings_list.h"
+    bool given[TL_TRAIN_SETTING_COUNT];
 } train_options;
 
+_Static_assert(sizeof(train_options) <= TL_COMMAND_OPTIONS_MAX, "the options fit the command's struct");
+
 #define AT(field) offsetof(train_options, field)
+#define MARK(field) (AT(given) + TL_TRAIN_SETTING_##field)
+/* A fallback that the bounds refuse is said by its help. */
+#define SHOWN(minimum, fallback) ((fallback) >= (minimum) ? (double)(fallback) : 0.0)
 static const tl_option options[] = {
     {.name = "output",
      .letter = 'o',
@@ -25,117 +36,45 @@ static const tl_option options[] = {
      .type = TL_OPTION_FLAG,
      .help = "go on from MODEL's last checkpoint, with its settings",
      .offset = AT(resume)},
-    {.name = "size",
-     .type = TL_OPTION_TEXT,
-     .choices = "tiny|small|medium",
-     .help = "towers: 128, 192 or 256 wide",
-     .offset = AT(size),
-     .fallback_text = "small"},
-    {.name = "image-size",
-     .type = TL_OPTION_INTEGER,
-     .value = "PIXELS",
-     .help = "side of the pictures",
-     .offset = AT(image_size),
-     .minimum = 8,
-     .maximum = 1024,
-     .fallback = 64},
-    {.name = "patch-size",
-     .type = TL_OPTION_INTEGER,
-     .value = "PIXELS",
-     .help = "side of a patch",
-     .offset = AT(patch_size),
-     .minimum = 2,
-     .maximum = 128,
-     .fallback = 8},
-    {.name = "tokenizer",
+    {.name = "config",
      .type = TL_OPTION_TEXT,
      .value = "FILE",
-     .help = "use this tokenizer.model; else one is trained on the captions",
-     .offset = AT(tokenizer)},
-    {.name = "vocabulary",
-     .type = TL_OPTION_INTEGER,
-     .value = "N",
-     .help = "pieces of a trained tokenizer",
-     .offset = AT(vocabulary),
-     .minimum = 300,
-     .maximum = 1000000,
-     .fallback = 4096},
-    {.name = "context",
-     .type = TL_OPTION_INTEGER,
-     .value = "N",
-     .help = "tokens a caption is cut to",
-     .offset = AT(context),
-     .minimum = 3,
-     .maximum = 512,
-     .fallback = 32},
-    {.name = "batch",
-     .type = TL_OPTION_INTEGER,
-     .value = "N",
-     .help = "pairs a step",
-     .offset = AT(batch),
-     .minimum = 2,
-     .maximum = 65536,
-     .fallback = 128},
-    {.name = "epochs",
-     .type = TL_OPTION_NUMBER,
-     .value = "N",
-     .help = "length of the run (this, --steps or --minutes) [20]",
-     .offset = AT(epochs),
-     .minimum = 0.001,
-     .maximum = 1e6},
-    {.name = "steps",
-     .type = TL_OPTION_INTEGER,
-     .value = "N",
-     .help = "length of the run",
-     .offset = AT(steps),
-     .minimum = 1,
-     .maximum = 1e12},
-    {.name = "minutes",
-     .type = TL_OPTION_NUMBER,
-     .value = "N",
-     .help = "length of the run, as steps that fit this time here",
-     .offset = AT(minutes),
-     .minimum = 0.001,
-     .maximum = 1e6},
-    {.name = "learning-rate",
-     .type = TL_OPTION_NUMBER,
-     .value = "X",
-     .help = "peak of the schedule",
-     .offset = AT(learning_rate),
-     .minimum = 1e-8,
-     .maximum = 1,
-     .fallback = 1e-3},
-    {.name = "weight-decay",
-     .type = TL_OPTION_NUMBER,
-     .value = "X",
-     .help = "AdamW's, decoupled",
-     .offset = AT(weight_decay),
-     .minimum = 0,
-     .maximum = 10,
-     .fallback = 0.1},
-    {.name = "crop",
-     .type = TL_OPTION_NUMBER,
-     .value = "SHARE",
-     .help = "random crops keep at least this share of the picture",
-     .offset = AT(crop),
-     .minimum = 0.05,
-     .maximum = 1,
-     .fallback = 0.6},
-    {.name = "flip",
-     .type = TL_OPTION_NUMBER,
-     .value = "P",
-     .help = "probability of a left-right flip",
-     .offset = AT(flip),
-     .minimum = 0,
-     .maximum = 1,
-     .fallback = 0.5},
-    {.name = "seed",
-     .type = TL_OPTION_INTEGER,
-     .value = "N",
-     .help = "the same seed gives the same bits",
-     .offset = AT(seed),
-     .minimum = 0,
-     .maximum = 9e15},
+     .help = "settings from a train.json; options given here come before it",
+     .offset = AT(config)},
+#define TEXT(field, option, texts, shown, otherwise, what) \
+    {.name = option,                                       \
+     .type = TL_OPTION_TEXT,                               \
+     .choices = texts,                                     \
+     .value = shown,                                       \
+     .help = what,                                         \
+     .offset = AT(field),                                  \
+     .fallback_text = otherwise,                           \
+     .mark = MARK(field)},
+#define INTEGER(field, option, shown, least, most, otherwise, what) \
+    {.name = option,                                                \
+     .type = TL_OPTION_INTEGER,                                     \
+     .value = shown,                                                \
+     .help = what,                                                  \
+     .offset = AT(field),                                           \
+     .minimum = least,                                              \
+     .maximum = most,                                               \
+     .fallback = SHOWN(least, otherwise),                           \
+     .mark = MARK(field)},
+#define NUMBER(field, option, shown, least, most, otherwise, what) \
+    INTEGER_OR_NUMBER(TL_OPTION_NUMBER, field, option, shown, least, most, otherwise, what)
+#define INTEGER_OR_NUMBER(kind, field, option, shown, least, most, otherwise, what) \
+    {.name = option,                                                                \
+     .type = kind,                                                                  \
+     .value = shown,                                                                \
+     .help = what,                                                                  \
+     .offset = AT(field),                                                           \
+     .minimum = least,                                                              \
+     .maximum = most,                                                               \
+     .fallback = SHOWN(least, otherwise),                                           \
+     .mark = MARK(field)},
+#define LIST(field, option, shown, what) \
+    {.name = option, .type = TL_OPTION_LIST, .value = shown, .help = what, .offset = AT(field), .mark = MARK(field)},
+#include "cli/app/train_settings_list.h"
     {.name = "checkpoint-seconds",
      .type = TL_OPTION_NUMBER,
      .value = "S",
@@ -144,14 +83,50 @@ static const tl_option options[] = {
      .minimum = 0.001,
      .maximum = 1e6,
      .fallback = 60},
-    TL_THREADS_OPTION(AT(threads)),
     {.name = "json", .type = TL_OPTION_FLAG, .help = "print the report as JSON", .offset = AT(json)},
+    TL_THREADS_OPTION(AT(threads)),
 };
+
+static bool take_list(const tl_text_list *list, tl_train_texts *out, tl_error *err)
+{
+    if (list->count > TL_TRAIN_MOST_TEXTS)
+        return tl_fail(err, TL_ERROR_INVALID, "expected at most %d templates, found %zu", TL_TRAIN_MOST_TEXTS, list->count);
+    for (size_t i = 0; i < list->count; i++)
+        out->items[i] = list->items[i];
+    out->count = list->count;
+    return true;
+}
+
+/* Defaults, then the file's, then what was given. json keeps the file's texts. */
+static bool gather_settings(const train_options *values, tl_train_settings *out, tl_json **json, tl_error *err)
+{
+    enum { MAX_CONFIG_BYTES = 1 << 20 };
+    tl_train_settings_default(out);
+    if (values->config != NULL && (!tl_json_read_file(values->config, MAX_CONFIG_BYTES, json, err) ||
+                                   !(tl_train_settings_read(*json, out, err) || tl_fail_within(err, "'%s'", values->config))))
+        return false;
+    tl_train_settings given;
+#define TEXT(field, name, choices, value, fallback, help) given.field = values->field;
+#define INTEGER(field, name, value, minimum, maximum, fallback, help) given.field = values->field;
+#define NUMBER(field, name, value, minimum, maximum, fallback, help) given.field = values->field;
+#define LIST(field, name, value, help)                 \
+    if (!take_list(&values->field, &given.field, err)) \
+        return false;
+#include "cli/app/train_settings_list.h"
+    /* A length that is given is the only one. */
+    if (values->given[TL_TRAIN_SETTING_epochs] || values->given[TL_TRAIN_SETTING_steps] ||
+        values->given[TL_TRAIN_SETTING_minutes])
+        out->epochs = out->minutes = 0, out->steps = 0;
+    for (size_t i = 0; i < TL_TRAIN_SETTING_COUNT; i++)
+        if (values->given[i])
+            tl_train_settings_copy(&given, i, out);
+    return true;
+}
 
 /* A run that was done already has no last step to speak of: null. */
 static double of_last_step(const tl_train_report *report, double value)
 {
-    return report->first_step < report->steps ? value : NAN;
+    return report->last.step != 0 ? value : NAN;
 }
 
 static bool print_json(const tl_train_report *report, tl_error *err)
@@ -161,14 +136,18 @@ static bool print_json(const tl_train_report *report, tl_error *err)
               tl_json_set_integer(json, "held_out", (int64_t)report->held_out, err) &&
               tl_json_set_integer(json, "steps", (int64_t)report->steps, err) &&
               tl_json_set_integer(json, "batch", (int64_t)report->batch, err) &&
+              tl_json_set_integer(json, "chunk", (int64_t)report->chunk, err) &&
               tl_json_set_number(json, "seconds", report->seconds, err) &&
               tl_json_set_number(json, "pairs_per_second", report->pairs_per_second, err) &&
               tl_json_set_number(json, "gflops", report->gflops, err) &&
               tl_json_set_number(json, "loss", of_last_step(report, report->last.loss), err) &&
               tl_json_set_number(json, "accuracy", of_last_step(report, report->last.accuracy), err) &&
               tl_json_set_number(json, "mutual_information_nats", of_last_step(report, report->last.mutual_information), err) &&
-              tl_json_set_number(json, "logit_scale", of_last_step(report, report->last.logit_scale), err) &&
-              tl_json_set(json, "skipped", tl_reasons_to_json(&report->skipped, err), err);
+              tl_json_set_number(json, "logit_scale", of_last_step(report, report->last.logit_scale), err);
+    ok = ok && (!report->has_best || (tl_json_set_number(json, "best_score", report->best_score, err) &&
+                                      tl_json_set_integer(json, "best_step", (int64_t)report->best_step, err)));
+    ok = ok && (report->stopped_at == 0 || tl_json_set_integer(json, "stopped_at", (int64_t)report->stopped_at, err)) &&
+         tl_json_set(json, "skipped", tl_reasons_to_json(&report->skipped, err), err);
     if (!ok) {
         tl_json_free(json);
         return false;
@@ -176,61 +155,67 @@ static bool print_json(const tl_train_report *report, tl_error *err)
     return tl_output_json(json, err);
 }
 
+static void print_report(const char *output, const tl_train_report *report)
+{
+    if (report->last.step == 0) {
+        printf("%s: all %llu steps were done already\n", output,
+               (unsigned long long)(report->stopped_at != 0 ? report->stopped_at : report->steps));
+    } else {
+        printf("%s: %llu pairs (%llu held out), %llu steps of %llu, %.0f s, %.1f pairs/s, %.1f GFLOP/s\n", output,
+               (unsigned long long)report->pairs, (unsigned long long)report->held_out, (unsigned long long)report->steps,
+               (unsigned long long)report->batch, report->seconds, report->pairs_per_second, report->gflops);
+        printf("loss %.3f, accuracy in batch %.3f", report->last.loss, report->last.accuracy);
+        if (!isnan(report->last.mutual_information))
+            printf(", mutual information at least %.2f nats", report->last.mutual_information);
+        printf(", logit scale %.1f\n", report->last.logit_scale);
+    }
+    if (report->has_best)
+        printf("best on validation: %.4f after step %llu, in %s/best\n", report->best_score,
+               (unsigned long long)report->best_step, output);
+    if (report->stopped_at != 0)
+        printf("stopped after step %llu: no better one for long enough\n", (unsigned long long)report->stopped_at);
+}
+
 static bool run(tl_command_call *call, tl_error *err)
 {
     const train_options *values = call->options;
     if (values->output == NULL)
         return tl_command_misuse(call, err, "expected -o MODEL, found none");
-    int lengths = (values->epochs > 0) + (values->steps > 0) + (values->minutes > 0);
+    int lengths =
+        values->given[TL_TRAIN_SETTING_epochs] + values->given[TL_TRAIN_SETTING_steps] + values->given[TL_TRAIN_SETTING_minutes];
     if (lengths > 1)
         return tl_command_misuse(call, err, "expected one of --epochs, --steps and --minutes, found %d", lengths);
+    if (call->arguments->count == 0 && !values->resume)
+        return tl_command_misuse(call, err, "expected DATASET..., found none");
     tl_thread_pool *pool = tl_runtime_pool(call->runtime, err);
     if (pool == NULL)
         return false;
     tl_progress progress;
     tl_progress_line line;
-    tl_progress_line_start(&line, "steps", &progress);
+    tl_json *config = NULL;
     tl_train_job job = {
         .datasets = call->arguments->items,
         .dataset_count = call->arguments->count,
         .model_directory = values->output,
-        .settings = {.size = values->size,
-                     .tokenizer = values->tokenizer,
-                     .image_size = values->image_size,
-                     .patch_size = values->patch_size,
-                     .vocabulary_size = values->vocabulary,
-                     .context_length = values->context,
-                     .batch = values->batch,
-                     .steps = values->steps,
-                     .epochs = lengths == 0 ? 20 : values->epochs,
-                     .minutes = values->minutes,
-                     .learning_rate = values->learning_rate,
-                     .weight_decay = values->weight_decay,
-                     .min_crop_area = values->crop,
-                     .flip = values->flip,
-                     .seed = values->seed},
         .resume = values->resume,
         .checkpoint_seconds = values->checkpoint_seconds,
         .pool = pool,
         .progress = &progress,
     };
     tl_train_report report;
-    bool ok = tl_train_job_run(&job, &report, err);
-    tl_progress_line_end(&line);
+    bool ok = gather_settings(values, &job.settings, &config, err);
+    if (ok) {
+        tl_progress_line_start(&line, "steps", &progress);
+        ok = tl_train_job_run(&job, &report, err);
+        tl_progress_line_end(&line);
+    }
+    tl_json_free(config);
     if (!ok)
         return false;
     tl_command_report_skipped(call, &report.skipped);
     if (values->json)
         return print_json(&report, err);
-    if (report.first_step == report.steps) {
-        printf("%s: all %llu steps were done already\n", values->output, (unsigned long long)report.steps);
-        return true;
-    }
-    printf("%s: %llu pairs (%llu held out), %llu steps of %llu, %.0f s, %.1f pairs/s, %.1f GFLOP/s\n", values->output,
-           (unsigned long long)report.pairs, (unsigned long long)report.held_out, (unsigned long long)report.steps,
-           (unsigned long long)report.batch, report.seconds, report.pairs_per_second, report.gflops);
-    printf("loss %.3f, accuracy in batch %.3f, mutual information at least %.2f nats, logit scale %.1f\n", report.last.loss,
-           report.last.accuracy, report.last.mutual_information, report.last.logit_scale);
+    print_report(values->output, &report);
     return true;
 }
 
@@ -239,17 +224,18 @@ const tl_command tl_command_train = {
     .name = "train",
     .summary = "train both towers on captioned pictures",
     .usage = "DATASET... -o MODEL [--resume]",
-    .details = "Trains a SentencePiece vocabulary on the captions, then an image and a text tower jointly with the symmetric "
-               "contrastive\n"
-               "loss (InfoNCE over the batch). Samples whose split is not \"train\" are left out. Ctrl-C saves; --resume goes on "
-               "and ends\n"
-               "with the same bits as an unbroken run.",
-    .example =
-        "  twinlens train stamps.dataset -o stamps.model --minutes 4\n  twinlens train stamps.dataset -o stamps.model --resume",
+    .details =
+        "Trains a SentencePiece vocabulary on the captions, then an image and a text tower jointly; or goes on training any\n"
+        "model (--init), both towers or one (--freeze). Samples whose split is not \"train\" are left out. Ctrl-C saves;\n"
+        "--resume goes on and ends with the same bits as an unbroken run. Every setting is kept in MODEL/train.json, which\n"
+        "--config reads; MODEL/training.jsonl holds a line a step. docs/TRAINING.md has recipes.",
+    .example = "  twinlens train stamps.dataset -o stamps.model --minutes 4\n"
+               "  twinlens train stamps.dataset -o stamps.model --resume\n"
+               "  twinlens train shop.dataset -o shop.model --init ViT-B-32 --freeze text --learning-rate 1e-5 --epochs 3",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .options_size = sizeof(train_options),
-    .minimum_arguments = 1,
+    .minimum_arguments = 0,
     .maximum_arguments = SIZE_MAX,
     .run = run,
 };

@@ -39,7 +39,7 @@ bool tl_training_options__resolve(const tl_training_options *given, tl_training_
         return tl_fail(err, TL_ERROR_INVALID, "training option 'steps': expected 1 or more, found 0");
     if (out->max_batch == 0 || out->max_batch > 1000000)
         return tl_fail(err, TL_ERROR_INVALID, "training option 'max_batch': expected 1 to 1000000, found %zu", out->max_batch);
-    if (out->warmup_steps == 0)
+    if (out->warmup_steps == 0 && !out->without_warmup)
         out->warmup_steps = out->steps / 20;
     if (out->warmup_steps > out->steps)
         return tl_fail(err, TL_ERROR_INVALID,

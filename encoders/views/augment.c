@@ -1,5 +1,6 @@
 /*
- * Owns random views: random resized crop and left-right flip, straight from RGB8 [S, S, 3] to normalised planes [3, S, S].
+ * Owns random views: random resized crop, left-right flip and changes of colour, straight from RGB8 [S, S, 3] to normalised
+ * planes [3, S, S].
  *
  * The crop is drawn as in torchvision's RandomResizedCrop (area uniform, proportions log-uniform, ten tries, then the whole
  * picture). A crop is never larger than S x S, so antialiased bilinear resampling is plain interpolation between two pixels
@@ -39,6 +40,9 @@ static bool are_options_sound(const tl_augment_options *options, float min_area,
     if (!(options->flip >= 0 && options->flip <= 1))
         return tl_fail(err, TL_ERROR_INVALID, "augmentation: expected a flip probability of 0 to 1, found %g",
                        (double)options->flip);
+    if (!(options->jitter >= 0 && options->jitter <= 1) || !(options->grayscale >= 0 && options->grayscale <= 1))
+        return tl_fail(err, TL_ERROR_INVALID, "augmentation: expected jitter and grayscale of 0 to 1, found %g and %g",
+                       (double)options->jitter, (double)options->grayscale);
     return true;
 }
 
@@ -98,6 +102,76 @@ static void mix_rows(const float *restrict near, const float *restrict far, floa
         out[at] = near[at] + (far[at] - near[at]) * share;
 }
 
+/* ---- colours ---- */
+
+/* Luma of ITU-R BT.601, as torchvision's rgb_to_grayscale. */
+static const float luma[3] = {0.2989f, 0.587f, 0.114f};
+
+static float draw_factor(float jitter, tl_random *random)
+{
+    return 1 + jitter * (2 * tl_random_uniform(random) - 1);
+}
+
+/* A level of 0 to 1 in each channel: v = level * gain + shift, and back. */
+typedef struct level_scale {
+    float gain[3], shift[3];
+} level_scale;
+
+static level_scale scale_of(float values[3][256])
+{
+    level_scale scale;
+    for (size_t c = 0; c < 3; c++) {
+        scale.shift[c] = values[c][0];
+        scale.gain[c] = values[c][255] - values[c][0];
+    }
+    return scale;
+}
+
+static float clamp_level(float level)
+{
+    return level < 0 ? 0 : level > 1 ? 1 : level;
+}
+
+/*
+ * Brightness, then contrast about the mean grey, then saturation about each pixel's grey, levels kept within 0..1 after each
+ * (torchvision's ColorJitter in a fixed order); then grey.
+ */
+static void change_colours(float brightness, float contrast, float saturation, const level_scale *scale, size_t area, float *out)
+{
+    double mean = 0;
+    for (size_t i = 0; i < area; i++)
+        for (size_t c = 0; c < 3; c++) {
+            float *at = &out[c * area + i];
+            *at = clamp_level((*at - scale->shift[c]) / scale->gain[c] * brightness);
+            mean += (double)(luma[c] * *at);
+        }
+    const float middle = (float)(mean / (double)area);
+    for (size_t i = 0; i < area; i++) {
+        float level[3], grey = 0;
+        for (size_t c = 0; c < 3; c++) {
+            level[c] = clamp_level(middle + (out[c * area + i] - middle) * contrast);
+            grey += luma[c] * level[c];
+        }
+        for (size_t c = 0; c < 3; c++)
+            out[c * area + i] = clamp_level(grey + (level[c] - grey) * saturation) * scale->gain[c] + scale->shift[c];
+    }
+}
+
+/* Draws nothing where nothing is asked for. */
+static void apply_colours(const tl_augment_options *options, float values[3][256], size_t area, tl_random *random, float *out)
+{
+    float factors[3] = {1, 1, 1};
+    for (size_t i = 0; options->jitter > 0 && i < 3; i++)
+        factors[i] = draw_factor(options->jitter, random);
+    const bool is_grey = options->grayscale > 0 && tl_random_uniform(random) < options->grayscale;
+    if (is_grey)
+        factors[2] = 0;
+    if (options->jitter > 0 || is_grey) {
+        const level_scale scale = scale_of(values);
+        change_colours(factors[0], factors[1], factors[2], &scale, area, out);
+    }
+}
+
 bool tl_augment_apply(const tl_augment_options *options, const tl_image_recipe *recipe, const uint8_t *pixels, tl_random *random,
                       float *out, tl_error *err)
 {
@@ -140,5 +214,6 @@ bool tl_augment_apply(const tl_augment_options *options, const tl_image_recipe *
             mix_rows(near + channel * size, far + channel * size, place.far_share, size, out + channel * area + (size_t)y * size);
     }
     tl_memory_free(allocated);
+    apply_colours(options, values, area, random, out);
     return true;
 }

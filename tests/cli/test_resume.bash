@@ -41,6 +41,48 @@ mkdir q && cp p/red-* p/blue-* q
 expect 0 "$TWINLENS" import q -o e
 expect_error 1 'the datasets are not those' "$TWINLENS" train e -o killed --resume
 
+# With all the state that options bring: a moving average, parts and chunks, several captions, colours and blends, a constant rate
+# with its cooldown, the sigmoid's bias, measurements and the best model.
+rich="$small_training --steps 60 --loss sigmoid --average 0.9 --accumulate 2 --chunk 4 --captions 2 --jitter 0.3 --mix 0.3
+    --schedule constant --cooldown 20 --validate d --validate-every 15"
+expect 0 "$TWINLENS" train d -o rich $rich
+for round in 1 2; do
+    rm -rf broken
+    "$TWINLENS" train d -o broken $rich --checkpoint-seconds 0.05 >out.txt 2>err.txt &
+    pid=$!
+    for _ in $(seq 600); do
+        [ -e broken/checkpoint ] && [ "$(wc -l <broken/training.jsonl)" -ge $((15 * round)) ] && break
+        sleep 0.02
+    done
+    kill -KILL $pid
+    wait $pid 2>/dev/null
+    expect 0 "$TWINLENS" train -o broken --resume
+    for file in model.safetensors best/model.safetensors checkpoint/average.safetensors checkpoint/moments.safetensors; do
+        cmp rich/$file broken/$file || fail "killed and resumed with every option: other bits in $file"
+    done
+    [ "$(grep -c validation_score broken/training.jsonl)" -eq 4 ] || fail "expected four measurements"
+    [ "$(wc -l <broken/training.jsonl)" -eq 64 ] || fail "expected every step and measurement once"
+done
+
+# What is printed back into MODEL makes the same run again, and an option given comes before it.
+expect 0 "$TWINLENS" train d -o again --config rich/train.json
+cmp rich/model.safetensors again/model.safetensors || fail "the same settings from a file: other bits"
+expect 0 "$TWINLENS" train d -o other --config rich/train.json --seed 4 --steps 25
+grep -q '"seed": 4' other/train.json || fail "expected the seed given, found $(grep seed other/train.json)"
+expect_error 1 "'no_such' is no setting" "$TWINLENS" train d -o third --config <(echo '{"no_such": 1}')
+
+# Patience: a rate of next to nothing finds no better model.
+expect 0 "$TWINLENS" train d -o bored $small_training --steps 60 --learning-rate 1e-9 --validate d --validate-every 5 --patience 2
+expect_output 'stopped after step (15|20|25|30)'
+expect 0 "$TWINLENS" train -o bored --resume
+expect_output 'steps were done already'
+
+# Fine-tuning: from a model of ours, one tower frozen.
+expect 0 "$TWINLENS" train d -o tuned --init whole --freeze text --steps 5 --batch 9 --learning-rate 1e-4
+cmp -s whole/model.safetensors tuned/model.safetensors && fail "expected other weights after fine-tuning"
+expect 0 "$TWINLENS" evaluate retrieval d --model tuned
+expect_error 1 'expected one of the towers' "$TWINLENS" train d -o none --init whole --freeze text --image-lr 0
+
 # The same seed on another number of threads: the same bits.
 TWINLENS_THREADS=1 expect 0 "$TWINLENS" train d -o one $small_training --steps 80
 cmp whole/model.safetensors one/model.safetensors || fail "one thread: other bits"

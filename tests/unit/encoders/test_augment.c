@@ -197,11 +197,50 @@ static void same_state_same_view(void **state)
     free(b);
 }
 
+/* Grey means equal levels; jitter keeps levels within 0 to 1 and, drawn to its ends, changes them; none draws nothing. */
+static void colours_change_within_bounds(void **state)
+{
+    (void)state;
+    enum { SIZE = 16, AREA = SIZE * SIZE };
+    tl_image_recipe recipe = tl_image_recipe_default(SIZE);
+    uint8_t *pixels = noise_frame(SIZE);
+    float *plain = planes(SIZE), *found = planes(SIZE);
+    const tl_augment_options none = {0}, grey = {.grayscale = 1}, jittered = {.jitter = 0.5f};
+    tl_random random = tl_random_stream(3, 1), before = random;
+    assert_true(tl_augment_apply(&none, &recipe, pixels, &random, plain, NULL));
+    assert_true(random.counter == before.counter);
+    assert_true(tl_augment_apply(&grey, &recipe, pixels, &random, found, NULL));
+    for (size_t i = 0; i < AREA; i++) {
+        double level[3], expected = 0;
+        static const double luma[3] = {0.2989, 0.587, 0.114};
+        for (size_t c = 0; c < 3; c++) {
+            level[c] = (double)(found[c * AREA + i] * recipe.std[c] + recipe.mean[c]);
+            expected += luma[c] * (double)pixels[i * 3 + c] / 255.0;
+        }
+        for (size_t c = 0; c < 3; c++)
+            assert_true(fabs(level[c] - expected) < 1e-5);
+    }
+    double changed = 0;
+    for (uint64_t view = 0; view < 8; view++) {
+        random = tl_random_stream(3, view);
+        assert_true(tl_augment_apply(&jittered, &recipe, pixels, &random, found, NULL));
+        for (size_t i = 0; i < 3 * AREA; i++) {
+            double level = (double)(found[i] * recipe.std[i / AREA] + recipe.mean[i / AREA]);
+            assert_true(level > -1e-5 && level < 1 + 1e-5);
+            changed += fabs((double)(found[i] - plain[i]));
+        }
+    }
+    assert_true(changed / (8 * 3 * AREA) > 0.1);
+    free(pixels);
+    free(plain);
+    free(found);
+}
+
 static void bad_options_are_errors(void **state)
 {
     (void)state;
-    static const tl_augment_options bad[] = {
-        {.min_area = -1}, {.min_area = 1.5f}, {.aspect = 0.5f}, {.flip = 2}, {.flip = -0.1f}};
+    static const tl_augment_options bad[] = {{.min_area = -1}, {.min_area = 1.5f}, {.aspect = 0.5f}, {.flip = 2},
+                                             {.flip = -0.1f},  {.jitter = 1.5f},   {.grayscale = -1}};
     tl_image_recipe recipe = tl_image_recipe_default(4);
     uint8_t pixels[48] = {0};
     float out[48];
@@ -221,6 +260,7 @@ int main(void)
         cmocka_unit_test(crops_follow_their_distribution),
         cmocka_unit_test(one_pass_is_bilinear),
         cmocka_unit_test(same_state_same_view),
+        cmocka_unit_test(colours_change_within_bounds),
         cmocka_unit_test(bad_options_are_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,355 @@
+/*
+ * A run that starts from somebody's model keeps that model's configuration and vocabulary in MODEL from the first moment, so that
+ * resuming needs the model itself only before the first checkpoint. train.json is written last: where it is, all the rest is.
+ */
+#include "cli/app/train_setup.h"
+
+#include "base/core/clock.h"
+#include "base/core/memory.h"
+#include "base/core/string.h"
+#include "base/io/file.h"
+#include "cli/app/train_folder.h"
+#include "encoders/encoders.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { CALIBRATION_WARMUP_STEPS = 2, CALIBRATION_STEPS = 6, NAMED_KEYS = 6, COOLDOWN_SHARE = 5 };
+static const double default_epochs = 20, gibibyte = 1024.0 * 1024.0 * 1024.0;
+
+size_t tl_train_run_pictures(const tl_train_run *run)
+{
+    return (size_t)run->settings.batch * (size_t)run->settings.accumulate;
+}
+
+/* ---- settings and folder ---- */
+
+/* What can be told before the datasets are read and a tokenizer is trained. */
+static bool check_settings(const tl_train_settings *settings, tl_error *err)
+{
+    tl_model_config config;
+    tl_file_status status = {.kind = TL_FILE_REGULAR};
+    int lengths = (settings->epochs > 0) + (settings->steps > 0) + (settings->minutes > 0);
+    if (lengths != 1)
+        return tl_fail(err, TL_ERROR_INVALID, "expected one of epochs, steps and minutes, found %d", lengths);
+    if (settings->init == NULL && !tl_train_model_config(settings, (size_t)settings->vocabulary, 3, 0, &config, err))
+        return false;
+    for (size_t i = 0; i < settings->templates.count; i++)
+        if (strstr(settings->templates.items[i], "{}") == NULL)
+            return tl_fail(err, TL_ERROR_INVALID, "template '%s': expected {} where the label goes",
+                           settings->templates.items[i]);
+    if (settings->tokenizer != NULL && !tl_file_status_read(settings->tokenizer, &status, err))
+        return false;
+    return status.kind == TL_FILE_REGULAR ||
+           tl_fail(err, TL_ERROR_NOT_FOUND, "'%s': expected a tokenizer.model, found %s", settings->tokenizer,
+                   status.kind == TL_FILE_MISSING ? "nothing" : "a folder");
+}
+
+/* The datasets that a run was started with, where none are named. */
+static bool recall_datasets(tl_train_run *run, tl_error *err)
+{
+    const tl_json *list = tl_json_member(run->record.json, "datasets");
+    const size_t count = tl_json_array_size(list);
+    if (count == 0)
+        return tl_fail(err, TL_ERROR_INVALID, "'%s': expected datasets in train.json, found none", run->job->model_directory);
+    run->recorded_datasets = tl_memory_allocate(count, sizeof *run->recorded_datasets, err);
+    if (run->recorded_datasets == NULL)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if ((run->recorded_datasets[i] = tl_json_text(tl_json_array_item(list, i))) == NULL)
+            return tl_fail(err, TL_ERROR_CORRUPT, "'datasets': expected texts, found another value at %zu", i);
+    run->datasets = run->recorded_datasets;
+    run->dataset_count = count;
+    return true;
+}
+
+static bool prepare_folder(tl_train_run *run, tl_error *err)
+{
+    const tl_train_job *job = run->job;
+    run->checkpoint_path = tl_path_join(job->model_directory, "checkpoint", err);
+    run->tokenizer_path = run->checkpoint_path != NULL ? tl_path_join(job->model_directory, "tokenizer.model", err) : NULL;
+    if (run->tokenizer_path == NULL)
+        return false;
+    run->datasets = job->datasets;
+    run->dataset_count = job->dataset_count;
+    if (job->resume) {
+        if (!tl_train_record_read(job->model_directory, &run->record, err))
+            return tl_fail_within(err, "cannot resume '%s'", job->model_directory);
+        run->settings = run->record.settings;
+        return job->dataset_count != 0 || recall_datasets(run, err);
+    }
+    run->settings = job->settings;
+    if (run->settings.epochs <= 0 && run->settings.steps <= 0 && run->settings.minutes <= 0)
+        run->settings.epochs = default_epochs;
+    tl_train_settings_round(&run->settings);
+    if (job->dataset_count == 0)
+        return tl_fail(err, TL_ERROR_INVALID, "expected a DATASET to train on, found none");
+    return check_settings(&run->settings, err) && tl_train_folder_claim(job->model_directory, err);
+}
+
+/* ---- the model ---- */
+
+/* Sizes, recipe and vocabulary of the model that the run starts from. */
+static bool take_model(tl_train_run *run, tl_error *err)
+{
+    tl_train_settings *settings = &run->settings;
+    const char *directory = run->job->model_directory;
+    tl_model *model;
+    if (run->job->resume)
+        return tl_train_folder_read_config(directory, &run->config, &run->recipe, err);
+    if (!tl_model_open(settings->init, &model, err))
+        return false;
+    const tl_model_info *info = tl_model_info_read(model);
+    run->config = info->config;
+    run->recipe = info->recipe;
+    settings->image_size = info->config.vision.image_size;
+    settings->patch_size = info->config.vision.patch_size;
+    settings->context = info->config.text.context_length;
+    settings->vocabulary = info->config.text.vocabulary_size;
+    tl_model_close(model);
+    return tl_train_folder_copy_tokenizer(settings->init, directory, err) &&
+           tl_train_folder_write_config(directory, &run->config, &run->recipe, err);
+}
+
+static bool make_tokenizer(tl_train_run *run, tl_error *err)
+{
+    const tl_train_settings *settings = &run->settings;
+    if (settings->tokenizer != NULL)
+        return tl_train_folder_copy_file(settings->tokenizer, run->tokenizer_path, err);
+    tl_caption_cursor cursor = {&run->set, run->job->progress, 0, 0};
+    tl_text_source captions = tl_training_set_captions(&cursor);
+    tl_tokenizer_training training = {(size_t)settings->vocabulary};
+    size_t reached;
+    return tl_tokenizer_train(&captions, &training, run->tokenizer_path, &reached, err) ||
+           tl_fail_within(err, "training the tokenizer");
+}
+
+/* Opens the vocabulary, which a fresh model takes its last sizes from. */
+static bool prepare_tokenizer(tl_train_run *run, tl_error *err)
+{
+    const tl_train_settings *settings = &run->settings;
+    tl_tokenizer_info info;
+    if (settings->init != NULL)
+        return tl_tokenizer_open_folder(run->job->model_directory, run->config.text.context_length, &run->tokenizer, err);
+    if (!run->job->resume && !make_tokenizer(run, err))
+        return false;
+    tl_tokenizer_options options = {.context_length = (size_t)settings->context};
+    if (!tl_tokenizer_open(run->tokenizer_path, &options, &run->tokenizer, err))
+        return false;
+    tl_tokenizer_info_read(run->tokenizer, &info);
+    if (info.eos_id < 0)
+        return tl_fail(err, TL_ERROR_INVALID, "'%s': expected a vocabulary with an end-of-text piece, found none",
+                       run->tokenizer_path);
+    return tl_train_model_config(settings, info.vocabulary_size, info.eos_id, info.pad_id < 0 ? 0 : info.pad_id, &run->config,
+                                 err);
+}
+
+/* ---- the trainer ---- */
+
+static bool freezes(const tl_train_settings *settings, const char *tower, double rate)
+{
+    return strcmp(settings->freeze, tower) == 0 || rate == 0.0;
+}
+
+static tl_training_options options_of(const tl_train_run *run, uint64_t steps)
+{
+    const tl_train_settings *settings = &run->settings;
+    tl_training_options options = {.seed = (uint64_t)settings->seed,
+                                   .steps = steps,
+                                   .warmup_steps = settings->warmup > 0 ? (uint64_t)settings->warmup : 0,
+                                   .without_warmup = settings->warmup == 0,
+                                   .learning_rate = settings->learning_rate,
+                                   .image_learning_rate = settings->image_lr > 0 ? settings->image_lr : 0,
+                                   .text_learning_rate = settings->text_lr > 0 ? settings->text_lr : 0,
+                                   .freeze_images = freezes(settings, "image", settings->image_lr),
+                                   .freeze_texts = freezes(settings, "text", settings->text_lr),
+                                   .weight_decay = settings->weight_decay > 0 ? settings->weight_decay
+                                                                              : DBL_MIN, /* 0 would mean the default */
+                                   .beta2 = settings->beta2,
+                                   .gradient_clip = settings->clip > 0 ? settings->clip : -1,
+                                   .average_decay = settings->average,
+                                   .loss = settings->loss,
+                                   .equals_are_positives = strcmp(settings->equal_captions, "positive") == 0,
+                                   .captions_per_picture = (size_t)settings->captions,
+                                   .parts = (size_t)settings->accumulate,
+                                   .chunk = (size_t)settings->chunk,
+                                   .max_batch = tl_train_run_pictures(run)};
+    if (strcmp(settings->schedule, "constant") == 0) {
+        options.schedule = TL_SCHEDULE_CONSTANT;
+        options.cooldown_steps = settings->cooldown >= 0 ? (uint64_t)settings->cooldown : steps / COOLDOWN_SHARE;
+    }
+    return options;
+}
+
+static bool make_trainer(tl_train_run *run, const tl_training_options *options, tl_error *err)
+{
+    tl_trainer_destroy(run->trainer);
+    run->trainer = NULL;
+    return tl_trainer_create(&run->config, &run->recipe, options, run->job->pool, &run->trainer, err);
+}
+
+/* Turns a time budget into a number of steps by timing the first few; the budget counts steps, not reading and tokenizer
+ * training. */
+static bool measure_steps(tl_train_run *run, tl_error *err)
+{
+    tl_step_metrics metrics;
+    double started = 0;
+    tl_training_options options = options_of(run, CALIBRATION_WARMUP_STEPS + CALIBRATION_STEPS);
+    options.warmup_steps = options.cooldown_steps = 0;
+    if (!make_trainer(run, &options, err))
+        return false;
+    for (uint64_t step = 0; step < options.steps; step++) {
+        if (step == CALIBRATION_WARMUP_STEPS)
+            started = tl_clock_seconds();
+        if (!tl_train_run_step(run, step, &metrics, err) || !tl_progress_continue(run->job->progress, err))
+            return false;
+    }
+    double seconds_per_step = (tl_clock_seconds() - started) / CALIBRATION_STEPS;
+    double steps = run->settings.minutes * 60 / seconds_per_step;
+    run->settings.steps = steps < 1 ? 1 : steps < 1e12 ? (int64_t)steps : (int64_t)1e12;
+    run->text_tokens = 0;
+    return true;
+}
+
+/* The batch, and how much of it is computed at once. */
+static bool settle_batch(tl_train_run *run, tl_error *err)
+{
+    tl_train_settings *settings = &run->settings;
+    if ((uint64_t)settings->batch > run->set.count)
+        settings->batch = (int64_t)run->set.count;
+    if (settings->batch < 2)
+        return tl_fail(err, TL_ERROR_INVALID, "expected at least 2 captioned pictures to contrast, found %zu", run->set.count);
+    if (settings->chunk > 0)
+        return true;
+    size_t chunk;
+    const tl_training_options options = options_of(run, 1 + (uint64_t)settings->warmup * (settings->warmup > 0));
+    if (!tl_training_choose_chunk(&run->config, &options, (uint64_t)(settings->memory * gibibyte), &chunk, err))
+        return false;
+    settings->chunk = (int64_t)chunk;
+    return true;
+}
+
+static bool make_batches(tl_train_run *run, tl_error *err)
+{
+    const tl_train_settings *settings = &run->settings;
+    const tl_sample_options samples = {
+        .augment = {.min_area = (float)settings->crop,
+                    .aspect = 4.0f / 3.0f,
+                    .flip = (float)settings->flip,
+                    .jitter = (float)settings->jitter,
+                    .grayscale = (float)settings->grayscale},
+        .seed = (uint64_t)settings->seed,
+        .batch = tl_train_run_pictures(run),
+        .chunk = (size_t)(settings->chunk < settings->batch ? settings->chunk : settings->batch),
+        .captions_per_picture = (size_t)settings->captions,
+        .weights = run->weights,
+        .mix = settings->mix,
+        .labels = {settings->templates.items, settings->templates.count, (size_t)settings->label_words}};
+    return tl_sample_batches_create(&run->set, run->tokenizer, &samples, run->job->pool, &run->batches, err);
+}
+
+/* The trainer at the last checkpoint, or where the run starts. */
+static bool start_trainer(tl_train_run *run, tl_error *err)
+{
+    const tl_training_options options = options_of(run, (uint64_t)run->settings.steps);
+    if (!make_trainer(run, &options, err))
+        return false;
+    if (run->job->resume) {
+        tl_error reason;
+        if (tl_trainer_resume(run->trainer, run->checkpoint_path, &reason))
+            return true;
+        if (reason.kind != TL_ERROR_NOT_FOUND)
+            return tl_fail(err, reason.kind, "%s", reason.message);
+        /* Stopped before the first checkpoint: the run starts again, to the same end. */
+    }
+    return run->settings.init == NULL || tl_trainer_start_from(run->trainer, run->settings.init, err);
+}
+
+static bool settle_length(tl_train_run *run, tl_error *err)
+{
+    tl_train_settings *settings = &run->settings;
+    if (settings->minutes > 0 && !measure_steps(run, err))
+        return false;
+    if (settings->epochs > 0)
+        settings->steps = (int64_t)ceil(settings->epochs * (double)tl_sample_batches_epoch_size(&run->set, run->weights) /
+                                        (double)tl_train_run_pictures(run));
+    settings->epochs = settings->minutes = 0; /* from here on the run is so many steps */
+    return true;
+}
+
+bool tl_train_run_prepare(tl_train_run *run, tl_error *err)
+{
+    const tl_train_job *job = run->job;
+    if (!prepare_folder(run, err))
+        return false;
+    run->recipe = tl_image_recipe_default((uint32_t)run->settings.image_size);
+    if (run->settings.init != NULL && !take_model(run, err))
+        return false;
+    if (run->settings.weights != NULL) {
+        run->weights = tl_memory_allocate(run->dataset_count, sizeof *run->weights, err);
+        if (run->weights == NULL || !tl_train_weights_read(run->settings.weights, run->dataset_count, run->weights, err))
+            return false;
+    }
+    if (!tl_training_set_load(run->datasets, run->dataset_count, &run->recipe, job->pool, job->progress, &run->set, err))
+        return false;
+    if (job->resume && run->record.set_fingerprint != run->set.fingerprint)
+        return tl_fail(err, TL_ERROR_INVALID, "cannot resume '%s': the datasets are not those it was started with",
+                       job->model_directory);
+    if (!prepare_tokenizer(run, err) || !settle_batch(run, err) || !make_batches(run, err) ||
+        (!job->resume && !settle_length(run, err)) || !start_trainer(run, err))
+        return false;
+    return job->resume || tl_train_record_write(job->model_directory, &run->settings, run->datasets, run->dataset_count,
+                                                run->set.fingerprint, err);
+}
+
+void tl_train_run_clear(tl_train_run *run)
+{
+    tl_trainer_destroy(run->trainer);
+    tl_sample_batches_destroy(run->batches);
+    tl_tokenizer_close(run->tokenizer);
+    tl_training_set_clear(&run->set);
+    tl_train_record_clear(&run->record);
+    tl_memory_free(run->weights);
+    tl_memory_free(run->recorded_datasets);
+    tl_memory_free(run->checkpoint_path);
+    tl_memory_free(run->tokenizer_path);
+}
+
+/* ---- a step ---- */
+
+bool tl_train_run_blame(tl_train_run *run, tl_error *err)
+{
+    const size_t pictures = tl_train_run_pictures(run);
+    tl_string all;
+    char named[200] = "";
+    tl_string_init(&all, (size_t)1 << 28);
+    bool ok = true;
+    for (size_t i = 0; ok && i < pictures; i++) {
+        const char *key = run->set.pairs[tl_sample_batches_pair(run->batches, i)].key;
+        size_t used = strlen(named);
+        if (i < NAMED_KEYS)
+            snprintf(named + used, sizeof named - used, "%s%.24s", i == 0 ? "" : ", ", key);
+        ok = tl_string_append_text(&all, key, NULL) && tl_string_append_text(&all, "\n", NULL);
+    }
+    char *path = tl_path_join(run->job->model_directory, "failed_batch.txt", NULL);
+    ok = ok && path != NULL && tl_file_replace(path, tl_string_slice(&all), NULL);
+    tl_memory_free(path);
+    tl_string_clear(&all);
+    tl_error step = err != NULL ? *err : (tl_error){0};
+    return tl_fail(err, step.kind, "%s; the batch: %s%s%s", step.message, named, pictures > NAMED_KEYS ? ", ..." : "",
+                   ok ? " (all keys: failed_batch.txt)" : "");
+}
+
+bool tl_train_run_step(tl_train_run *run, uint64_t step, tl_step_metrics *metrics, tl_error *err)
+{
+    tl_training_batch batch;
+    if (!tl_sample_batches_make(run->batches, step, &batch, err))
+        return false;
+    if (!tl_trainer_step(run->trainer, &batch, metrics, err))
+        return tl_train_run_blame(run, err);
+    for (size_t i = 0; i < batch.pairs * (size_t)run->settings.captions; i++)
+        run->text_tokens += batch.lengths[i];
+    return true;
+}

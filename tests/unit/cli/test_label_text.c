@@ -1,0 +1,64 @@
+/* Which captions are labels, and the sentences that they become. */
+#include "cli/app/label_text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char *const templates[] = {"a photo of a {}.", "{}"};
+static const tl_label_texts texts = {templates, 2, 3};
+
+static void labels_are_short_names_between_commas(void **state)
+{
+    (void)state;
+    static const char *const labels[] = {"cat", "goldfish, Carassius auratus", "a b c,d"};
+    static const char *const sentences[] = {"a dog runs over grass", "cat, a dog runs over grass", "", "cat,", "cat, , dog"};
+    for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++)
+        assert_true(tl_label_text_is_label(&texts, tl_slice_of(labels[i])));
+    for (size_t i = 0; i < sizeof sentences / sizeof sentences[0]; i++)
+        if (tl_label_text_is_label(&texts, tl_slice_of(sentences[i])) != (i == 3))
+            fail_msg("'%s'", sentences[i]);
+    const tl_label_texts none = {NULL, 0, 3};
+    assert_false(tl_label_text_is_label(&none, tl_slice_of("cat")));
+}
+
+static void every_name_meets_every_template(void **state)
+{
+    (void)state;
+    tl_arena *arena;
+    assert_true(tl_arena_create(1 << 12, &arena, NULL));
+    static const char *const expected[] = {"a photo of a goldfish.", "a photo of a Carassius auratus.", "goldfish",
+                                           "Carassius auratus"};
+    size_t seen[4] = {0};
+    for (uint64_t i = 0; i < 400; i++) {
+        tl_slice made;
+        tl_random random = tl_random_stream(1, i);
+        assert_true(tl_label_text_make(&texts, tl_slice_of("goldfish,  Carassius auratus "), &random, arena, &made, NULL));
+        size_t which = 0;
+        while (which < 4 && !tl_slice_equal(made, tl_slice_of(expected[which])))
+            which++;
+        assert_true(which < 4);
+        seen[which]++;
+    }
+    for (size_t i = 0; i < 4; i++)
+        assert_true(seen[i] > 60 && seen[i] < 140);
+    tl_slice made, sentence = tl_slice_of("a dog runs over grass");
+    tl_random random = tl_random_stream(1, 1), before = random;
+    assert_true(tl_label_text_make(&texts, sentence, &random, arena, &made, NULL));
+    assert_ptr_equal(made.data, sentence.data);
+    assert_true(random.counter == before.counter);
+    tl_arena_destroy(arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(labels_are_short_names_between_commas),
+        cmocka_unit_test(every_name_meets_every_template),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
