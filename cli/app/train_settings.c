@@ -29,7 +29,7 @@ static const setting settings_table[] = {
 #define NUMBER(field, name, value, minimum, maximum, fallback, help) \
     {SETTING_NUMBER, name, PLACE(field), NULL, NULL, minimum, maximum, fallback},
 #define LIST(field, name, value, help) {SETTING_LIST, name, PLACE(field), NULL, NULL, 0, 0, 0},
-#include "cli/app/train_settings_list.h"
+#include "cli/app/train_settings_list.inc"
 };
 
 static const char *const other_members[] = {"format", "training_set", "datasets"};

@@ -1,5 +1,5 @@
 /*
- * The settings of a training run (train_settings_list.h), MODEL/train.json, which holds all of them and the training set's
+ * The settings of a training run (train_settings_list.inc), MODEL/train.json, which holds all of them and the training set's
  * identity, so that --resume needs nothing said again, and what they make: a model's sizes.
  */
 #ifndef TL_CLI_APP_TRAIN_SETTINGS_H
@@ -26,7 +26,7 @@ typedef struct tl_train_settings {
 #define INTEGER(field, name, value, minimum, maximum, fallback, help) int64_t field;
 #define NUMBER(field, name, value, minimum, maximum, fallback, help) double field;
 #define LIST(field, name, value, help) tl_train_texts field;
-#include "cli/app/train_settings_list.h"
+#include "cli/app/train_settings_list.inc"
 } tl_train_settings;
 
 /* Number of each in the list. */
@@ -35,7 +35,7 @@ enum {
 #define INTEGER(field, name, value, minimum, maximum, fallback, help) TL_TRAIN_SETTING_##field,
 #define NUMBER(field, name, value, minimum, maximum, fallback, help) TL_TRAIN_SETTING_##field,
 #define LIST(field, name, value, help) TL_TRAIN_SETTING_##field,
-#include "cli/app/train_settings_list.h"
+#include "cli/app/train_settings_list.inc"
     TL_TRAIN_SETTING_COUNT
 };
 

@@ -1,4 +1,4 @@
-/* The options are those of the list of settings (cli/app/train_settings_list.h) and the few that are about this call. */
+/* The options are those of the list of settings (cli/app/train_settings_list.inc) and the few that are about this call. */
 #include "cli/app/train_job.h"
 #include "cli/commands/command.h"
 #include "cli/progress.h"
@@ -15,7 +15,7 @@ typedef struct train_options {
 #define INTEGER(field, name, value, minimum, maximum, fallback, help) int64_t field;
 #define NUMBER(field, name, value, minimum, maximum, fallback, help) double field;
 #define LIST(field, name, value, help) tl_text_list field;
-#include "cli/app/train_settings_list.h"
+#include "cli/app/train_settings_list.inc"
     bool given[TL_TRAIN_SETTING_COUNT];
 } train_options;
 
@@ -74,7 +74,7 @@ static const tl_option options[] = {
      .mark = MARK(field)},
 #define LIST(field, option, shown, what) \
     {.name = option, .type = TL_OPTION_LIST, .value = shown, .help = what, .offset = AT(field), .mark = MARK(field)},
-#include "cli/app/train_settings_list.h"
+#include "cli/app/train_settings_list.inc"
     {.name = "checkpoint-seconds",
      .type = TL_OPTION_NUMBER,
      .value = "S",
@@ -112,7 +112,7 @@ static bool gather_settings(const train_options *values, tl_train_settings *out,
 #define LIST(field, name, value, help)                 \
     if (!take_list(&values->field, &given.field, err)) \
         return false;
-#include "cli/app/train_settings_list.h"
+#include "cli/app/train_settings_list.inc"
     /* A length that is given is the only one. */
     if (values->given[TL_TRAIN_SETTING_epochs] || values->given[TL_TRAIN_SETTING_steps] ||
         values->given[TL_TRAIN_SETTING_minutes])
