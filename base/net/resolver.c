@@ -343,6 +343,15 @@ static void watch_socket(void *context, ares_socket_t fd, int wants_read, int wa
         tl_event_loop_forget(resolver->loop, fd);
 }
 
+/* A descriptor that somebody closed without a word may come up again here. */
+static int begin_socket(ares_socket_t fd, int type, void *context)
+{
+    (void)type;
+    tl_resolver *resolver = context;
+    tl_event_loop_forget(resolver->loop, fd);
+    return 0;
+}
+
 /* Asks the routing table only: connecting a datagram socket sends nothing. */
 static bool has_public_ipv6(void)
 {
@@ -381,6 +390,7 @@ static bool open_channel(tl_resolver *resolver, const tl_resolver_options *optio
     if (status != ARES_SUCCESS)
         return tl_fail(err, status == ARES_ENOMEM ? TL_ERROR_NO_MEMORY : TL_ERROR_IO, "c-ares: %s", ares_strerror(status));
     resolver->has_channel = true;
+    ares_set_socket_callback(resolver->channel, begin_socket, resolver);
     if (options->servers != NULL && (status = ares_set_servers_ports_csv(resolver->channel, options->servers)) != ARES_SUCCESS)
         return tl_fail(err, TL_ERROR_INVALID, "name servers: expected addresses with ports, found '%s'", options->servers);
     return true;

@@ -51,6 +51,8 @@ struct tl_transfers {
     double timer_due;     /* below 0: none */
     uint64_t connections; /* ever */
     size_t open;          /* now */
+    bool *is_socket_open; /* by descriptor */
+    size_t socket_capacity;
     size_t most_kept;
     bool has_globals;
 };
@@ -86,6 +88,21 @@ static bool is_guarded_address_public(const struct sockaddr *address, size_t siz
     return tl_address_is_public(&guarded); /* of no family we know: no */
 }
 
+/* libcurl closes some sockets that never got connected without asking us; that shows when their number comes up again. */
+static bool note_open(tl_transfers *transfers, int fd)
+{
+    size_t known = transfers->socket_capacity;
+    if (!tl_memory_reserve((void **)&transfers->is_socket_open, &transfers->socket_capacity, (size_t)fd + 1, sizeof(bool), NULL))
+        return false;
+    for (size_t i = known; i < transfers->socket_capacity; i++)
+        transfers->is_socket_open[i] = false;
+    tl_event_loop_forget(transfers->loop, fd);
+    transfers->connections++;
+    transfers->open += !transfers->is_socket_open[fd];
+    transfers->is_socket_open[fd] = true;
+    return true;
+}
+
 static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
 {
     (void)purpose;
@@ -97,8 +114,10 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
         return CURL_SOCKET_BAD;
     }
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-    owner->connections += fd >= 0;
-    owner->open += fd >= 0;
+    if (fd >= 0 && !note_open(owner, fd)) {
+        close(fd);
+        return CURL_SOCKET_BAD;
+    }
     return fd;
 }
 
@@ -107,6 +126,7 @@ static int close_socket(void *context, curl_socket_t fd)
     tl_transfers *transfers = context;
     tl_event_loop_forget(transfers->loop, fd);
     transfers->open--;
+    transfers->is_socket_open[fd] = false;
     return close(fd);
 }
 
@@ -165,7 +185,7 @@ static void socket_is_ready(void *context, int fd, unsigned events)
     curl_multi_socket_action(transfers->multi, fd, action, &still_running);
 }
 
-/* A socket that cannot be watched lets its transfer run into a timeout. */
+/* A socket that cannot be watched lets its transfer run into a timeout; an error here would end all of them. */
 static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *socket_context)
 {
     (void)easy, (void)socket_context;
@@ -173,7 +193,9 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *context, v
     unsigned events = (what & CURL_POLL_IN ? TL_EVENT_READ : 0) | (what & CURL_POLL_OUT ? TL_EVENT_WRITE : 0);
     if (what == CURL_POLL_REMOVE)
         events = 0;
-    return tl_event_loop_watch(transfers->loop, fd, events, socket_is_ready, transfers, NULL) ? 0 : -1;
+    if (!tl_event_loop_watch(transfers->loop, fd, events, socket_is_ready, transfers, NULL))
+        tl_event_loop_forget(transfers->loop, fd);
+    return 0;
 }
 
 static int set_timer(CURLM *multi, long timeout_ms, void *context)
@@ -462,6 +484,7 @@ void tl_transfers_destroy(tl_transfers *transfers)
         curl_multi_cleanup(transfers->multi);
     if (transfers->has_globals)
         curl_global_cleanup();
+    tl_memory_free(transfers->is_socket_open);
     tl_memory_free(transfers->user_agent);
     tl_memory_free(transfers->proxy);
     tl_memory_free(transfers->ca_file);

@@ -97,6 +97,8 @@ static bool read_scheme_and_port(tl_url *url, CURLU *handle, tl_error *err)
     }
     curl_free(scheme);
     curl_free(port);
+    if (code == CURLUE_OK && is_ours && url->port == 0)
+        code = CURLUE_BAD_PORT_NUMBER;
     if (code == CURLUE_NO_PORT)
         code = CURLUE_UNSUPPORTED_SCHEME;
     if (code != CURLUE_OK)

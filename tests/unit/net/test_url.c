@@ -52,6 +52,7 @@ static const example examples[] = {
     {NULL, "http://exa mple.com/", NULL, NULL, 0},
     {NULL, "http://example.com:70000/", NULL, NULL, 0},
     {NULL, "http://example.com:x/", NULL, NULL, 0},
+    {NULL, "http://example.com:0/", NULL, NULL, 0},
     {NULL, "http://[::1/", NULL, NULL, 0},
     {NULL, "http://example.com/\x01", NULL, NULL, 0},
     {NULL, "http://a\r\nHost: b/", NULL, NULL, 0},
