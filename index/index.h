@@ -71,6 +71,15 @@ bool tl_index_sets(tl_index *index, tl_vector_set **sets, size_t *count, tl_erro
  * call. */
 bool tl_index_each_item(tl_index *index, const char *root, bool (*visit)(void *context, const tl_item *item, tl_error *err),
                         void *context, tl_error *err) TL_MUST_USE;
+/* Visits the vectors [dim] of a set by ascending owner (item ids for images, caption ids for captions), all of one state of the
+ * file. No such set: TL_ERROR_NOT_FOUND. visit may read items of the same index. */
+bool tl_index_each_vector(tl_index *index, const char *model_fingerprint, tl_vector_kind kind,
+                          bool (*visit)(void *context, int64_t owner, const float *vector, tl_error *err), void *context,
+                          tl_error *err) TL_MUST_USE;
+/* The item that a caption belongs to. */
+bool tl_index_caption_item(tl_index *index, int64_t caption_id, int64_t *item_id, tl_error *err) TL_MUST_USE;
+/* Copies the index as it is now into a new file, while others read and write it. A file that is there is an error. */
+bool tl_index_backup(tl_index *index, const char *path, tl_error *err) TL_MUST_USE;
 /* Reads one item; texts are owned by the returned block (tl_memory_free(block)). */
 bool tl_index_item_read(tl_index *index, int64_t id, tl_item *item, void **block, tl_error *err) TL_MUST_USE;
 /* Full check: SQLite's integrity_check, every block's checksum, every vector's owner. Reports the first fault as the error. */

@@ -119,6 +119,22 @@ bool tl_vector_store_read(tl_vector_store *store, const tl_stored_set *set, int6
     return true;
 }
 
+bool tl_vector_store_owners(tl_vector_store *store, const tl_stored_set *set, int64_t **owners, size_t *count, tl_error *err)
+{
+    tl_ids found = {0};
+    sqlite3_stmt *statement = tl_statements__get(&store->store.statements, TL_STORE_OWNER_EACH, err);
+    if (statement == NULL)
+        return false;
+    sqlite3_bind_int64(statement, 1, set->id);
+    if (!tl_statements__collect_ids(&store->store.statements, statement, &found, err)) {
+        tl_memory_free(found.items);
+        return false;
+    }
+    *owners = found.items;
+    *count = found.count;
+    return true;
+}
+
 bool tl_vector_store_flush(tl_vector_store *store, tl_error *err)
 {
     return tl_store__flush(&store->store, err);

@@ -68,6 +68,9 @@ bool tl_vector_store_remove(tl_vector_store *store, const tl_stored_set *set, in
 /* vector [dim]; *found false: the owner has none. */
 bool tl_vector_store_read(tl_vector_store *store, const tl_stored_set *set, int64_t owner, float *vector, bool *found,
                           tl_error *err) TL_MUST_USE;
+/* Owners that have a vector, ascending; *owners is owned by the caller (tl_memory_free). */
+bool tl_vector_store_owners(tl_vector_store *store, const tl_stored_set *set, int64_t **owners, size_t *count,
+                            tl_error *err) TL_MUST_USE;
 /* Writes what is held. */
 bool tl_vector_store_flush(tl_vector_store *store, tl_error *err) TL_MUST_USE;
 /* Drops what is held and all that was remembered of the tables: after a rollback. */

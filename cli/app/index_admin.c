@@ -123,3 +123,11 @@ bool tl_index_divide_sets(const char *index_path, bool every, bool is_compact, t
     tl_memory_free(sets);
     return ok;
 }
+
+bool tl_index_back_up(const char *index_path, const char *copy_path, tl_error *err)
+{
+    tl_index *index = NULL;
+    bool ok = tl_index_open(index_path, TL_INDEX_READ, &index, err) && tl_index_backup(index, copy_path, err);
+    tl_index_close(index);
+    return ok;
+}

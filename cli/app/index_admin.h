@@ -23,6 +23,8 @@ bool tl_index_forget_root(const char *index_path, const char *root, uint64_t *re
  * since (every false). *divided: how many were. is_compact: space that became free goes back to the file system. */
 bool tl_index_divide_sets(const char *index_path, bool every, bool is_compact, tl_thread_pool *pool, size_t *divided,
                           tl_error *err) TL_MUST_USE;
+/* Copies the index into a new file, while others use it. */
+bool tl_index_back_up(const char *index_path, const char *copy_path, tl_error *err) TL_MUST_USE;
 /* old_root need not exist any more; new_root must. */
 bool tl_index_move_root(const char *index_path, const char *old_root, const char *new_root, tl_error *err) TL_MUST_USE;
 

@@ -1,15 +1,18 @@
 #include "cli/app/search_job.h"
 
+#include "base/compute/compute.h"
 #include "base/core/memory.h"
 #include "base/io/file.h"
 #include "cli/app/embedder.h"
 #include "crawler-import/import.h"
 
+#include <math.h>
+
 enum { MAY_BE_MORE_THAN_THERE_ARE = 4096 };
 
+/* A file's name may itself hold a '#': the file wins where it exists. */
 static bool read_picture(const char *like, tl_string *bytes, tl_error *err)
 {
-    /* A file's name may itself hold a '#': the file wins where it exists. */
     tl_file_status status;
     if (!tl_file_status_read(like, &status, err))
         return false;
@@ -18,28 +21,63 @@ static bool read_picture(const char *like, tl_string *bytes, tl_error *err)
     return tl_file_read(like, bytes, err);
 }
 
+static bool embed_sentence(tl_embedder *embedder, const char *text, float *vector, tl_error *err)
+{
+    tl_slice slice = tl_slice_of(text);
+    size_t bad_offset;
+    if (!tl_text_is_utf8(slice, &bad_offset))
+        return tl_fail(err, TL_ERROR_INVALID, "query: expected valid utf-8, found a broken character at byte %zu",
+                       bad_offset + 1);
+    return tl_embedder_texts(embedder, &slice, 1, vector, err);
+}
+
+static bool embed_picture(tl_embedder *embedder, const char *like, float *vector, tl_error *err)
+{
+    tl_string bytes;
+    tl_string_init(&bytes, (size_t)1 << 30);
+    bool ok = read_picture(like, &bytes, err);
+    tl_picture picture = {.bytes = tl_string_slice(&bytes)};
+    ok = ok && tl_embedder_pictures(embedder, &picture, 1, vector, err);
+    if (ok && !picture.decoded)
+        ok = tl_fail(err, picture.error.kind, "'%s': %s", like, picture.error.message);
+    tl_string_clear(&bytes);
+    return ok;
+}
+
+/* What a query should not be like: a picture where there is one, else words. */
+static bool embed_unwanted(tl_embedder *embedder, const char *what, float *vector, tl_error *err)
+{
+    tl_file_status status;
+    if (!tl_file_status_read(what, &status, err))
+        return false;
+    return status.kind != TL_FILE_MISSING || strchr(what, '#') != NULL ? embed_picture(embedder, what, vector, err)
+                                                                       : embed_sentence(embedder, what, vector, err);
+}
+
 static bool embed_query(const tl_search_job *job, float *query, tl_error *err)
 {
     tl_embedder *embedder = NULL;
-    tl_string bytes;
-    tl_string_init(&bytes, (size_t)1 << 30);
-    bool ok = tl_embedder_create(job->bundle, 1, job->pool, &embedder, err);
-    if (ok && job->text != NULL) {
-        tl_slice text = tl_slice_of(job->text);
-        size_t bad_offset;
-        if (!tl_text_is_utf8(text, &bad_offset))
-            ok = tl_fail(err, TL_ERROR_INVALID, "query: expected valid utf-8, found a broken character at byte %zu",
-                         bad_offset + 1);
-        else
-            ok = tl_embedder_texts(embedder, &text, 1, query, err);
-    } else if (ok) {
-        ok = read_picture(job->like, &bytes, err);
-        tl_picture picture = {.bytes = tl_string_slice(&bytes)};
-        ok = ok && tl_embedder_pictures(embedder, &picture, 1, query, err);
-        if (ok && !picture.decoded)
-            ok = tl_fail(err, picture.error.kind, "'%s': %s", job->like, picture.error.message);
-    }
-    tl_string_clear(&bytes);
+    float *vector = NULL;
+    uint32_t dim = job->bundle->info->config.embedding_dim;
+    bool ok = tl_embedder_create(job->bundle, 1, job->pool, &embedder, err) &&
+              (vector = tl_memory_allocate(dim, sizeof *vector, err)) != NULL;
+    for (uint32_t i = 0; i < dim; i++)
+        query[i] = 0;
+    if (ok && job->text != NULL && (ok = embed_sentence(embedder, job->text, vector, err)))
+        tl_axpy(1, vector, query, dim);
+    for (size_t i = 0; ok && i < job->like_count; i++)
+        if ((ok = embed_picture(embedder, job->like[i], vector, err)))
+            tl_axpy(1, vector, query, dim);
+    for (size_t i = 0; ok && i < job->unlike_count; i++)
+        if ((ok = embed_unwanted(embedder, job->unlike[i], vector, err)))
+            tl_axpy(-1, vector, query, dim);
+    double square = ok ? tl_sum_squares(query, dim) : 1;
+    if (!(square > 1e-6))
+        ok = tl_fail(err, TL_ERROR_INVALID, "query: expected something that is left, found wishes that cancel out");
+    /* A query of one part is a unit vector already, and stays the bits that it is. */
+    if (ok && (job->text != NULL) + job->like_count + job->unlike_count > 1)
+        tl_scale(query, (float)(1 / sqrt(square)), query, dim);
+    tl_memory_free(vector);
     tl_embedder_destroy(embedder);
     return ok;
 }

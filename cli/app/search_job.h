@@ -13,9 +13,14 @@ typedef struct tl_search_job {
     const char *index_path;
     const tl_model_bundle *bundle;
     tl_thread_pool *pool;
-    const char *text; /* the sentence, or NULL */
-    const char *like; /* a picture: file, or "SHARD.tar#key"; or NULL. Exactly one of text and like */
-    bool captions;    /* find captions instead of pictures */
+    /* What is looked for: unit vectors of the sentence (or NULL) and of pictures (files or "SHARD.tar#key") are added, those of
+     * what it should not be like are taken off. At least one to be like. */
+    const char *text;
+    const char *const *like;
+    size_t like_count;
+    const char *const *unlike; /* pictures, or sentences where there is no such file */
+    size_t unlike_count;
+    bool captions; /* find captions instead of pictures */
     size_t k;
     const char *directory; /* only items in it, or NULL */
     const char *where;     /* only items that fulfil this SQL condition (tl_search_options), or NULL */

@@ -1,4 +1,5 @@
 #include "base/core/memory.h"
+#include "cli/app/export_job.h"
 #include "cli/app/index_admin.h"
 #include "cli/app/index_job.h"
 #include "cli/commands/command.h"
@@ -10,7 +11,7 @@ typedef struct index_options {
     const char *index, *model;
     const char *precision;
     int64_t threads;
-    const char *forget;
+    const char *forget, *backup, *npy, *keys, *root;
     tl_text_list moved;
     bool names, check, stats, json, build, compact;
 } index_options;
@@ -35,6 +36,27 @@ static const tl_option options[] = {
      .value = "FOLDER",
      .help = "drop all pictures of this folder from the index",
      .offset = AT(forget)},
+    {.name = "import-npy",
+     .type = TL_OPTION_TEXT,
+     .value = "FILE",
+     .help = "take vectors of the model from a NumPy array",
+     .offset = AT(npy)},
+    {.name = "keys",
+     .type = TL_OPTION_TEXT,
+     .value = "FILE",
+     .help = "paths of the array's rows, one a line",
+     .offset = AT(keys)},
+    {.name = "root",
+     .type = TL_OPTION_TEXT,
+     .value = "FOLDER",
+     .help = "what those are relative to, or a name",
+     .offset = AT(root),
+     .fallback_text = "imported"},
+    {.name = "backup",
+     .type = TL_OPTION_TEXT,
+     .value = "FILE",
+     .help = "copy the index, also while it is in use",
+     .offset = AT(backup)},
     {.name = "build",
      .type = TL_OPTION_FLAG,
      .help = "divide the vectors into lists for fast search; done by itself from 50,000 on",
@@ -145,6 +167,22 @@ static bool index_paths(tl_command_call *call, const char *index_path, tl_error 
     return true;
 }
 
+static bool import_vectors(tl_command_call *call, const char *index_path, tl_error *err)
+{
+    const index_options *values = call->options;
+    tl_model_bundle bundle = {0};
+    uint64_t rows = 0;
+    if (!tl_command_open_model(call, values->model, &bundle, err))
+        return false;
+    tl_vector_import_job job = {
+        .index_path = index_path, .npy = values->npy, .keys = values->keys, .root = values->root, .bundle = &bundle};
+    bool ok = tl_vector_import_job_run(&job, &rows, err);
+    tl_model_bundle_close(&bundle);
+    if (ok && !values->json)
+        printf("%s: %llu vectors taken\n", index_path, (unsigned long long)rows);
+    return ok;
+}
+
 static bool forget(const char *index_path, const index_options *values, tl_error *err)
 {
     uint64_t removed;
@@ -189,9 +227,12 @@ static bool run(tl_command_call *call, tl_error *err)
 {
     const index_options *values = call->options;
     if (call->arguments->count == 0 && values->moved.count == 0 && values->forget == NULL && !values->check && !values->stats &&
-        !values->build && !values->compact)
+        !values->build && !values->compact && values->backup == NULL && values->npy == NULL)
         return tl_command_misuse(call, err,
-                                 "expected PATH..., --moved, --forget, --build, --compact, --stats or --check, found nothing");
+                                 "expected PATH..., --moved, --forget, --import-npy, --build, --compact, --backup, "
+                                 "--stats or --check, found nothing");
+    if ((values->npy == NULL) != (values->keys == NULL))
+        return tl_command_misuse(call, err, "expected --import-npy and --keys together, found one of them");
     if (values->moved.count > 2)
         return tl_command_misuse(call, err, "--moved: expected one OLD and one NEW, found %zu texts", values->moved.count);
     char *index_path = tl_runtime_index_path(call->runtime, values->index, err);
@@ -200,10 +241,14 @@ static bool run(tl_command_call *call, tl_error *err)
         ok = tl_index_move_root(index_path, values->moved.items[0], values->moved.items[1], err);
     if (ok && call->arguments->count != 0)
         ok = index_paths(call, index_path, err);
+    if (ok && values->npy != NULL)
+        ok = import_vectors(call, index_path, err);
     if (ok && values->forget != NULL)
         ok = forget(index_path, values, err);
-    if (ok && (values->build || values->compact || call->arguments->count != 0))
+    if (ok && (values->build || values->compact || call->arguments->count != 0 || values->npy != NULL))
         ok = divide(call, index_path, err);
+    if (ok && values->backup != NULL)
+        ok = tl_index_back_up(index_path, values->backup, err);
     if (ok && values->check)
         ok = check(index_path, values->json, err);
     if (ok && values->stats) {

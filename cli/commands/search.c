@@ -6,7 +6,8 @@
 #include <string.h>
 
 typedef struct search_options {
-    const char *like, *index, *model, *target, *directory, *where;
+    tl_text_list like, unlike;
+    const char *index, *model, *target, *directory, *where;
     const char *precision;
     int64_t threads;
     int64_t k, probes;
@@ -17,10 +18,15 @@ typedef struct search_options {
 static const tl_option options[] = {
     {.name = "like",
      .alias = "image",
-     .type = TL_OPTION_TEXT,
+     .type = TL_OPTION_LIST,
      .value = "FILE",
-     .help = "search by a picture (or SHARD.tar#key)",
+     .help = "search by a picture (or SHARD.tar#key), again for several, beside TEXT for both",
      .offset = AT(like)},
+    {.name = "not",
+     .type = TL_OPTION_LIST,
+     .value = "FILE|TEXT",
+     .help = "away from a picture, or from words",
+     .offset = AT(unlike)},
     {.name = "count",
      .letter = 'k',
      .type = TL_OPTION_INTEGER,
@@ -109,8 +115,8 @@ static bool check_call(tl_command_call *call, const char **text, tl_error *err)
 {
     const search_options *values = call->options;
     *text = call->arguments->count != 0 ? call->arguments->items[0] : NULL;
-    if ((*text == NULL) == (values->like == NULL))
-        return tl_command_misuse(call, err, "expected \"TEXT\" or --like FILE, found %s", *text != NULL ? "both" : "neither");
+    if (*text == NULL && values->like.count == 0)
+        return tl_command_misuse(call, err, "expected \"TEXT\" or --like FILE, found neither");
     if (*text != NULL && (*text)[strspn(*text, " \t\r\n")] == '\0')
         return tl_command_misuse(call, err, "query: expected words, found an empty text");
     return true;
@@ -132,7 +138,10 @@ static bool run(tl_command_call *call, tl_error *err)
                              .bundle = &bundle,
                              .pool = pool,
                              .text = text,
-                             .like = values->like,
+                             .like = values->like.items,
+                             .like_count = values->like.count,
+                             .unlike = values->unlike.items,
+                             .unlike_count = values->unlike.count,
                              .captions = strcmp(values->target, "caption") == 0,
                              .k = (size_t)values->k,
                              .exact = values->exact,
@@ -151,7 +160,7 @@ extern const tl_command tl_command_search;
 const tl_command tl_command_search = {
     .name = "search",
     .summary = "find pictures by a sentence or a picture",
-    .usage = "\"TEXT\" | --like FILE",
+    .usage = "\"TEXT\" [--like FILE] [--not FILE|TEXT]",
     .details = "Prints score (cosine), path, split where the dataset has one, and caption, separated by tabs, best first.",
     .example = "  twinlens search \"a red fox in snow\" -k 5\n  twinlens search --like fox.jpg\n  twinlens search --like fox.jpg "
                "--target caption",

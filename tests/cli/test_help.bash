@@ -27,7 +27,7 @@ expect_error 2 "count: expected a whole number, found 'ten'" "$TWINLENS" search 
 expect_error 2 'expected words, found an empty text' "$TWINLENS" search ''
 expect_error 2 'expected words, found an empty text' "$TWINLENS" search '   '
 expect_error 2 'expected "TEXT" or --like FILE, found neither' "$TWINLENS" search
-expect_error 2 'found both' "$TWINLENS" search fox --like fox.png
+expect_error 2 'found neither' "$TWINLENS" search --not fox.png
 expect_error 2 'target: expected image\|caption' "$TWINLENS" search fox --target sound
 expect_error 2 'expected --labels' "$TWINLENS" classify x.png
 expect_error 2 'expected one of --epochs' "$TWINLENS" train x -o y --epochs 1 --steps 2

@@ -32,6 +32,16 @@ expect 0 "$TWINLENS" search 'green' -k 3 --where "path LIKE '%yellow%' AND width
 [ "$(grep -c yellow out.txt)" -eq 3 ] && [ "$(wc -l <out.txt)" -eq 3 ] || fail "expected 3 yellow pictures, found $(cat out.txt)"
 expect 0 "$TWINLENS" search 'green' --target caption --where "caption LIKE 'a yellow%'"
 [ "$(wc -l <out.txt)" -ge 2 ] || fail "expected captions that are yellow, found $(cat out.txt)"
+# Mixes: a picture alone is nearest to itself; adding it and taking it off again leaves the words' order.
+expect 0 "$TWINLENS" search --like p/sub/night.ppm -k 1
+expect_output 'sub/night.ppm'
+expect 0 "$TWINLENS" search 'a green square' -k 100
+cut -f 2 out.txt >plain.txt
+expect 0 "$TWINLENS" search 'a green square' --like p/sub/night.ppm --not p/sub/night.ppm -k 100
+cut -f 2 out.txt | diff -q - plain.txt >/dev/null || fail "adding and taking off changes the order"
+expect 0 "$TWINLENS" search 'a green square' --like p/sub/night.ppm --like p/red-disc.ppm --not 'a yellow disc' -k 100
+cut -f 2 out.txt | diff -q - plain.txt >/dev/null && fail "a mix of four finds what the words alone do"
+expect_error 1 'cancel out' "$TWINLENS" search --like p/red-disc.ppm --not p/red-disc.ppm
 expect_error 1 'where: no such column: colour' "$TWINLENS" search 'green' --where "colour = 'red'"
 expect_error 1 'more after' "$TWINLENS" search 'green' --where "1); DROP TABLE items; --"
 ! grep -q 'blue-square' out.txt || fail "expected the removed picture to be gone"
