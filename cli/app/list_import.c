@@ -1,7 +1,9 @@
 /* Owns the words of the options of a download, and the question whether a source names URLs or pictures. */
 #include "cli/app/list_import.h"
 
+#include "base/core/memory.h"
 #include "base/io/file.h"
+#include "cli/app/index_sink.h"
 #include "crawler-import/download/download.h"
 
 #include <errno.h>
@@ -16,7 +18,8 @@ static const word resize_words[] = {{"no", TL_FIT_NO},         {"shortest", TL_F
                                     {"squash", TL_FIT_SQUASH}, {"crop", TL_FIT_CROP},         {NULL, 0}};
 static const word encode_words[] = {
     {"keep", TL_IMAGE_UNKNOWN}, {"jpg", TL_IMAGE_JPEG}, {"webp", TL_IMAGE_WEBP}, {"png", TL_IMAGE_PNG}, {NULL, 0}};
-static const word store_words[] = {{"shards", TL_STORE_SHARDS}, {"folder", TL_STORE_FOLDER}, {NULL, 0}};
+static const word store_words[] = {
+    {"shards", TL_STORE_SHARDS}, {"folder", TL_STORE_FOLDER}, {"nothing", TL_STORE_NOTHING}, {NULL, 0}};
 static const word table_words[] = {{"none", TL_TABLE_NONE}, {"parquet", TL_TABLE_PARQUET}, {"jsonl", TL_TABLE_JSONL}, {NULL, 0}};
 
 enum { UNIQUE_URLS = 1, UNIQUE_PICTURES = 2 };
@@ -198,15 +201,28 @@ bool tl_list_import_recognise(const tl_list_import *job, const char *image_colum
     return true;
 }
 
+static bool open_sink(const tl_list_import *job, tl_index_sink **out, tl_error *err)
+{
+    char *root = tl_directory_create(job->dataset, err) ? tl_path_resolve(job->dataset, err) : NULL;
+    bool ok = root != NULL && tl_index_sink_open(job->index_path, root, job->bundle, job->pool, out, err);
+    tl_memory_free(root);
+    return ok;
+}
+
 bool tl_list_import_run(const tl_list_import *job, tl_import_result *result, tl_error *err)
 {
     tl_download_options options;
     tl_import_report report;
-    if (!make_options(job, &options, err) ||
-        !tl_download_run(job->sources, job->source_count, job->dataset, &options, &report, err))
+    tl_index_sink *sink = NULL;
+    if (!make_options(job, &options, err) || (job->index_path != NULL && !open_sink(job, &sink, err)))
         return false;
-    tl_import_result_take(result, &report);
-    return true;
+    if (sink != NULL)
+        options.receiver = tl_index_sink_receiver(sink);
+    bool ok = tl_download_run(job->sources, job->source_count, job->dataset, &options, &report, err);
+    if (ok)
+        tl_import_result_take(result, &report);
+    tl_index_sink_close(sink);
+    return ok;
 }
 
 bool tl_list_import_report(const char *dataset, size_t most_hosts, tl_json **out, tl_error *err)

@@ -5,6 +5,7 @@
 #include "base/core/progress.h"
 #include "base/io/json.h"
 #include "cli/app/import_job.h"
+#include "cli/app/model_bundle.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -35,7 +36,7 @@ typedef struct tl_list_import {
     double max_aspect, most_megapixels; /* of what came */
 
     /* Where it goes. */
-    const char *store; /* "shards", "folder" */
+    const char *store; /* "shards", "folder", "nothing" (then there is an index) */
     const char *table; /* "none", "parquet", "jsonl" */
     size_t samples_per_shard, threads;
     double hold_out;
@@ -46,6 +47,11 @@ typedef struct tl_list_import {
     double most_megabytes;                 /* of a picture */
     bool use_robots, ignore_refusals, allow_private, accept_bad_certificates;
     const char *contact, *user_agent, *proxy, *dns_servers;
+
+    /* Straight into an index too, unless NULL: embedded by this model. */
+    const char *index_path;
+    const tl_model_bundle *bundle;
+    tl_thread_pool *pool;
 
     const tl_progress *progress;
 } tl_list_import;

@@ -1,3 +1,4 @@
+#include "base/core/memory.h"
 #include "cli/app/list_import.h"
 #include "cli/commands/import_internal.h"
 #include "cli/progress.h"
@@ -100,19 +101,47 @@ static tl_import_job local_job(const tl_command_call *call, const tl_progress *p
                            .progress = progress};
 }
 
+/* Opens the model and names the index that pictures go into as well. */
+static bool open_index(tl_command_call *call, tl_list_import *list, tl_model_bundle *bundle, char **index_path, tl_error *err)
+{
+    const tl_import_values *values = call->options;
+    if (!values->to_index)
+        return values->index == NULL && values->model == NULL
+                   ? true
+                   : tl_command_misuse(call, err, "expected --to-index beside --index or --model, found none");
+    if (!tl_command_open_model(call, values->model, bundle, err) ||
+        !tl_command_set_precision(call, values->precision, bundle, err) ||
+        (list->pool = tl_runtime_pool(call->runtime, err)) == NULL ||
+        (*index_path = tl_runtime_index_path(call->runtime, values->index, err)) == NULL)
+        return false;
+    list->bundle = bundle;
+    list->index_path = *index_path;
+    return true;
+}
+
+static bool import_list(tl_command_call *call, tl_list_import *list, tl_import_result *result, tl_error *err)
+{
+    tl_model_bundle bundle = {0};
+    char *index_path = NULL;
+    bool ok = open_index(call, list, &bundle, &index_path, err) && tl_list_import_run(list, result, err);
+    tl_model_bundle_close(&bundle);
+    tl_memory_free(index_path);
+    return ok;
+}
+
 /* Imports what the sources are: pictures that lie here, or lists of URLs. */
-static bool import(const tl_command_call *call, tl_import_result *result, tl_error *err)
+static bool import(tl_command_call *call, tl_import_result *result, tl_error *err)
 {
     const tl_import_values *values = call->options;
     tl_progress progress;
     tl_progress_line line;
-    const tl_list_import list = list_job(call, &progress);
+    tl_list_import list = list_job(call, &progress);
     const tl_import_job local = local_job(call, &progress);
     bool is_list = false;
     if (!tl_list_import_recognise(&list, values->image_column, &is_list, err))
         return false;
     tl_progress_line_start(&line, is_list ? "rows" : "samples", &progress);
-    bool ok = is_list ? tl_list_import_run(&list, result, err) : tl_import_job_run(&local, result, err);
+    bool ok = is_list ? import_list(call, &list, result, err) : tl_import_job_run(&local, result, err);
     tl_progress_line_end(&line);
     return ok;
 }

@@ -24,6 +24,8 @@ typedef struct tl_import_values {
     int64_t quality, min_side;
     double max_aspect, most_megapixels;
     const char *store, *table;
+    bool to_index;
+    const char *index, *model, *precision;
 
     int64_t in_flight, attempts, host_connections, threads;
     double host_rate, host_delay, timeout, most_megabytes;
@@ -31,7 +33,7 @@ typedef struct tl_import_values {
     const char *contact, *user_agent, *proxy, *dns_servers;
 } tl_import_values;
 
-enum { TL_IMPORT_OPTION_COUNT = 50 };
+enum { TL_IMPORT_OPTION_COUNT = 54 };
 extern const tl_option tl_import_options_table[TL_IMPORT_OPTION_COUNT];
 
 /* Prints the report of the dataset: a table, or JSON. */

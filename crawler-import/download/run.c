@@ -40,6 +40,8 @@ static bool check_options(const tl_download_options *options, tl_error *err)
         return tl_fail(err, TL_ERROR_INVALID,
                        "failed rows are tried again into the shards that they are missing from, and here "
                        "nothing is stored");
+    if (options->store == TL_STORE_NOTHING && options->receiver == NULL)
+        return tl_fail(err, TL_ERROR_INVALID, "expected somewhere to put the pictures, found that nothing is stored");
     return tl_picture_rules_check(&options->picture, err);
 }
 

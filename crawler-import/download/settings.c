@@ -58,10 +58,11 @@ tl_json *tl_download_settings(const tl_download_options *options, size_t rows_pe
     tl_json *json = tl_json_object_create(err);
     bool ok = json != NULL && set_count(json, "shard-size", rows_per_shard, err) &&
               set_text(json, "store", kinds[options->store], err) && set_text(json, "table", tables[options->table], err) &&
-              set_share(json, "hold-out", options->hold_out, err) && set_flag(json, "incremental", options->incremental, err) &&
-              set_count(json, "parts", options->part_count, err) && set_count(json, "part", options->part, err) &&
-              set_count(json, "most-bytes", options->fetch.most_bytes, err) && set_list(json, &options->list, err) &&
-              set_picture(json, &options->picture, err) && set_rows(json, &options->rows, err);
+              set_flag(json, "to-index", options->receiver != NULL, err) && set_share(json, "hold-out", options->hold_out, err) &&
+              set_flag(json, "incremental", options->incremental, err) && set_count(json, "parts", options->part_count, err) &&
+              set_count(json, "part", options->part, err) && set_count(json, "most-bytes", options->fetch.most_bytes, err) &&
+              set_list(json, &options->list, err) && set_picture(json, &options->picture, err) &&
+              set_rows(json, &options->rows, err);
     if (ok)
         return json;
     tl_json_free(json);

@@ -33,7 +33,7 @@ typedef struct shard_writing {
     tl_download *run;
     tl_open_shard *shard;
     void *sink, *table;
-    tl_string buffer, json, text;
+    tl_string buffer, json, text, path;
     shard_tallies tallies;
     uint64_t samples;
 } shard_writing;
@@ -129,11 +129,25 @@ static tl_slice text_slice(const char *text)
     return (tl_slice){text, strlen(text)};
 }
 
+/* Where a sample is stored, in writing->path. */
+static bool write_path(shard_writing *writing, const char *key, tl_error *err)
+{
+    const tl_sink_kind *sink = writing->run->sink;
+    char shard[TL_SHARD_NAME_SIZE];
+    tl_string_reset(&writing->path);
+    if (sink == NULL)
+        return tl_string_append_text(&writing->path, key, err);
+    sink->shard_name(writing->shard->number, shard);
+    return tl_string_append_format(&writing->path, err, "%s%s%s", shard, sink == &tl_sink_shards ? "#" : "/", key);
+}
+
 static bool hand_to_receiver(shard_writing *writing, const tl_stored_sample *sample, tl_error *err)
 {
     const tl_sample_receiver *receiver = writing->run->options->receiver;
     if (receiver == NULL)
         return true;
+    if (!write_path(writing, sample->key, err))
+        return false;
     tl_json *json = NULL;
     if (!tl_json_parse(sample->json, writing->shard->spool_path, &json, err))
         return false;
@@ -145,6 +159,7 @@ static bool hand_to_receiver(shard_writing *writing, const tl_stored_sample *sam
         captions[i] = text_slice(tl_json_text(tl_json_array_item(texts, i)));
     if (ok) {
         const tl_received_sample received = {.key = sample->key,
+                                             .path = writing->path.data,
                                              .url = tl_json_text_or(json, "url", ""),
                                              .picture = sample->picture,
                                              .captions = captions,
@@ -299,6 +314,7 @@ void tl_download__write_shard(void *context, void *given, size_t worker)
     tl_string_init(&writing.buffer, MAX_RECORD_SIZE);
     tl_string_init(&writing.json, MAX_RECORD_SIZE);
     tl_string_init(&writing.text, 256);
+    tl_string_init(&writing.path, 256);
     if (!atomic_load(&run->has_failed) && !write_shard(&writing, &failure))
         tl_download__fail(run, &failure);
     if (run->sink != NULL)
@@ -313,6 +329,7 @@ void tl_download__write_shard(void *context, void *given, size_t worker)
     tl_string_clear(&writing.buffer);
     tl_string_clear(&writing.json);
     tl_string_clear(&writing.text);
+    tl_string_clear(&writing.path);
     atomic_store(&shard->is_written, true);
     tl_fetcher_wake(run->fetcher);
 }

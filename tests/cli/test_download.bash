@@ -193,6 +193,22 @@ expect_error 1 'the download of .*slow.tsv.* is not finished' import_list one.ts
 expect 0 import_list slow.tsv slow --host-connections 30
 expect_output '30 samples in 1 shards'
 
+# Fetched, embedded and stored in one pass: searchable at once, and known to a later pass over the dataset.
+expect 0 "$TWINLENS" train plain -o model $small_training --steps 3
+expect 0 import_list plain.tsv found --shard-size 10 --to-index --index found.db --model model
+expect 0 "$TWINLENS" search 'picture 7' --index found.db --model model -k 3 --json
+expect_json_lines
+expect_output "$site/"
+expect 0 "$TWINLENS" index found --index found.db --model model
+expect_output '0 added, 0 updated, 0 moved, 25 unchanged, 0 removed'
+expect 0 "$TWINLENS" index --check --index found.db
+expect 0 import_list plain.tsv onlyfound --store nothing --to-index --index only.db --model model
+[ "$(ls onlyfound)" = ledger.db ] || fail "expected nothing but the ledger, found $(ls onlyfound)"
+expect 0 "$TWINLENS" index --stats --index only.db
+expect_output '25 pictures, 25 captions'
+expect_error 1 'nothing is stored' import_list plain.tsv nowhere --store nothing
+expect_error 2 'expected --to-index' import_list plain.tsv nowhere --model model
+
 # Pictures and lists at once.
 mkdir pictures && cp www/1.png pictures && echo "a picture" >pictures/1.txt
 expect_error 1 'import them by two commands' "$TWINLENS" import pictures plain.tsv -o nowhere
