@@ -5,3 +5,8 @@ file(MAKE_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/scratch/import")
 add_test(NAME golden_import_shards
   COMMAND sh "${CMAKE_CURRENT_LIST_DIR}/check_import.sh" "$<TARGET_FILE:import_dataset>" "${CMAKE_CURRENT_BINARY_DIR}/scratch/import")
 set_tests_properties(golden_import_shards PROPERTIES LABELS golden TIMEOUT 600 SKIP_RETURN_CODE 77)
+# Downloaded shards and tables against webdataset and pyarrow.
+file(MAKE_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/scratch/download")
+add_test(NAME golden_download
+  COMMAND sh "${CMAKE_CURRENT_LIST_DIR}/check_download.sh" "$<TARGET_FILE:twinlens>" "${CMAKE_CURRENT_BINARY_DIR}/scratch/download")
+set_tests_properties(golden_download PROPERTIES LABELS golden TIMEOUT 600 SKIP_RETURN_CODE 77)
