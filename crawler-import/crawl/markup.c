@@ -163,9 +163,9 @@ static bool read_markup(tl_string *text, bool is_html, const tl_markup_handler *
                            HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_NONET |
                                HTML_PARSE_NOIMPLIED | HTML_PARSE_COMPACT);
     else
-        xmlFreeDoc(
-            xmlCtxtReadMemory(self.parser, text->data, (int)text->size, NULL, "UTF-8",
-                              XML_PARSE_RECOVER | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NONET | XML_PARSE_COMPACT));
+        xmlFreeDoc(xmlCtxtReadMemory(self.parser, text->data, (int)text->size, NULL, "UTF-8",
+                                     XML_PARSE_RECOVER | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NONET |
+                                         XML_PARSE_IGNORE_ENC | XML_PARSE_COMPACT));
     bool is_short_of_memory = self.parser->errNo == XML_ERR_NO_MEMORY;
     if (is_html)
         htmlFreeParserCtxt(self.parser);

@@ -227,6 +227,31 @@ static void check_score(void **state)
     assert_true(recall >= 0.90);
 }
 
+static bool is_enough(void *context)
+{
+    unsigned *asked = context;
+    return ++*asked > 60;
+}
+
+/* Asked to stop, a crawl says so and leaves the list as it stands. */
+static void check_stopped(void **state)
+{
+    unsigned asked = 0;
+    const tl_progress progress = {.context = &asked, .cancelled = is_enough};
+    const char *seeds[] = {seed};
+    const tl_crawl_options options = {
+        .seeds = seeds, .seed_count = 1, .delay_seconds = 0.002, .allow_private = true, .progress = &progress};
+    tl_crawl_report report;
+    tl_file_status list;
+    tl_error error = {0};
+    (void)state;
+    assert_ok(tl_directory_remove("stopped", err));
+    assert_false(tl_crawl_run("stopped", &options, &report, &error));
+    assert_int_equal(error.kind, TL_ERROR_CANCELLED);
+    assert_ok(tl_file_status_read("stopped/pairs.jsonl", &list, err));
+    assert_int_equal(list.kind, TL_FILE_REGULAR);
+}
+
 typedef struct asked {
     double start, end;
     char url[2100];
@@ -262,10 +287,13 @@ static void watch(const asked *request, void *context)
 {
     static const char *const forbidden[] = {"/private/closed.html", "/forbidden/", "/never/", "print="};
     manners *watched = context;
-    /* nginx tells milliseconds, rounded down at either end. */
-    watched->overlaps += watched->last.end != 0 && request->start < watched->last.end - 0.002;
-    watched->hurries += watched->last.end != 0 && request->start < watched->last.end + crawl_delay - 0.003 &&
-                        strcmp(watched->last.url, "/robots.txt") != 0;
+    /* The server learns late of what the client broke off, and nginx tells milliseconds, rounded down at either end. */
+    bool is_broken_off = strcmp(watched->last.url, "/files/huge.html") == 0 || strcmp(watched->last.url, "/slow/never.html") == 0;
+    if (watched->last.end != 0 && !is_broken_off) {
+        watched->overlaps += request->start < watched->last.end - 0.002;
+        watched->hurries +=
+            request->start < watched->last.end + crawl_delay - 0.003 && strcmp(watched->last.url, "/robots.txt") != 0;
+    }
     for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0]; i++)
         if (strstr(request->url, forbidden[i]) != NULL) {
             watched->forbidden++;
@@ -341,6 +369,6 @@ static void check_killed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(check_score), cmocka_unit_test(check_manners),
-                                       cmocka_unit_test(check_killed)};
+                                       cmocka_unit_test(check_killed), cmocka_unit_test(check_stopped)};
     return cmocka_run_group_tests(tests, start_server, stop_server);
 }
