@@ -20,7 +20,8 @@ bool tl_import_job_run(const tl_import_job *job, tl_import_result *result, tl_er
     tl_import_options options = {
         .source = {.caption_from = job->caption_from_name ? TL_CAPTION_FROM_NAME : TL_CAPTION_FROM_SIDECAR,
                    .image_column = job->image_column,
-                   .caption_column = job->caption_column},
+                   .caption_column = job->caption_column,
+                   .image_folder = job->image_folder},
         .samples_per_shard = job->samples_per_shard,
         .hold_out = job->hold_out,
         .decode_pictures = !job->only_headers,

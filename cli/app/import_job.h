@@ -17,6 +17,7 @@ typedef struct tl_import_job {
     const char *dataset;
     bool caption_from_name;
     const char *image_column, *caption_column; /* NULL: found by their usual names */
+    const char *image_folder;                  /* that a table's paths are relative to; NULL: its own, or one beside it */
     double hold_out;
     size_t samples_per_shard;
     bool only_headers; /* do not decode the pictures */

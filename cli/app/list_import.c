@@ -127,25 +127,32 @@ static bool make_options(const tl_list_import *job, tl_download_options *options
     return read_part(job->part, &options->part, &options->part_count, err);
 }
 
+typedef enum first_picture { FIRST_IS_URL, FIRST_IS_MISSING, FIRST_IS_THERE } first_picture;
+
 /* A captions table may have URLs where others have paths. */
-static bool first_is_url(tl_source *source)
+static first_picture look_at_first(tl_source *source)
 {
     tl_sample sample;
     bool done = false;
-    if (!tl_source_next(source, &sample, &done, NULL) || done || sample.path == NULL)
-        return false;
-    return strncmp(sample.path, "http://", 7) == 0 || strncmp(sample.path, "https://", 8) == 0;
+    if (strcmp(tl_source_kind_name(source), "table") != 0 || !tl_source_next(source, &sample, &done, NULL) || done ||
+        sample.path == NULL)
+        return FIRST_IS_THERE;
+    if (strncmp(sample.path, "http://", 7) == 0 || strncmp(sample.path, "https://", 8) == 0)
+        return FIRST_IS_URL;
+    return sample.skip_reason != NULL && strcmp(sample.skip_reason, "missing file") == 0 ? FIRST_IS_MISSING : FIRST_IS_THERE;
 }
 
-static bool has_local_pictures(const char *path, const char *image_column, const char *caption_column, bool *is_local,
-                               tl_error *err)
+/* False when path is no source of pictures that lie here. */
+static bool look_at_pictures(const char *path, const tl_import_job *local, first_picture *first, tl_error *err)
 {
-    const tl_source_options options = {
-        .image_column = image_column, .caption_column = caption_column, .without_image_bytes = true};
+    const tl_source_options options = {.image_column = local->image_column,
+                                       .caption_column = local->caption_column,
+                                       .image_folder = local->image_folder,
+                                       .without_image_bytes = true};
     tl_source *source = NULL;
     if (!tl_source_open(path, &options, &source, err))
         return false;
-    *is_local = strcmp(tl_source_kind_name(source), "table") != 0 || !first_is_url(source);
+    *first = look_at_first(source);
     tl_source_close(source);
     return true;
 }
@@ -160,38 +167,37 @@ static bool is_table_name(const char *path)
     return false;
 }
 
-static bool recognise(const tl_list_import *job, const char *path, const char *image_column, bool *is_list, tl_error *err)
+static bool recognise(const tl_list_import *job, const char *path, const tl_import_job *local, bool *is_list, tl_error *err)
 {
-    tl_error local = {0};
+    tl_error unlike = {0};
     tl_error listed = {0};
-    bool is_local = false;
-    bool opens = has_local_pictures(path, image_column, job->caption_column, &is_local, &local);
-    if (opens && is_local) {
-        *is_list = false;
+    first_picture first = FIRST_IS_URL;
+    bool opens = look_at_pictures(path, local, &first, &unlike);
+    *is_list = false;
+    if (opens && (first == FIRST_IS_THERE || local->image_folder != NULL))
         return true;
-    }
-    if (local.kind == TL_ERROR_NO_MEMORY || local.kind == TL_ERROR_NOT_FOUND)
-        return tl_fail(err, local.kind, "%s", local.message);
+    if (unlike.kind == TL_ERROR_NO_MEMORY || unlike.kind == TL_ERROR_NOT_FOUND)
+        return tl_fail(err, unlike.kind, "%s", unlike.message);
     tl_list *list = NULL;
     const tl_list_options options = list_options(job);
     *is_list = tl_list_open(&path, 1, &options, &list, &listed);
     tl_list_close(list);
-    if (*is_list)
+    if (*is_list || (opens && first == FIRST_IS_MISSING))
         return true;
     /* What is neither is told of as what it looks like. */
     tl_file_status status = {0};
     bool is_folder = tl_file_status_read(path, &status, NULL) && status.kind == TL_FILE_DIRECTORY;
-    bool looks_local = image_column != NULL || (job->url_column == NULL && (is_folder || is_table_name(path)));
-    const tl_error *told = !opens && looks_local ? &local : &listed;
+    bool looks_local = local->image_column != NULL || (job->url_column == NULL && (is_folder || is_table_name(path)));
+    const tl_error *told = !opens && (looks_local || unlike.kind == TL_ERROR_CORRUPT) ? &unlike : &listed;
     return tl_fail(err, told->kind, "%s", told->message);
 }
 
-bool tl_list_import_recognise(const tl_list_import *job, const char *image_column, bool *is_list, tl_error *err)
+bool tl_list_import_recognise(const tl_list_import *job, const tl_import_job *local, bool *is_list, tl_error *err)
 {
     *is_list = job->format != NULL;
     for (size_t i = 0; !(job->format != NULL) && i < job->source_count; i++) {
         bool is_one = false;
-        if (!recognise(job, job->sources[i], image_column, &is_one, err))
+        if (!recognise(job, job->sources[i], local, &is_one, err))
             return false;
         if (i != 0 && is_one != *is_list)
             return tl_fail(err, TL_ERROR_INVALID, "'%s' %s, '%s' %s: import them by two commands", job->sources[i - 1],

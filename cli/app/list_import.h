@@ -58,9 +58,10 @@ typedef struct tl_list_import {
 
 /*
  * What sources are, told by their bytes: lists of URLs (*is_list), or pictures that lie here. Both at once is an error, and so is
- * what is neither. A format that was asked for makes them a list.
+ * what is neither. A format that was asked for makes them a list; a document that names both (COCO) is one unless its first
+ * picture is there. local: how pictures that lie here would be imported.
  */
-bool tl_list_import_recognise(const tl_list_import *job, const char *image_column, bool *is_list, tl_error *err) TL_MUST_USE;
+bool tl_list_import_recognise(const tl_list_import *job, const tl_import_job *local, bool *is_list, tl_error *err) TL_MUST_USE;
 bool tl_list_import_run(const tl_list_import *job, tl_import_result *result, tl_error *err) TL_MUST_USE;
 /* The report over a dataset's ledgers, as one JSON object (docs/FORMATS.md). */
 bool tl_list_import_report(const char *dataset, size_t most_hosts, tl_json **out, tl_error *err) TL_MUST_USE;

@@ -95,6 +95,7 @@ static tl_import_job local_job(const tl_command_call *call, const tl_progress *p
                            .caption_from_name = strcmp(values->caption_from, "name") == 0,
                            .image_column = values->image_column,
                            .caption_column = values->caption_column,
+                           .image_folder = values->image_folder,
                            .hold_out = values->hold_out,
                            .samples_per_shard = (size_t)values->shard_size,
                            .only_headers = values->only_headers,
@@ -132,13 +133,12 @@ static bool import_list(tl_command_call *call, tl_list_import *list, tl_import_r
 /* Imports what the sources are: pictures that lie here, or lists of URLs. */
 static bool import(tl_command_call *call, tl_import_result *result, tl_error *err)
 {
-    const tl_import_values *values = call->options;
     tl_progress progress;
     tl_progress_line line;
     tl_list_import list = list_job(call, &progress);
     const tl_import_job local = local_job(call, &progress);
     bool is_list = false;
-    if (!tl_list_import_recognise(&list, values->image_column, &is_list, err))
+    if (!tl_list_import_recognise(&list, &local, &is_list, err))
         return false;
     tl_progress_line_start(&line, is_list ? "rows" : "samples", &progress);
     bool ok = is_list ? import_list(call, &list, result, err) : tl_import_job_run(&local, result, err);
@@ -176,7 +176,8 @@ const tl_command tl_command_import = {
     .name = "import",
     .summary = "bring captioned pictures into a dataset",
     .usage = "SOURCE... -o DATASET",
-    .details = "SOURCE is a folder of pictures, a captions table (CSV or TSV with a header), WebDataset shards (.tar, .tar.gz),\n"
+    .details = "SOURCE is a folder of pictures, a captions table (CSV, TSV, JSON, JSONL, Parquet,\n"
+               "COCO captions, a Karpathy split), WebDataset shards (.tar, .tar.gz),\n"
                "or a list of URLs (TXT, CSV, TSV, JSON, JSONL, also .gz and .zst; Parquet; COCO and Karpathy JSON), whose\n"
                "pictures are downloaded.\n"
                "DATASET becomes a folder of WebDataset shards and a ledger. Stopped or killed, the same command\n"

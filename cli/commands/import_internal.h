@@ -7,7 +7,7 @@
 typedef struct tl_import_values {
     const char *output;
     const char *caption_from;
-    const char *image_column, *caption_column;
+    const char *image_column, *caption_column, *image_folder;
     double hold_out;
     int64_t shard_size;
     bool only_headers, list_skipped, report, json;
@@ -33,7 +33,7 @@ typedef struct tl_import_values {
     const char *contact, *user_agent, *proxy, *dns_servers;
 } tl_import_values;
 
-enum { TL_IMPORT_OPTION_COUNT = 54 };
+enum { TL_IMPORT_OPTION_COUNT = 55 };
 extern const tl_option tl_import_options_table[TL_IMPORT_OPTION_COUNT];
 
 /* Prints the report of the dataset: a table, or JSON. */

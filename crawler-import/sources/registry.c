@@ -1,47 +1,40 @@
 /* Owns the table of source kinds, the choice among them by bytes and then name, and what the door does for every kind alike. */
 #include "base/core/memory.h"
 #include "base/image/probe.h"
+#include "crawler-import/archive/stream.h"
 #include "crawler-import/sources/source.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
 
 enum { HEAD_SIZE = 4096 };
 
 /* Asked in this order: a shard says so in its bytes, a table is what is left of texts. */
 static const tl_source_kind *const kinds[] = {&tl_source_webdataset, &tl_source_folder, &tl_source_table};
 
+/* The first bytes, inflated where the file is compressed. What cannot be inflated is left to those that know it by its name. */
 static bool read_head(const char *path, char *head, size_t *size, tl_error *err)
 {
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0)
-        return tl_fail_errno(err, errno, "cannot open '%s'", path);
+    tl_byte_stream *stream = NULL;
+    tl_error reason = {0};
+    size_t got = 1;
+    bool ok = true;
     *size = 0;
-    while (*size < HEAD_SIZE) {
-        ssize_t got = read(file, head + *size, HEAD_SIZE - *size);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0) {
-            tl_fail_errno(err, errno, "cannot read '%s'", path);
-            close(file);
-            return false;
-        }
-        if (got == 0)
-            break;
-        *size += (size_t)got;
+    if (!tl_byte_stream_open(path, &stream, err))
+        return false;
+    while (ok && got != 0 && *size < HEAD_SIZE) {
+        ok = tl_byte_stream_read(stream, head + *size, HEAD_SIZE - *size, &got, &reason);
+        *size += ok ? got : 0;
     }
-    close(file);
-    return true;
+    tl_byte_stream_close(stream);
+    return ok || reason.kind == TL_ERROR_CORRUPT || tl_fail(err, reason.kind, "'%s': %s", path, reason.message);
 }
 
-static bool fail_unrecognised(const char *path, tl_slice head, tl_error *err)
+static bool fail_unrecognised(const char *path, uint64_t size, tl_slice head, tl_error *err)
 {
     static const char expected[] =
         "a folder of pictures, a dataset, a shard (.tar, .tar.gz) or a captions table (csv, tsv, json, parquet)";
     tl_image_info info;
     if (head.size == 0)
-        return tl_fail(err, TL_ERROR_INVALID, "'%s': expected %s, found an empty file", path, expected);
+        return tl_fail(err, TL_ERROR_INVALID, "'%s': expected %s, found %s", path, expected,
+                       size == 0 ? "an empty file" : "damaged compressed data");
     if (tl_image_probe(head, &info, NULL))
         return tl_fail(err, TL_ERROR_INVALID, "'%s': expected %s, found one picture", path, expected);
     return tl_fail(err, TL_ERROR_UNSUPPORTED, "'%s': expected %s, found a file of another kind", path, expected);
@@ -63,7 +56,7 @@ static bool choose_kind(const char *path, const tl_source_kind **kind, tl_error 
             *kind = kinds[i];
             return true;
         }
-    return fail_unrecognised(path, (tl_slice){head, head_size}, err);
+    return fail_unrecognised(path, status.size, (tl_slice){head, head_size}, err);
 }
 
 static bool copy_options(tl_source *source, const tl_source_options *options, tl_error *err)

@@ -8,7 +8,7 @@
 
 typedef struct tl_source_kind {
     const char *name;
-    /* head: the first bytes of a regular file, empty for a folder. */
+    /* head: the first bytes of a regular file, inflated; empty for a folder and for damaged compressed data. */
     bool (*recognises)(const char *path, const tl_file_status *status, tl_slice head);
     /* Sets source->state; fails with TL_ERROR_INVALID when there is not one item. close is called after a failure as well. */
     bool (*open)(tl_source *source, tl_error *err);

@@ -55,14 +55,13 @@ static bool recognises(const char *path, const tl_file_status *status, tl_slice 
     static const char *const extensions[] = {"csv", "tsv", "tab", "txt", "json", "jsonl", "ndjson", "parquet"};
     bool is_parquet = head.size >= 4 && memcmp(head.data, "PAR1", 4) == 0;
     unsigned char first = head.size != 0 ? (unsigned char)head.data[0] : 0;
-    bool is_compressed = first == 0x1f || first == 0x28;
     if (status->kind != TL_FILE_REGULAR || head.size == 0)
         return false;
     if (is_parquet || first == '{' || first == '[')
         return true;
     for (size_t i = 0; i < sizeof extensions / sizeof extensions[0]; i++)
         if (has_extension(path, extensions[i]))
-            return is_compressed || (memchr(head.data, '\0', head.size) == NULL && first != 0xff && first != 0xfe);
+            return memchr(head.data, '\0', head.size) == NULL && first != 0xff && first != 0xfe;
     return false;
 }
 

@@ -97,8 +97,7 @@ static bool recognises(const char *path, const tl_file_status *status, tl_slice 
 {
     if (status->kind == TL_FILE_DIRECTORY)
         return is_dataset(path);
-    bool is_gzip = head.size >= 2 && memcmp(head.data, "\x1f\x8b", 2) == 0;
-    return is_tar_header(head) || is_gzip || tl_source_name_is_shard(tl_slice_of(path));
+    return is_tar_header(head) || tl_source_name_is_shard(tl_slice_of(path));
 }
 
 static int compare_shards(const void *a, const void *b)
