@@ -129,6 +129,35 @@ static void test_delta(void **state)
     assert_false(tl_delta__find_end(&delta, &end, &err)); /* a miniblock is cut */
 }
 
+static void test_dictionary(void **state)
+{
+    (void)state;
+    /* Two entries; then indexes of 2 bits in one run of three: 1 is an entry, 2 is none, nor is 3. */
+    static const uint8_t entries[8] = {7, 0, 0, 0, 0xFE, 0xFF, 0xFF, 0xFF};
+    tl_parquet_leaf leaf = {.column.kind = TL_PARQUET_INTEGER, .physical = TL_PHYSICAL_INT32, .conversion = TL_CONVERT_SIGNED_32};
+    tl_parquet_value_reader values;
+    tl_error err = {0};
+    assert_true(tl_parquet__values_init(&values, &leaf, 16, 1000, &err));
+    assert_true(tl_parquet__bytes_reserve(&values.dictionary_bytes, sizeof entries, &err));
+    memcpy(values.dictionary_bytes.data, entries, sizeof entries);
+    values.dictionary_bytes.size = sizeof entries;
+    assert_false(tl_parquet__values_set_dictionary(&values, 3, &err)); /* more than its bytes hold */
+    assert_true(tl_parquet__values_set_dictionary(&values, 2, &err));
+    for (uint8_t index = 0; index < 4; index++) {
+        uint8_t page[3 + TL_PARQUET_PADDING] = {2, 3 << 1, index};
+        int64_t out[3];
+        assert_true(tl_parquet__values_begin(&values, TL_ENCODING_RLE_DICTIONARY, page, 3, 3, &err));
+        assert_int_equal(tl_parquet__values_read(&values, 3, out, &err), index < 2);
+        assert_true(index >= 2 || out[2] == (index == 0 ? 7 : -2));
+    }
+    assert_string_equal(err.message, "expected entries below 2 of the dictionary, found 3");
+    uint8_t wide[1 + TL_PARQUET_PADDING] = {33};
+    assert_false(tl_parquet__values_begin(&values, TL_ENCODING_PLAIN_DICTIONARY, wide, 1, 3, &err));
+    assert_false(tl_parquet__values_begin(&values, TL_ENCODING_DELTA_BYTE_ARRAY, wide, 1, 3, &err));
+    assert_string_equal(err.message, "expected an encoding of INT32, found DELTA_BYTE_ARRAY (7)");
+    tl_parquet__values_clear(&values);
+}
+
 static void test_thrift_refuses(void **state)
 {
     (void)state;
@@ -381,7 +410,7 @@ int main(void)
         cmocka_unit_test(test_lz4_of_hadoop), cmocka_unit_test(test_codecs_fill_exactly),
         cmocka_unit_test(test_int96),         cmocka_unit_test(test_decimals),
         cmocka_unit_test(test_cut_anywhere),  cmocka_unit_test(test_messages),
-        cmocka_unit_test(test_columns),
+        cmocka_unit_test(test_columns),       cmocka_unit_test(test_dictionary),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
