@@ -5,31 +5,12 @@
 
 #include <strings.h>
 
-static bool fail_missing(const tl_table *table, const char *wanted, const char *const *usual, tl_error *err)
-{
-    tl_string names;
-    tl_string columns;
-    bool ok = true;
-    tl_string_init(&names, 65536);
-    tl_string_init(&columns, 65536);
-    for (const char *const *name = usual; ok && wanted == NULL && *name != NULL; name++)
-        ok = tl_string_append_format(&names, err, "%s%s", name == usual ? "" : ", ", *name);
-    for (size_t i = 0; ok && i < tl_table_column_count(table) && columns.size < 250; i++)
-        ok = tl_string_append_format(&columns, err, "%s%.60s", i == 0 ? "" : ", ", tl_table_column_names(table)[i]);
-    if (ok)
-        tl_fail(err, TL_ERROR_INVALID, "expected a column %s, found the columns: %s", wanted != NULL ? wanted : names.data,
-                columns.data);
-    tl_string_clear(&names);
-    tl_string_clear(&columns);
-    return false;
-}
-
 /* The column called wanted, which must be there; without one the first there is of the usual names, or none. */
 static bool find_column(const tl_table *table, const char *wanted, const char *const *usual, size_t *index, tl_error *err)
 {
     *index = TL_LIST_NO_COLUMN;
     if (wanted != NULL)
-        return tl_table_find_column(table, wanted, index) || fail_missing(table, wanted, NULL, err);
+        return tl_table_find_column(table, wanted, index) || tl_table_fail_missing_column(table, wanted, NULL, err);
     for (const char *const *name = usual; *name != NULL; name++)
         if (tl_table_find_column(table, *name, index))
             break;
@@ -92,7 +73,7 @@ bool tl_list_columns_find(tl_list_columns *columns, const tl_table *table, const
         !find_column(table, options->digest_column, format->digests, &columns->digest, err))
         return false;
     if (columns->url == TL_LIST_NO_COLUMN)
-        return fail_missing(table, NULL, format->urls, err);
+        return tl_table_fail_missing_column(table, NULL, format->urls, err);
     columns->wanted = tl_memory_allocate(tl_table_column_count(table), sizeof *columns->wanted, err);
     if (columns->wanted == NULL || !find_kept(columns, table, options->keep, err))
         return false;

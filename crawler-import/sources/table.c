@@ -87,26 +87,6 @@ static bool has_columns(void *context, const char *const *names, size_t count)
            (!needs_caption(source) || find_column(names, count, source->options.caption_column, caption_names) != NO_COLUMN);
 }
 
-static bool fail_missing_column(const tl_source *source, const char *wanted, const char *const *usual, tl_error *err)
-{
-    const table_state *state = source->state;
-    tl_string columns;
-    tl_string names;
-    tl_string_init(&columns, 65536);
-    tl_string_init(&names, 65536);
-    bool ok = true;
-    for (size_t i = 0; ok && i < state->column_count && columns.size < 300; i++)
-        ok = tl_string_append_format(&columns, err, "%s%.60s", i == 0 ? "" : ", ", tl_table_column_names(state->table)[i]);
-    for (const char *const *name = usual; ok && wanted == NULL && *name != NULL; name++)
-        ok = tl_string_append_format(&names, err, "%s%s", name == usual ? "" : ", ", *name);
-    if (ok)
-        tl_fail(err, TL_ERROR_INVALID, "'%s': expected a column %s, found the columns: %s", state->name,
-                wanted != NULL ? wanted : names.data, columns.data);
-    tl_string_clear(&columns);
-    tl_string_clear(&names);
-    return false;
-}
-
 static bool read_ahead(table_state *state, tl_error *err)
 {
     bool done;
@@ -154,9 +134,11 @@ static bool open_table(tl_source *source, tl_error *err)
     state->image_column = find_column(names, state->column_count, source->options.image_column, image_names);
     state->caption_column = find_column(names, state->column_count, source->options.caption_column, caption_names);
     if (state->image_column == NO_COLUMN)
-        return fail_missing_column(source, source->options.image_column, image_names, err);
+        return tl_table_fail_missing_column(state->table, source->options.image_column, image_names, err) ||
+               tl_fail_within(err, "'%s'", state->name);
     if (state->caption_column == NO_COLUMN && needs_caption(source))
-        return fail_missing_column(source, source->options.caption_column, caption_names, err);
+        return tl_table_fail_missing_column(state->table, source->options.caption_column, caption_names, err) ||
+               tl_fail_within(err, "'%s'", state->name);
     if (!read_ahead(state, err))
         return false;
     if (!state->has_row)

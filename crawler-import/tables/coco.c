@@ -21,9 +21,9 @@ typedef struct coco_state {
     tl_string captions;
 } coco_state;
 
-static bool recognises(tl_slice head)
+static bool recognises(tl_slice head, bool *is_of_kind, tl_error *err)
 {
-    return tl_json_has_shape(head, TL_JSON_SHAPE_COCO);
+    return tl_json_has_shape(head, TL_JSON_SHAPE_COCO, is_of_kind, err);
 }
 
 static bool open_coco(tl_table *table, tl_slice head, tl_error *err)

@@ -16,12 +16,14 @@ typedef struct csv_state {
 } csv_state;
 
 /* Neither JSON nor UTF-16 nor what no text begins with (a control character, one of Latin-1 too). */
-static bool recognises(tl_slice head)
+static bool recognises(tl_slice head, bool *is_of_kind, tl_error *err)
 {
+    (void)err;
     unsigned char first = (unsigned char)head.data[0];
     bool is_control = first < ' ' || (first >= 0x7f && first < 0xa0);
-    return (!is_control || first == '\t' || first == '\n' || first == '\r') && first < 0xfe && first != '{' && first != '[' &&
-           memchr(head.data, '\0', head.size < 4096 ? head.size : 4096) == NULL;
+    *is_of_kind = (!is_control || first == '\t' || first == '\n' || first == '\r') && first < 0xfe && first != '{' &&
+                  first != '[' && memchr(head.data, '\0', head.size < 4096 ? head.size : 4096) == NULL;
+    return true;
 }
 
 /* A URL and nothing else. */
@@ -164,9 +166,11 @@ const tl_table_kind_record tl_table_csv = {.name = "csv",
                                            .close = close_csv};
 
 /* A file of URLs, one a line: a table of one column without a header. */
-static bool recognises_lines(tl_slice head)
+static bool recognises_lines(tl_slice head, bool *is_of_kind, tl_error *err)
 {
     enum { LOOKED_AT = 20 };
+    (void)err;
+    *is_of_kind = false;
     size_t at = 0;
     size_t count = 0;
     while (at < head.size && count < LOOKED_AT) {
@@ -180,10 +184,11 @@ static bool recognises_lines(tl_slice head)
         if (line.size == 0)
             continue;
         if (!is_clean_url(line))
-            return false;
+            return true;
         count++;
     }
-    return count != 0;
+    *is_of_kind = count != 0;
+    return true;
 }
 
 static bool open_lines(tl_table *table, tl_slice head, tl_error *err)

@@ -9,19 +9,19 @@
 
 enum { MAX_NAME_SIZE = 4096, MAX_ARRAYS = 64, MAX_NESTED_SIZE = 64 * 1024 * 1024 };
 
-static bool recognises_lines(tl_slice head)
+static bool recognises_lines(tl_slice head, bool *is_of_kind, tl_error *err)
 {
-    return tl_json_has_shape(head, TL_JSON_SHAPE_LINES);
+    return tl_json_has_shape(head, TL_JSON_SHAPE_LINES, is_of_kind, err);
 }
 
-static bool recognises_rows(tl_slice head)
+static bool recognises_rows(tl_slice head, bool *is_of_kind, tl_error *err)
 {
-    return tl_json_has_shape(head, TL_JSON_SHAPE_ROWS);
+    return tl_json_has_shape(head, TL_JSON_SHAPE_ROWS, is_of_kind, err);
 }
 
-static bool recognises_columns(tl_slice head)
+static bool recognises_columns(tl_slice head, bool *is_of_kind, tl_error *err)
 {
-    return tl_json_has_shape(head, TL_JSON_SHAPE_COLUMNS);
+    return tl_json_has_shape(head, TL_JSON_SHAPE_COLUMNS, is_of_kind, err);
 }
 
 static bool open_lines(tl_table *table, tl_slice head, tl_error *err)

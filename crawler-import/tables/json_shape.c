@@ -136,12 +136,13 @@ bool tl_json_shape_of(tl_slice head, tl_json_shape *shape, tl_string *member, tl
     return ok || tl_fail(err, reason.kind, "%s", reason.message);
 }
 
-bool tl_json_has_shape(tl_slice head, tl_json_shape shape)
+bool tl_json_has_shape(tl_slice head, tl_json_shape shape, bool *has_shape, tl_error *err)
 {
-    tl_json_shape found;
+    tl_json_shape found = TL_JSON_SHAPE_NONE;
     tl_string member;
     tl_string_init(&member, MAX_NAME_SIZE);
-    bool ok = tl_json_shape_of(head, &found, &member, NULL) && found == shape;
+    bool ok = tl_json_shape_of(head, &found, &member, err);
+    *has_shape = ok && found == shape;
     tl_string_clear(&member);
     return ok;
 }

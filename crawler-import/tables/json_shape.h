@@ -19,7 +19,7 @@ typedef enum tl_json_shape {
 bool tl_json_shape_of(tl_slice head, tl_json_shape *shape, tl_string *member, tl_error *err) TL_MUST_USE;
 /* True for a member that describes a dataset and holds none of its rows ("info", "licenses"). */
 bool tl_json_member_describes(const char *name);
-/* True when head has this shape; no memory counts as no. */
-bool tl_json_has_shape(tl_slice head, tl_json_shape shape);
+/* Whether head has this shape. */
+bool tl_json_has_shape(tl_slice head, tl_json_shape shape, bool *has_shape, tl_error *err) TL_MUST_USE;
 
 #endif

@@ -19,9 +19,9 @@ typedef struct karpathy_state {
     tl_string url;
 } karpathy_state;
 
-static bool recognises(tl_slice head)
+static bool recognises(tl_slice head, bool *is_of_kind, tl_error *err)
 {
-    return tl_json_has_shape(head, TL_JSON_SHAPE_KARPATHY);
+    return tl_json_has_shape(head, TL_JSON_SHAPE_KARPATHY, is_of_kind, err);
 }
 
 static bool open_split(tl_table *table, tl_slice head, tl_error *err)

@@ -25,9 +25,11 @@ typedef struct parquet_state {
     size_t *nested_starts;
 } parquet_state;
 
-static bool recognises(tl_slice head)
+static bool recognises(tl_slice head, bool *is_of_kind, tl_error *err)
 {
-    return head.size >= 4 && memcmp(head.data, "PAR1", 4) == 0;
+    (void)err;
+    *is_of_kind = head.size >= 4 && memcmp(head.data, "PAR1", 4) == 0;
+    return true;
 }
 
 static bool open_parquet(tl_table *table, tl_slice head, tl_error *err)

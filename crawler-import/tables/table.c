@@ -91,11 +91,15 @@ static bool choose_kind(tl_table *table, tl_slice head, tl_error *err)
     const char *wanted = table->options.kind;
     if (head.size == 0)
         return tl_fail(err, TL_ERROR_INVALID, "'%s': expected a table, found an empty file", table->path);
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if (wanted != NULL ? strcmp(kinds[i]->name, wanted) == 0 : kinds[i]->recognises(head)) {
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        bool is_of_kind = wanted != NULL && strcmp(kinds[i]->name, wanted) == 0;
+        if (wanted == NULL && !kinds[i]->recognises(head, &is_of_kind, err))
+            return tl_fail_within(err, "'%s'", table->path);
+        if (is_of_kind) {
             table->kind = kinds[i];
             return true;
         }
+    }
     if (wanted != NULL)
         return tl_fail(err, TL_ERROR_INVALID, "expected a kind of table, found '%s'", wanted);
     return tl_fail(err, TL_ERROR_UNSUPPORTED, "'%s': expected CSV, TSV, JSON, JSONL, Parquet or lines of URLs, found other bytes",
@@ -196,6 +200,25 @@ bool tl_table_skip(tl_table *table, uint64_t count, uint64_t *passed, tl_error *
             break;
     }
     return true;
+}
+
+bool tl_table_fail_missing_column(const tl_table *table, const char *wanted, const char *const *usual, tl_error *err)
+{
+    tl_string names;
+    tl_string columns;
+    bool ok = true;
+    tl_string_init(&names, 65536);
+    tl_string_init(&columns, 65536);
+    for (const char *const *name = usual; ok && wanted == NULL && *name != NULL; name++)
+        ok = tl_string_append_format(&names, err, "%s%s", name == usual ? "" : ", ", *name);
+    for (size_t i = 0; ok && i < tl_table_column_count(table) && columns.size < 250; i++)
+        ok = tl_string_append_format(&columns, err, "%s%.60s", i == 0 ? "" : ", ", tl_table_column_names(table)[i]);
+    if (ok)
+        tl_fail(err, TL_ERROR_INVALID, "expected a column %s, found the columns: %s", wanted != NULL ? wanted : names.data,
+                columns.data);
+    tl_string_clear(&names);
+    tl_string_clear(&columns);
+    return false;
 }
 
 double tl_table_progress(const tl_table *table)

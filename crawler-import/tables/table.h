@@ -64,6 +64,9 @@ size_t tl_table_column_count(const tl_table *table);
 const char *const *tl_table_column_names(const tl_table *table);
 /* The column of this name, exactly or but for case, or, in a table without a header, of this number from 1. */
 bool tl_table_find_column(const tl_table *table, const char *name, size_t *index);
+/* Returns false and TL_ERROR_INVALID: expected `wanted`, or when it is NULL one of `usual` (ends with NULL), found these columns.
+ */
+bool tl_table_fail_missing_column(const tl_table *table, const char *wanted, const char *const *usual, tl_error *err);
 /* Which columns are wanted, before the first row: [column_count]. Without a call all are. */
 void tl_table_select(tl_table *table, const bool *wanted);
 /* The next row. Errors name the file and the row. */

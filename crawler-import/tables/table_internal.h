@@ -13,7 +13,7 @@ enum {
 typedef struct tl_table_kind_record {
     const char *name;
     /* head: the first bytes of the file, inflated. */
-    bool (*recognises)(tl_slice head);
+    bool (*recognises)(tl_slice head, bool *is_of_kind, tl_error *err);
     /* Sets table->state and adds the columns; close is called after a failure as well. */
     bool (*open)(tl_table *table, tl_slice head, tl_error *err);
     bool (*next)(tl_table *table, tl_table_row *out, bool *done, tl_error *err);

@@ -1,4 +1,4 @@
-"""The same list through pyarrow's and pandas' CSV readers, one thread: peer.py LIST.tsv. One line of JSON a reader.
+"""The same list through pyarrow's and pandas' CSV readers, one thread: peer.py LIST.tsv pyarrow|pandas. Prints a line of JSON.
 
 A reader does less than bench_list: it splits and converts; it checks no URL, cleans no caption and says of no row why it is bad.
 Filtered: similarity > 0.3 and punsafe < 0.5.
