@@ -1,9 +1,10 @@
 /*
  * Fetching from servers on this machine (tests/bench/fetch/run.sh starts them):
  *
- *   bench_fetch pictures PORT IMAGES HOSTS DEAD% STALLED% PATH...   IMAGES requests of the PATHs in turn to nginx at PORT, under
- *                                                                  HOSTS names; so many of the hosts are dead or stalled
- *   bench_fetch names COUNT NONE% SILENT%                          COUNT names, of which some do not exist and some get no answer
+ *   bench_fetch pictures PORT IMAGES HOSTS DEAD% STALLED% NONE% SILENT% PATH...
+ *     IMAGES requests of the PATHs in turn to nginx at PORT, under HOSTS names; so many of the hosts are dead, stall, do not
+ * exist or get no answer from the name server bench_fetch names COUNT NONE% SILENT%                          COUNT names, of
+ * which some do not exist and some get no answer
  *
  * One JSON line: rate by the clock and CPU seconds of the fetching thread alone, since the servers of dead, stalled and names are
  * threads and children here.
@@ -80,9 +81,9 @@ static void write_url(const job *run, size_t number, char *url, size_t size)
 {
     size_t host = number * 2654435761u % run->hosts, of_hundred = host % 100;
     const char *path = run->paths[number % run->path_count];
-    if (of_hundred < run->dead)
+    if (of_hundred >= 100 - run->dead)
         snprintf(url, size, "http://%zu.test:%u%s", host, run->dead_port, path);
-    else if (of_hundred < run->dead + run->stalled)
+    else if (of_hundred >= 100 - run->dead - run->stalled)
         snprintf(url, size, "http://%zu.test:%u/stall", host, run->odd_port);
     else
         snprintf(url, size, "http://%zu.test:%u%s", host, run->port, path);
@@ -142,10 +143,10 @@ static bool bench_pictures(char **words, int count, tl_error *err)
                .hosts = strtoul(words[2], NULL, 10),
                .dead = strtoul(words[3], NULL, 10),
                .stalled = strtoul(words[4], NULL, 10),
-               .paths = words + 5,
-               .path_count = (size_t)count - 5};
+               .paths = words + 7,
+               .path_count = (size_t)count - 7};
     char servers[32];
-    pid_t names = start_names((shares){0, 0}, servers);
+    pid_t names = start_names((shares){(unsigned)strtoul(words[5], NULL, 10), (unsigned)strtoul(words[6], NULL, 10)}, servers);
     dead_port dead;
     odd_server odd;
     bool ok = dead_port_open(&dead) && odd_server_start(&odd);
@@ -221,12 +222,13 @@ int main(int argc, char **argv)
 {
     tl_error err = {0};
     bool ok = false;
-    if (argc >= 8 && strcmp(argv[1], "pictures") == 0)
+    if (argc >= 10 && strcmp(argv[1], "pictures") == 0)
         ok = bench_pictures(argv + 2, argc - 2, &err);
     else if (argc == 5 && strcmp(argv[1], "names") == 0)
         ok = bench_names(argv + 2, &err);
     else
-        fprintf(stderr, "usage: bench_fetch pictures PORT IMAGES HOSTS DEAD STALLED PATH... | names COUNT NONE SILENT\n");
+        fprintf(stderr,
+                "usage: bench_fetch pictures PORT IMAGES HOSTS DEAD STALLED NONE SILENT PATH... | names COUNT NONE SILENT\n");
     if (err.message[0] != '\0')
         fprintf(stderr, "bench_fetch: %s\n", err.message);
     return ok ? 0 : 1;
