@@ -21,6 +21,8 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
     "${kernel_flags};${avx512_flags};-mavx512vnni")
   set_source_files_properties("${PROJECT_SOURCE_DIR}/base/compute/packed_avx512_bf16.c" PROPERTIES COMPILE_OPTIONS
     "${kernel_flags};${avx512_flags};-mavx512vnni;-mavx512bf16")
+  set_source_files_properties("${PROJECT_SOURCE_DIR}/base/compute/packed_amx.c" PROPERTIES COMPILE_OPTIONS
+    "${kernel_flags};${avx512_flags};-mavx512vnni;-mavx512bf16;-mamx-tile;-mamx-bf16;-mamx-int8")
 endif()
 # Resampling's passes, in integers.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")

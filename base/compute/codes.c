@@ -68,8 +68,8 @@ static const tl_code_kernels *kernels(void)
 {
 #if defined(__x86_64__)
     const char *name = tl_kernels_name();
-    if (strncmp(name, "avx", 3) == 0 && has_f16c()) {
-        if (strcmp(name, "avx512_vnni") == 0 || strcmp(name, "avx512_bf16") == 0)
+    if (strcmp(name, "baseline") != 0 && has_f16c()) {
+        if (strcmp(name, "avx512_vnni") == 0 || strcmp(name, "avx512_bf16") == 0 || strcmp(name, "amx") == 0)
             return &tl_codes_avx512_vnni;
         return strcmp(name, "avx512") == 0 ? &tl_codes_avx512 : &tl_codes_avx2;
     }

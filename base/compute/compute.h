@@ -9,7 +9,7 @@
 #ifndef TL_BASE_COMPUTE_COMPUTE_H
 #define TL_BASE_COMPUTE_COMPUTE_H
 
-#include "base/compute/weight.h"
+#include "base/compute/linear.h"
 #include "base/core/error.h"
 #include "base/parallel/thread_pool.h"
 
@@ -49,10 +49,6 @@ void tl_matmul(tl_thread_pool *pool, const tl_matmul_call *call);
  */
 void tl_linear(tl_thread_pool *pool, const float *x, size_t rows, size_t in, const tl_weight *weight, const float *bias,
                const float *residual, size_t out, float *y);
-/* The same by the weight's packed form where it has one. scratch: tl_linear_scratch_count floats. */
-void tl_linear_packed(tl_thread_pool *pool, const float *x, size_t rows, size_t in, const tl_weight *weight, const float *bias,
-                      const float *residual, size_t out, float *scratch, float *y);
-size_t tl_linear_scratch_count(size_t rows, size_t in);
 /* dx [rows, in] = dy [rows, out] weight [out, in] */
 void tl_linear_backward_input(tl_thread_pool *pool, const float *dy, size_t rows, size_t out, const float *weight, size_t in,
                               float *dx);
@@ -69,12 +65,6 @@ void tl_dot_matrix(tl_thread_pool *pool, const float *rows, size_t count, size_t
                    float *scores);
 
 /* ---- activations ---- */
-
-typedef enum tl_gelu_kind {
-    TL_GELU_BY_ERF,     /* x Phi(x), Hendrycks and Gimpel 2016 */
-    TL_GELU_BY_SIGMOID, /* x sigmoid(1.702 x): "quick gelu" */
-    TL_GELU_BY_TANH     /* x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) */
-} tl_gelu_kind;
 
 /* y may be x. */
 void tl_gelu(tl_gelu_kind kind, const float *x, float *y, size_t count);

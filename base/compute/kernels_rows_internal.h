@@ -25,15 +25,6 @@ KERNEL_INLINE size_t step_size(size_t i, size_t count)
 
 /* ---- activations ---- */
 
-KERNEL_INLINE vector gelu_of(tl_gelu_kind kind, vector x)
-{
-    if (kind == TL_GELU_BY_ERF)
-        return 0.5f * x * (1.0f + error_function_of(x * 0.70710678f));
-    if (kind == TL_GELU_BY_SIGMOID)
-        return x * sigmoid_of(1.702f * x);
-    return x * sigmoid_of(1.5957691216f * (x + 0.044715f * x * x * x));
-}
-
 KERNEL_INLINE vector gelu_slope_of(tl_gelu_kind kind, vector x)
 {
     if (kind == TL_GELU_BY_ERF)

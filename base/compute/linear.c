@@ -178,16 +178,39 @@ void tl_linear(tl_thread_pool *pool, const float *x, size_t rows, size_t in, con
 
 size_t tl_linear_scratch_count(size_t rows, size_t in)
 {
-    return tl_packed_scratch_size(TL_PACKED_F32, rows, in) / sizeof(float);
+    size_t most = 0;
+    for (int kind = 0; kind < TL_PACKED_KINDS; kind++) {
+        size_t bytes = tl_packed_scratch_size((tl_packed_kind)kind, rows, in);
+        most = bytes > most ? bytes : most;
+    }
+    return most / sizeof(float);
 }
 
-void tl_linear_packed(tl_thread_pool *pool, const float *x, size_t rows, size_t in, const tl_weight *weight, const float *bias,
-                      const float *residual, size_t out, float *scratch, float *y)
+static bool is_rounded(const tl_weight *weight)
 {
-    if (weight->packed.panels == NULL) {
-        tl_linear(pool, x, rows, in, weight, bias, residual, out, y);
+    return weight->packed.panels != NULL && weight->packed.kind != TL_PACKED_F32;
+}
+
+tl_dtype tl_linear_dtype_between(const tl_weight *first, const tl_weight *second)
+{
+    return is_rounded(first) && is_rounded(second) ? TL_BF16 : TL_F32;
+}
+
+void tl_linear_run(tl_thread_pool *pool, const tl_linear_call *call, void *scratch)
+{
+    if (call->weight->packed.panels != NULL) {
+        tl_packed_linear(pool, call, scratch);
         return;
     }
-    TL_ASSERT(weight->packed.in == in && weight->packed.out == out);
-    tl_packed_linear(pool, x, rows, &weight->packed, bias, residual, scratch, y);
+    TL_ASSERT(call->x_dtype == TL_F32 && call->y_dtype == TL_F32);
+    const float *x = call->x;
+    if (call->norm != NULL) {
+        tl_layer_norm(x, call->norm->gain, call->norm->bias, call->rows, call->in, call->norm->epsilon, call->norm->rows, NULL,
+                      NULL);
+        x = call->norm->rows;
+    }
+    TL_ASSERT(!call->has_gelu || call->residual == NULL);
+    tl_linear(pool, x, call->rows, call->in, call->weight, call->bias, call->residual, call->out, call->y);
+    if (call->has_gelu)
+        tl_gelu(call->gelu, call->y, call->y, call->rows * call->out);
 }

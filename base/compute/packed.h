@@ -8,8 +8,7 @@
 #ifndef TL_BASE_COMPUTE_PACKED_H
 #define TL_BASE_COMPUTE_PACKED_H
 
-#include "base/compute/weight.h"
-#include "base/parallel/thread_pool.h"
+#include "base/compute/linear.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -27,12 +26,10 @@ void tl_pack_weight(tl_packed_kind kind, const tl_weight *weight, size_t out, si
 /* Rows first..first + count - 1 of a packed weight; none (panels NULL) when first is not where a panel starts. */
 tl_packed_weight tl_packed_rows(const tl_packed_weight *weight, size_t first, size_t count);
 
-/* Bytes of scratch for x of so many rows; f32 takes most. */
+/* Bytes of scratch for x of so many rows. */
 size_t tl_packed_scratch_size(tl_packed_kind kind, size_t rows, size_t in);
-/* y [rows, out] = x [rows, in] weight^T + bias (NULL: 0) + residual [rows, out] (NULL: 0; may be y). scratch is aligned to 64
- * bytes. The same bits for any pool. */
-void tl_packed_linear(tl_thread_pool *pool, const float *x, size_t rows, const tl_packed_weight *weight, const float *bias,
-                      const float *residual, void *scratch, float *y);
+/* tl_linear_run of a weight that has a packed form. scratch is aligned to 64 bytes. The same bits for any pool. */
+void tl_packed_linear(tl_thread_pool *pool, const tl_linear_call *call, void *scratch);
 
 #ifdef __cplusplus
 }

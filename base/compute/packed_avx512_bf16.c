@@ -8,6 +8,7 @@
 #include <immintrin.h>
 #define TL_DOT_INT8(sums, a, b) ((group_vector)_mm512_dpbusd_epi32((__m512i)(sums), (__m512i)(a), (__m512i)(b)))
 #define TL_DOT_BF16(sums, a, b) ((vector)_mm512_dpbf16_ps((__m512)(sums), (__m512bh)(a), (__m512bh)(b)))
+#define TL_NARROW(value) ((half_lanes)_mm512_cvtneps_pbh((__m512)(value)))
 #include "base/compute/packed_body_internal.h"
 #else
 typedef int tl_no_avx512_bf16_here;

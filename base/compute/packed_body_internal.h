@@ -1,11 +1,12 @@
 /*
  * The body of a packed product. A file that includes it has set TL_VECTOR_FLOATS, TL_BLOCK_ROWS, TL_PACKED_TABLE and
- * TL_PACKED_NAME, and may set TL_DOT_BF16 and TL_DOT_INT8 to instructions; without them bf16 is widened to f32 and int8 to int16
- * on the way.
+ * TL_PACKED_NAME, and may set TL_DOT_BF16, TL_DOT_INT8 and TL_NARROW to instructions; without them bf16 is widened to f32 and
+ * int8 to int16 on the way. With TL_HAS_TILES the products of both are in packed_tiles_internal.h instead.
  *
  * A tile keeps rows x 32 sums in registers and goes through the groups once: one group of each column comes as vectors, one group
  * of each row is broadcast. Sums run in the order of the groups, whatever the tile.
  */
+#include "base/compute/kernels_internal.h"
 #include "base/compute/packed_internal.h"
 #include "base/compute/vector_internal.h"
 
@@ -37,6 +38,7 @@ KERNEL_INLINE vector dot_f32(vector sums, uint32_t a, group_vector b)
     return sums + splat(value) * (vector)b;
 }
 
+#ifndef TL_HAS_TILES
 KERNEL_INLINE vector dot_bf16(vector sums, uint32_t a, group_vector b)
 {
 #ifdef TL_DOT_BF16
@@ -73,29 +75,59 @@ KERNEL_INLINE group_vector dot_int8(group_vector sums, uint32_t group, group_vec
     return (group_vector)((vector_mask)sums + (add_pairs(even_a, even_b) + add_pairs(odd_a, odd_b)));
 #endif
 }
+#endif
 
 /* ---- tiles ---- */
 
+typedef uint16_t half_lanes __attribute__((vector_size(TL_VECTOR_FLOATS * 2)));
+
+/* To bf16, as tl_bf16_of. */
+KERNEL_INLINE half_lanes narrow(vector value)
+{
+#ifdef TL_NARROW
+    return TL_NARROW(value);
+#else
+    const group_vector bits = (group_vector)value;
+    const group_vector rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16, kept = (bits >> 16) | 0x40u;
+    const group_vector is_nan = (group_vector)((bits & 0x7fffffffu) > 0x7f800000u);
+    return __builtin_convertvector((is_nan & kept) | (~is_nan & rounded), half_lanes);
+#endif
+}
+
+KERNEL_INLINE void store_lanes(const tl_packed_tile *tile, size_t at, size_t count, vector value)
+{
+    if (tile->y_dtype == TL_BF16) {
+        half_lanes halves = narrow(value);
+        memcpy((uint16_t *)tile->y + at, &halves, count * sizeof(uint16_t));
+    } else if (count == LANES) {
+        store((float *)tile->y + at, value);
+    } else {
+        store_part((float *)tile->y + at, value, count);
+    }
+}
+
+/* What follows the product, of lanes `at`.. of a row. */
+KERNEL_INLINE vector finish_lanes(const tl_packed_tile *tile, size_t row, size_t at, size_t count, vector value)
+{
+    if (tile->bias != NULL)
+        value += count == LANES ? load(tile->bias + at) : load_part(tile->bias + at, count);
+    if (tile->has_gelu)
+        value = gelu_of(tile->gelu, value);
+    if (tile->residual != NULL) {
+        const float *residual = tile->residual + row * tile->y_row + at;
+        value += count == LANES ? load(residual) : load_part(residual, count);
+    }
+    return value;
+}
+
 KERNEL_INLINE void store_row(const tl_packed_tile *tile, size_t row, const vector values[VECTORS])
 {
-    float *y = tile->y + row * tile->y_row;
-    const float *residual = tile->residual != NULL ? tile->residual + row * tile->y_row : NULL;
     for (size_t v = 0; v < VECTORS; v++) {
         size_t at = v * LANES, count = tile->columns < at ? 0 : tile->columns - at;
-        vector value = values[v];
-        if (count >= LANES) {
-            if (tile->bias != NULL)
-                value += load(tile->bias + at);
-            if (residual != NULL)
-                value += load(residual + at);
-            store(y + at, value);
-        } else if (count != 0) {
-            if (tile->bias != NULL)
-                value += load_part(tile->bias + at, count);
-            if (residual != NULL)
-                value += load_part(residual + at, count);
-            store_part(y + at, value, count);
-        }
+        if (count >= LANES)
+            store_lanes(tile, row * tile->y_row + at, LANES, finish_lanes(tile, row, at, LANES, values[v]));
+        else if (count != 0)
+            store_lanes(tile, row * tile->y_row + at, count, finish_lanes(tile, row, at, count, values[v]));
     }
 }
 
@@ -111,7 +143,14 @@ KERNEL_INLINE void store_row(const tl_packed_tile *tile, size_t row, const vecto
             for (size_t v = 0; v < VECTORS; v++)                                                                  \
                 kept[r][v] = sums[r][v];                                                                          \
         const uint32_t *a = tile->a;                                                                              \
-        for (size_t g = 0; g < tile->groups; g++, a += rows, panel += TL_PACKED_COLUMNS) {                        \
+        const size_t groups = tile->groups;                                                                       \
+        const char *ahead = tile->ahead;                                                                          \
+        const size_t lines = (tile->lines_ahead + groups - 1) / groups; /* each time */                           \
+        for (size_t g = 0; g < groups; g++, a += rows, panel += TL_PACKED_COLUMNS) {                              \
+            for (size_t i = 0; i < lines; i++, ahead += 64)                                                       \
+                __builtin_prefetch(ahead, 0, 2);                                                                  \
+            __builtin_prefetch(panel + 32 * 16, 0, 3);                                                            \
+            __builtin_prefetch(panel + 32 * 16 + 16, 0, 3);                                                       \
             if (VECTORS <= 2) {                                                                                   \
                 group_vector b[VECTORS];                                                                          \
                 for (size_t v = 0; v < VECTORS; v++)                                                              \
@@ -133,8 +172,10 @@ KERNEL_INLINE void store_row(const tl_packed_tile *tile, size_t row, const vecto
     }
 
 DEFINE_SUM_GROUPS(sum_f32, dot_f32, vector)
+#ifndef TL_HAS_TILES
 DEFINE_SUM_GROUPS(sum_bf16, dot_bf16, vector)
 DEFINE_SUM_GROUPS(sum_int8, dot_int8, group_vector)
+#endif
 
 /* A tail of a block has as many rows as it has: one copy of the loop for each number of them. */
 #if TL_BLOCK_ROWS == 14
@@ -170,83 +211,83 @@ KERNEL_INLINE void ask_for_rows(const tl_packed_tile *tile)
 {
     for (size_t r = 0; r < tile->rows; r++)
         for (size_t at = 0; at < TL_PACKED_COLUMNS; at += 16)
-            __builtin_prefetch(tile->y + r * tile->y_row + at, 1);
+            __builtin_prefetch((const char *)tile->y + (r * tile->y_row + at) * (tile->y_dtype == TL_BF16 ? 2 : 4), 1);
 }
 
-static void multiply_f32(const tl_packed_tile *tile)
+static void multiply_f32(const tl_packed_run *run)
 {
-    const uint32_t *panel = tile->panel;
-    vector sums[TL_BLOCK_ROWS][VECTORS] = {0};
-    ask_for_rows(tile);
-    switch (tile->rows) {
-        FOR_ROWS(CASE_F32)
+    for (size_t p = 0; p < run->panel_count; p++) {
+        const tl_packed_tile view = tl_packed_tile_of(run, p), *tile = &view;
+        const uint32_t *panel = tile->panel;
+        vector sums[TL_BLOCK_ROWS][VECTORS] = {0};
+        ask_for_rows(tile);
+        switch (tile->rows) {
+            FOR_ROWS(CASE_F32)
+        }
+        store_floats(tile, sums);
     }
-    store_floats(tile, sums);
 }
 
-static void multiply_bf16(const tl_packed_tile *tile)
+#ifndef TL_HAS_TILES
+static void multiply_bf16(const tl_packed_run *run)
 {
-    const uint32_t *panel = tile->panel;
-    vector sums[TL_BLOCK_ROWS][VECTORS] = {0};
-    ask_for_rows(tile);
-    switch (tile->rows) {
-        FOR_ROWS(CASE_BF16)
+    for (size_t p = 0; p < run->panel_count; p++) {
+        const tl_packed_tile view = tl_packed_tile_of(run, p), *tile = &view;
+        const uint32_t *panel = tile->panel;
+        vector sums[TL_BLOCK_ROWS][VECTORS] = {0};
+        ask_for_rows(tile);
+        switch (tile->rows) {
+            FOR_ROWS(CASE_BF16)
+        }
+        store_floats(tile, sums);
     }
-    store_floats(tile, sums);
 }
+#endif
 
-static void multiply_int8(const tl_packed_tile *tile)
+/* A row of int32 sums to floats, and on. */
+KERNEL_INLINE void store_steps(const tl_packed_tile *tile, size_t row, const float *scales, const group_vector *sums)
 {
-    const uint32_t *header = tile->panel, *panel = header + TL_INT8_HEADER / 4;
-    group_vector sums[TL_BLOCK_ROWS][VECTORS];
-    for (size_t r = 0; r < tile->rows; r++)
-        for (size_t v = 0; v < VECTORS; v++)
-            sums[r][v] = load_groups(header + v * LANES);
-    ask_for_rows(tile);
-    switch (tile->rows) {
-        FOR_ROWS(CASE_INT8)
-    }
-    float scales[TL_PACKED_COLUMNS] = {0};
-    memcpy(scales, tile->scales, tile->columns * sizeof *scales);
     vector values[VECTORS];
-    for (size_t r = 0; r < tile->rows; r++) {
-        for (size_t v = 0; v < VECTORS; v++)
-            values[v] = __builtin_convertvector((vector_mask)sums[r][v], vector) * load(scales + v * LANES) * tile->row_scales[r];
-        store_row(tile, r, values);
+    for (size_t v = 0; v < VECTORS; v++)
+        values[v] = __builtin_convertvector((vector_mask)sums[v], vector) * load(scales + v * LANES) * tile->row_scales[row];
+    store_row(tile, row, values);
+}
+
+KERNEL_INLINE void load_header(const tl_packed_tile *tile, group_vector header[VECTORS])
+{
+    for (size_t v = 0; v < VECTORS; v++)
+        header[v] = tile->header != NULL ? load_groups((const uint32_t *)tile->header + v * LANES) : (group_vector){0};
+}
+
+#ifndef TL_HAS_TILES
+static void multiply_int8(const tl_packed_run *run)
+{
+    for (size_t p = 0; p < run->panel_count; p++) {
+        const tl_packed_tile view = tl_packed_tile_of(run, p), *tile = &view;
+        const uint32_t *panel = tile->panel;
+        float scales[TL_PACKED_COLUMNS] = {0};
+        group_vector header[VECTORS], sums[TL_BLOCK_ROWS][VECTORS];
+        memcpy(scales, tile->scales, tile->columns * sizeof *scales);
+        load_header(tile, header);
+        for (size_t r = 0; r < tile->rows; r++)
+            for (size_t v = 0; v < VECTORS; v++)
+                sums[r][v] = header[v];
+        ask_for_rows(tile);
+        switch (tile->rows) {
+            FOR_ROWS(CASE_INT8)
+        }
+        for (size_t r = 0; r < tile->rows; r++)
+            store_steps(tile, r, scales, sums[r]);
     }
 }
+#endif
 
 /* ---- kind rows ---- */
 
-static void pack_rows_f32(const float *x, size_t rows, size_t in, uint32_t *a, float *row_scales)
+static void pack_rows_f32(const tl_packed_source *source)
 {
-    (void)row_scales;
-    for (size_t r = 0; r < rows; r++)
-        for (size_t i = 0; i < in; i++)
-            memcpy(&a[i * rows + r], &x[r * in + i], sizeof *a);
-}
-
-/* Groups of one row, lying together, to every rows-th place of a. */
-KERNEL_INLINE void scatter_groups(const void *groups, size_t count, size_t rows, uint32_t *a)
-{
-    for (size_t g = 0; g < count; g++)
-        memcpy(&a[g * rows], (const char *)groups + g * sizeof *a, sizeof *a);
-}
-
-static void pack_rows_bf16(const float *x, size_t rows, size_t in, uint32_t *a, float *row_scales)
-{
-    (void)row_scales;
-    uint16_t piece[PIECE];
-    for (size_t r = 0; r < rows; r++)
-        for (size_t first = 0; first < in; first += PIECE) {
-            const float *values = x + r * in + first;
-            size_t count = in - first < PIECE ? in - first : PIECE;
-            for (size_t i = 0; i < count; i++)
-                piece[i] = (uint16_t)tl_bf16_of(values[i]);
-            if (count % 2 != 0)
-                piece[count] = 0;
-            scatter_groups(piece, (count + 1) / 2, rows, a + first / 2 * rows + r);
-        }
+    tl_kernels_active()->transpose(source->x, source->in, source->count, source->in, (float *)source->a + source->first,
+                                   source->block_rows);
 }
 
 /* NaN of a row that is not finite. */
@@ -267,29 +308,106 @@ KERNEL_INLINE float largest_of_row(const float *row, size_t count)
     return largest_lane(largest) + sum_of_lanes(doubt);
 }
 
-static void pack_rows_int8(const float *x, size_t rows, size_t in, uint32_t *a, float *row_scales)
+/* count <= PIECE numbers of a row as floats, where they lie or in the piece. */
+KERNEL_INLINE const float *floats_of(const tl_packed_source *source, size_t at, size_t count, float *piece)
 {
+    if (source->dtype == TL_F32)
+        return (const float *)source->x + at;
+    const uint16_t *halves = (const uint16_t *)source->x + at;
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t bits = (uint32_t)halves[i] << 16;
+        memcpy(&piece[i], &bits, sizeof bits);
+    }
+    return piece;
+}
+
+/* The factor that turns row r into steps, 0 for a row of zeros; its scale goes where the products look for it. */
+KERNEL_INLINE float factor_of_row(const tl_packed_source *source, size_t r)
+{
+    float piece[PIECE], largest = 0.0f;
+    for (size_t first = 0; first < source->in; first += PIECE) {
+        const size_t count = source->in - first < PIECE ? source->in - first : PIECE;
+        const float here = largest_of_row(floats_of(source, r * source->in + first, count, piece), count);
+        largest = here <= largest ? largest : here; /* a NaN stays */
+        if (here != here)
+            break;
+    }
+    source->row_scales[source->first + r] = largest / 127.0f;
+    return largest >= TL_INT8_LEAST ? 127.0f / largest : 0.0f; /* else of zeros, by a scale that is NaN where it must be */
+}
+
+#ifndef TL_HAS_TILES
+/* Groups of one row, lying together, to every rows-th place of a. */
+KERNEL_INLINE void scatter_groups(const void *groups, size_t count, size_t rows, uint32_t *a)
+{
+    for (size_t g = 0; g < count; g++)
+        memcpy(&a[g * rows], (const char *)groups + g * sizeof *a, sizeof *a);
+}
+
+static void pack_rows_bf16(const tl_packed_source *source)
+{
+    uint16_t piece[PIECE];
+    uint32_t *a = (uint32_t *)source->a + source->first;
+    for (size_t r = 0; r < source->count; r++)
+        for (size_t first = 0; first < source->in; first += PIECE) {
+            const size_t at = r * source->in + first;
+            size_t count = source->in - first < PIECE ? source->in - first : PIECE;
+            if (source->dtype == TL_BF16)
+                memcpy(piece, (const uint16_t *)source->x + at, count * sizeof *piece);
+            else
+                for (size_t i = 0; i < count; i++)
+                    piece[i] = (uint16_t)tl_bf16_of(((const float *)source->x)[at + i]);
+            if (count % 2 != 0)
+                piece[count] = 0;
+            scatter_groups(piece, (count + 1) / 2, source->block_rows, a + first / 2 * source->block_rows + r);
+        }
+}
+
+static void pack_rows_int8(const tl_packed_source *source)
+{
+    float floats[PIECE];
     uint8_t piece[PIECE];
-    for (size_t r = 0; r < rows; r++) {
-        const float *row = x + r * in;
-        const float largest = largest_of_row(row, in);
-        const bool is_counted = largest >= TL_INT8_LEAST; /* else of zeros, by a scale that is NaN where it must be */
-        const float factor = is_counted ? 127.0f / largest : 0.0f;
-        row_scales[r] = largest / 127.0f;
-        for (size_t first = 0; first < in; first += PIECE) {
-            size_t count = in - first < PIECE ? in - first : PIECE;
+    uint32_t *a = (uint32_t *)source->a + source->first;
+    for (size_t r = 0; r < source->count; r++) {
+        const float factor = factor_of_row(source, r);
+        for (size_t first = 0; first < source->in; first += PIECE) {
+            size_t count = source->in - first < PIECE ? source->in - first : PIECE;
+            const float *row = floats_of(source, r * source->in + first, count, floats);
             for (size_t i = 0; i < count; i++)
-                piece[i] = is_counted ? (uint8_t)((int32_t)rintf(row[first + i] * factor) + 128) : 128;
+                piece[i] = factor != 0.0f ? (uint8_t)((int32_t)rintf(row[i] * factor) + 128) : 128;
             for (size_t i = count; i % 4 != 0; i++)
                 piece[i] = 128; /* zero, as the kernels see it */
-            scatter_groups(piece, (count + 3) / 4, rows, a + first / 4 * rows + r);
+            scatter_groups(piece, (count + 3) / 4, source->block_rows, a + first / 4 * source->block_rows + r);
         }
     }
 }
 
+static size_t row_bytes(tl_packed_kind kind, size_t in)
+{
+    return tl_packed_group_count(kind, in) * 4;
+}
+
+static size_t group_offset(tl_packed_kind kind, size_t group, size_t rows)
+{
+    (void)kind;
+    return group * rows * 4;
+}
+
+static bool takes_rows_as_they_are(tl_packed_kind kind, tl_dtype dtype, size_t in)
+{
+    (void)kind;
+    (void)dtype;
+    (void)in;
+    return false;
+}
+
 const tl_packed_kernels TL_PACKED_TABLE = {
     .name = TL_PACKED_NAME,
-    .block_rows = TL_BLOCK_ROWS,
+    .block_rows = {TL_BLOCK_ROWS, TL_BLOCK_ROWS, TL_BLOCK_ROWS},
+    .row_bytes = row_bytes,
+    .group_offset = group_offset,
+    .takes_rows_as_they_are = takes_rows_as_they_are,
     .pack_rows = {pack_rows_f32, pack_rows_bf16, pack_rows_int8},
     .multiply = {multiply_f32, multiply_bf16, multiply_int8},
 };
+#endif

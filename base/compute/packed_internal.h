@@ -11,39 +11,108 @@
 
 enum {
     TL_PACKED_COLUMNS = 32,
-    TL_PACKED_KINDS = 3,
-    TL_MOST_BLOCK_ROWS = 14,
     TL_INT8_HEADER = TL_PACKED_COLUMNS * 4 /* bytes before an int8 panel: for each column -128 times the sum of its weights */
 };
 
 /* A row whose largest number is smaller is taken for zeros: 127 divided by it might pass what a float holds. */
 #define TL_INT8_LEAST 1e-36f
 
+/* Rows first..first + count - 1 of a block of block_rows rows of x, to be packed into a, the block's memory. */
+typedef struct tl_packed_source {
+    const void *x; /* [count, in] */
+    tl_dtype dtype;
+    size_t first, count, block_rows, in;
+    void *a;
+    float *row_scales; /* int8: [block_rows] */
+} tl_packed_source;
+
 /* Rows of y that one panel of columns gives for one block of rows of x. */
 typedef struct tl_packed_tile {
-    const uint32_t *a; /* [groups, rows]: the block of x, packed */
+    const void *a; /* the block of x, packed, from the first group of this pass */
+    size_t a_row;  /* bytes of a packed row */
     size_t rows, groups;
-    const void *panel;
+    const void *panel;     /* from the first group of this pass */
+    const int32_t *header; /* int8: what the sums of the columns start from; NULL: 0 */
+    const char *ahead;     /* lines of the cache to ask for on the way */
+    size_t lines_ahead;
     size_t columns;          /* of this panel that there are */
     const float *row_scales; /* int8: [rows] */
     const float *scales;     /* int8: [columns] */
     const float *bias;       /* [columns] or NULL */
     const float *residual;   /* or NULL; rows as far apart as y's */
-    float *y;
-    size_t y_row;
+    bool has_gelu;
+    tl_gelu_kind gelu;
+    tl_dtype y_dtype; /* f32 or bf16 */
+    void *y;
+    size_t y_row; /* numbers */
 } tl_packed_tile;
+
+/* Panels that follow each other, by the same block of rows. */
+enum { TL_MOST_PANELS_OF_A_RUN = 6 };
+typedef struct tl_packed_run {
+    tl_packed_tile first;
+    size_t panel_count, panel_bytes;
+    size_t columns; /* of all panels */
+} tl_packed_run;
+
+static inline tl_packed_tile tl_packed_tile_of(const tl_packed_run *run, size_t panel)
+{
+    tl_packed_tile tile = run->first;
+    const size_t bytes = panel * run->panel_bytes, column = panel * TL_PACKED_COLUMNS;
+    tile.panel = (const char *)tile.panel + bytes;
+    tile.ahead += bytes;
+    tile.columns = run->columns - column < TL_PACKED_COLUMNS ? run->columns - column : TL_PACKED_COLUMNS;
+    if (tile.header != NULL)
+        tile.header += bytes / sizeof *tile.header;
+    if (tile.scales != NULL)
+        tile.scales += column;
+    if (tile.bias != NULL)
+        tile.bias += column;
+    if (tile.residual != NULL)
+        tile.residual += column;
+    tile.y = (char *)tile.y + column * (tile.y_dtype == TL_F32 ? sizeof(float) : sizeof(uint16_t));
+    return tile;
+}
 
 typedef struct tl_packed_kernels {
     const char *name;
-    size_t block_rows; /* rows of x that a tile takes at most */
-    /* a [groups, rows] of rows of x [rows, in]; row_scales [rows] of int8. */
-    void (*pack_rows[TL_PACKED_KINDS])(const float *x, size_t rows, size_t in, uint32_t *a, float *row_scales);
-    void (*multiply[TL_PACKED_KINDS])(const tl_packed_tile *tile);
+    size_t block_rows[TL_PACKED_KINDS]; /* rows of x that a tile takes at most */
+    /* Bytes that a packed row takes, a multiple of 4. */
+    size_t (*row_bytes)(tl_packed_kind kind, size_t in);
+    /* True when rows of x that lie together need no packing. */
+    bool (*takes_rows_as_they_are)(tl_packed_kind kind, tl_dtype dtype, size_t in);
+    void (*pack_rows[TL_PACKED_KINDS])(const tl_packed_source *source);
+    void (*multiply[TL_PACKED_KINDS])(const tl_packed_run *run);
+    /* Before blocks of so many rows, and after the last block, on the thread that multiplies; NULL: nothing to do. */
+    void (*begin_blocks)(tl_packed_kind kind, size_t rows);
+    void (*end_blocks)(tl_packed_kind kind);
+    /* Bytes from group `group` on to where a block of so many rows has its next: packed rows lie side by side, or groups do. */
+    size_t (*group_offset)(tl_packed_kind kind, size_t group, size_t rows);
 } tl_packed_kernels;
+
+/* Groups of 32 bits of a row. */
+static inline size_t tl_packed_group_count(tl_packed_kind kind, size_t in)
+{
+    static const size_t group_sizes[TL_PACKED_KINDS] = {1, 2, 4};
+    return (in + group_sizes[kind] - 1) / group_sizes[kind];
+}
+
+static inline size_t tl_packed_panel_bytes(tl_packed_kind kind, size_t in)
+{
+    return tl_packed_group_count(kind, in) * TL_PACKED_COLUMNS * 4 + (kind == TL_PACKED_INT8 ? TL_INT8_HEADER : 0);
+}
+
+static inline size_t tl_packed_panel_count(size_t out)
+{
+    return (out + TL_PACKED_COLUMNS - 1) / TL_PACKED_COLUMNS;
+}
 
 extern const tl_packed_kernels tl_packed_baseline;
 #if defined(__x86_64__)
-extern const tl_packed_kernels tl_packed_avx2, tl_packed_avx_vnni, tl_packed_avx512, tl_packed_avx512_vnni, tl_packed_avx512_bf16;
+extern const tl_packed_kernels tl_packed_avx2, tl_packed_avx_vnni, tl_packed_avx512, tl_packed_avx512_vnni, tl_packed_avx512_bf16,
+    tl_packed_amx;
+/* The processor has tiles, and the system lets this process use them. */
+bool tl_amx_is_usable(void);
 #endif
 
 const tl_packed_kernels *tl_packed_active(void);

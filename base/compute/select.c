@@ -39,6 +39,14 @@ static bool has_avx512_bf16(void)
     return has_avx512_vnni() && __builtin_cpu_supports("avx512bf16");
 }
 
+/* Leaf 7, EDX; and the system has to agree, since a thread's tiles are 8 KiB more to save. */
+static bool has_amx(void)
+{
+    const unsigned int bf16 = 1U << 22, tile = 1U << 24, int8 = 1U << 25, all = bf16 | tile | int8;
+    unsigned int a, b, c, d;
+    return has_avx512_bf16() && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & all) == all && tl_amx_is_usable();
+}
+
 /* Leaf 7, subleaf 1, EAX: the compilers' own probe knows this bit under no common name. */
 static bool has_avx_vnni(void)
 {
@@ -54,6 +62,7 @@ static bool always(void)
 
 static const level levels[] = {
 #if defined(__x86_64__)
+    {"amx", &tl_kernels_avx512, &tl_packed_amx, has_amx},
     {"avx512_bf16", &tl_kernels_avx512, &tl_packed_avx512_bf16, has_avx512_bf16},
     {"avx512_vnni", &tl_kernels_avx512, &tl_packed_avx512_vnni, has_avx512_vnni},
     {"avx512", &tl_kernels_avx512, &tl_packed_avx512, has_avx512},
@@ -80,7 +89,7 @@ bool tl_kernels_select(const char *name, tl_error *err)
             return tl_fail(err, TL_ERROR_UNSUPPORTED, "kernels '%s': this processor lacks their instructions", name);
     }
     return tl_fail(err, TL_ERROR_INVALID,
-                   "expected kernels auto, baseline, avx2, avx_vnni, avx512, avx512_vnni or avx512_bf16, found '%s'", name);
+                   "expected kernels auto, baseline, avx2, avx_vnni, avx512, avx512_vnni, avx512_bf16 or amx, found '%s'", name);
 }
 
 static const level *active_level(void)

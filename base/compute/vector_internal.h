@@ -8,6 +8,8 @@
 #ifndef TL_BASE_COMPUTE_VECTOR_INTERNAL_H
 #define TL_BASE_COMPUTE_VECTOR_INTERNAL_H
 
+#include "base/compute/linear.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -147,6 +149,15 @@ KERNEL_INLINE vector error_function_of(vector x)
 KERNEL_INLINE vector sigmoid_of(vector x)
 {
     return 1.0f / (1.0f + exponential_of(-x));
+}
+
+KERNEL_INLINE vector gelu_of(tl_gelu_kind kind, vector x)
+{
+    if (kind == TL_GELU_BY_ERF)
+        return 0.5f * x * (1.0f + error_function_of(x * 0.70710678f));
+    if (kind == TL_GELU_BY_SIGMOID)
+        return x * sigmoid_of(1.702f * x);
+    return x * sigmoid_of(1.5957691216f * (x + 0.044715f * x * x * x));
 }
 
 #endif

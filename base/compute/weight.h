@@ -27,6 +27,8 @@ typedef enum tl_packed_kind {
     TL_PACKED_INT8  /* weights by row of the weight, activations by row of x, each to -127..127 of its largest */
 } tl_packed_kind;
 
+enum { TL_PACKED_KINDS = 3 };
+
 typedef struct tl_packed_weight {
     tl_packed_kind kind;
     size_t out, in;      /* of the weight [out, in] */
@@ -44,7 +46,7 @@ typedef struct tl_weight {
     uint32_t part_count;
     tl_dtype dtype;
     bool is_transposed;      /* memory holds [columns, rows]; then there is one part */
-    tl_packed_weight packed; /* the same once more, for tl_linear_packed; panels NULL: not made */
+    tl_packed_weight packed; /* the same once more, for tl_linear_run; panels NULL: not made */
 } tl_weight;
 
 /* One part of f32 rows. */

@@ -88,6 +88,14 @@ static tl_attention_call attention_call(const tl_block_shape *shape, const tl_ch
                                .out_row = width};
 }
 
+static void run_layer(tl_thread_pool *pool, const float *x, size_t rows, size_t in, const tl_weight *weight, const float *bias,
+                      const float *residual, size_t out, float *scratch, float *y)
+{
+    const tl_linear_call call = {
+        .weight = weight, .rows = rows, .in = in, .out = out, .x = x, .bias = bias, .residual = residual, .y = y};
+    tl_linear_run(pool, &call, scratch);
+}
+
 void tl_attention_pool_forward(const tl_block_shape *shape, const tl_attention_pool_parameters *parameters,
                                const tl_weight *values, const tl_chunk *chunk, tl_thread_pool *pool, const float *rows,
                                const tl_attention_pool_state *state, float *scratch)
@@ -98,26 +106,26 @@ void tl_attention_pool_forward(const tl_block_shape *shape, const tl_attention_p
     const tl_weight query_weight = tl_weight_rows(&values[parameters->in_proj_weight], 0, width, width);
     const tl_weight key_value_weight = tl_weight_rows(&values[parameters->in_proj_weight], width, 2 * width, width);
 
-    tl_linear_packed(pool, probe, 1, width, &query_weight, in_bias, NULL, width, scratch, state->query);
+    run_layer(pool, probe, 1, width, &query_weight, in_bias, NULL, width, scratch, state->query);
     for (size_t i = 1; i < items; i++)
         memcpy(state->query + i * width, state->query, width * sizeof(float));
     for (size_t i = 0; state->probes != NULL && i < items; i++)
         memcpy(state->probes + i * width, probe, width * sizeof(float));
-    tl_linear_packed(pool, rows, chunk->row_count, width, &key_value_weight, in_bias + width, NULL, 2 * width, scratch,
-                     state->key_value);
+    run_layer(pool, rows, chunk->row_count, width, &key_value_weight, in_bias + width, NULL, 2 * width, scratch,
+              state->key_value);
     const tl_attention_call call = attention_call(shape, chunk, state);
     tl_attention(&call, state->probabilities, scratch, state->attended);
-    tl_linear_packed(pool, state->attended, items, width, &values[parameters->out_proj_weight],
-                     tl_weight_floats(&values[parameters->out_proj_bias]), NULL, width, scratch, state->middle);
+    run_layer(pool, state->attended, items, width, &values[parameters->out_proj_weight],
+              tl_weight_floats(&values[parameters->out_proj_bias]), NULL, width, scratch, state->middle);
 
     tl_layer_norm(state->middle, tl_weight_floats(&values[parameters->norm_weight]),
                   tl_weight_floats(&values[parameters->norm_bias]), items, width, shape->epsilon, state->normal, state->mean,
                   state->inverse);
-    tl_linear_packed(pool, state->normal, items, width, &values[parameters->c_fc_weight],
-                     tl_weight_floats(&values[parameters->c_fc_bias]), NULL, mlp, scratch, state->before);
+    run_layer(pool, state->normal, items, width, &values[parameters->c_fc_weight],
+              tl_weight_floats(&values[parameters->c_fc_bias]), NULL, mlp, scratch, state->before);
     tl_gelu(shape->activation, state->before, state->after, items * mlp);
-    tl_linear_packed(pool, state->after, items, mlp, &values[parameters->c_proj_weight],
-                     tl_weight_floats(&values[parameters->c_proj_bias]), state->middle, width, scratch, state->pooled);
+    run_layer(pool, state->after, items, mlp, &values[parameters->c_proj_weight],
+              tl_weight_floats(&values[parameters->c_proj_bias]), state->middle, width, scratch, state->pooled);
 }
 
 /* ---- backward ---- */

@@ -147,80 +147,141 @@ static void add_part(const float *residual, const float *part, size_t count, flo
     tl_axpy(1.0f, part, sum, count);
 }
 
+/* Norms of a layer's input: made on the way of its product, or before it where training wants their statistics. */
+static tl_linear_norm norm_on_the_way(const tl_block_shape *shape, const tl_weight *values, size_t weight, size_t bias,
+                                      float *rows)
+{
+    return (tl_linear_norm){.gain = tl_weight_floats(&values[weight]),
+                            .bias = tl_weight_floats(&values[bias]),
+                            .epsilon = shape->epsilon,
+                            .rows = rows};
+}
+
+/* Queries, keys and values. Training has the normalised rows already: norm is NULL then. */
+static void project_in(const tl_block_shape *shape, const tl_weight *weight, const float *bias, const tl_chunk *chunk,
+                       tl_thread_pool *pool, const tl_block_state *state, const tl_linear_norm *norm, void *scratch)
+{
+    const size_t width = shape->width;
+    const bool is_normal = state->mean_1 != NULL;
+    tl_linear_call call = {.weight = weight,
+                           .rows = chunk->row_count,
+                           .in = width,
+                           .out = 3 * width,
+                           .x = is_normal ? state->normal_1 : state->input,
+                           .norm = norm,
+                           .bias = bias,
+                           .y = state->qkv};
+    if (chunk->pooled_rows == NULL) {
+        tl_linear_run(pool, &call, scratch);
+        return;
+    }
+    const tl_weight query_weight = tl_weight_rows(weight, 0, width, width);
+    const tl_weight key_value_weight = tl_weight_rows(weight, width, 2 * width, width);
+    tl_linear_norm query_norm;
+    gather_rows(chunk, width, state->input, state->query_input);
+    if (is_normal)
+        gather_rows(chunk, width, state->normal_1, state->query_normal);
+    call.weight = &key_value_weight;
+    call.out = 2 * width;
+    call.bias = bias + width;
+    tl_linear_run(pool, &call, scratch);
+    if (norm != NULL) {
+        query_norm = *norm;
+        query_norm.rows = state->query_normal;
+        call.norm = &query_norm;
+    }
+    call.weight = &query_weight;
+    call.rows = chunk->item_count;
+    call.out = width;
+    call.x = is_normal ? state->query_normal : state->query_input;
+    call.bias = bias;
+    call.y = state->query;
+    tl_linear_run(pool, &call, scratch);
+}
+
 static void attention_half(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_weight *values,
                            const tl_chunk *chunk, tl_thread_pool *pool, const tl_block_state *state, float *scratch)
 {
     const size_t width = shape->width;
     const bool is_pooled = chunk->pooled_rows != NULL;
     const size_t rows = is_pooled ? chunk->item_count : chunk->row_count;
-    const tl_weight *in_weight = &values[parameters->in_proj_weight], *out_weight = &values[parameters->out_proj_weight];
-    const float *in_bias = tl_weight_floats(&values[parameters->in_proj_bias]);
-    const float *out_bias = tl_weight_floats(&values[parameters->out_proj_bias]);
+    const float *residual = is_pooled ? state->query_input : state->input;
+    const tl_linear_norm norm = norm_on_the_way(shape, values, parameters->ln_1_weight, parameters->ln_1_bias, state->normal_1);
 
-    const float *normal = state->input, *residual = state->input;
-    if (!shape->norms_last) {
+    if (state->mean_1 != NULL)
         norm_rows(values, parameters->ln_1_weight, parameters->ln_1_bias, shape->epsilon, chunk->row_count, width, state->input,
                   state->normal_1, state->mean_1, state->inverse_1);
-        normal = state->normal_1;
-    }
-    if (is_pooled) {
-        gather_rows(chunk, width, state->input, state->query_input);
-        gather_rows(chunk, width, normal, state->query_normal);
-        tl_weight query_weight = tl_weight_rows(in_weight, 0, width, width);
-        tl_weight key_value_weight = tl_weight_rows(in_weight, width, 2 * width, width);
-        tl_linear_packed(pool, state->query_normal, rows, width, &query_weight, in_bias, NULL, width, scratch, state->query);
-        tl_linear_packed(pool, normal, chunk->row_count, width, &key_value_weight, in_bias + width, NULL, 2 * width, scratch,
-                         state->qkv);
-        residual = state->query_input;
-    } else {
-        tl_linear_packed(pool, normal, rows, width, in_weight, in_bias, NULL, 3 * width, scratch, state->qkv);
-    }
+    project_in(shape, &values[parameters->in_proj_weight], tl_weight_floats(&values[parameters->in_proj_bias]), chunk, pool,
+               state, shape->norms_last || state->mean_1 != NULL ? NULL : &norm, scratch);
     if (shape->rotary != NULL)
         turn_rows(shape, chunk, state);
-    tl_attention_call call = attention_call(shape, chunk, state);
-    tl_attention(&call, state->probabilities, scratch, state->attended);
+    tl_attention_call attention = attention_call(shape, chunk, state);
+    tl_attention(&attention, state->probabilities, scratch, state->attended);
     if (shape->has_inner_norms)
         norm_rows(values, parameters->inner_1_weight, parameters->inner_1_bias, shape->epsilon, rows, width, state->attended,
                   state->attended, NULL, NULL);
-    if (!shape->norms_last) {
-        tl_linear_packed(pool, state->attended, rows, width, out_weight, out_bias, residual, width, scratch, state->middle);
-        return;
+    tl_linear_call call = {.weight = &values[parameters->out_proj_weight],
+                           .rows = rows,
+                           .in = width,
+                           .out = width,
+                           .x = state->attended,
+                           .bias = tl_weight_floats(&values[parameters->out_proj_bias]),
+                           .residual = shape->norms_last ? NULL : residual,
+                           .y = shape->norms_last ? state->qkv : state->middle}; /* nothing reads qkv any more */
+    tl_linear_run(pool, &call, scratch);
+    if (shape->norms_last) {
+        norm_rows(values, parameters->ln_1_weight, parameters->ln_1_bias, shape->epsilon, rows, width, state->qkv, state->qkv,
+                  NULL, NULL);
+        add_part(residual, state->qkv, rows * width, state->middle);
     }
-    float *part = state->qkv; /* nothing reads it any more */
-    tl_linear_packed(pool, state->attended, rows, width, out_weight, out_bias, NULL, width, scratch, part);
-    norm_rows(values, parameters->ln_1_weight, parameters->ln_1_bias, shape->epsilon, rows, width, part, part, NULL, NULL);
-    add_part(residual, part, rows * width, state->middle);
 }
 
 static void mlp_half(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_weight *values, size_t rows,
                      tl_thread_pool *pool, const tl_block_state *state, float *scratch)
 {
     const size_t width = shape->width, mlp = shape->mlp_width;
-    const tl_weight *out_weight = &values[parameters->c_proj_weight];
-    const float *out_bias = tl_weight_floats(&values[parameters->c_proj_bias]), *normal = state->middle;
-    if (!shape->norms_last) {
+    const tl_weight *in_weight = &values[parameters->c_fc_weight], *out_weight = &values[parameters->c_proj_weight];
+    const bool is_training = state->mean_2 != NULL;
+    const bool is_plain = !is_training && !shape->is_gated && !shape->has_inner_norms;
+    const tl_dtype between = is_plain ? tl_linear_dtype_between(in_weight, out_weight) : TL_F32;
+    const tl_linear_norm norm = norm_on_the_way(shape, values, parameters->ln_2_weight, parameters->ln_2_bias, state->normal_2);
+    if (is_training)
         norm_rows(values, parameters->ln_2_weight, parameters->ln_2_bias, shape->epsilon, rows, width, state->middle,
                   state->normal_2, state->mean_2, state->inverse_2);
-        normal = state->normal_2;
-    }
-    tl_linear_packed(pool, normal, rows, width, &values[parameters->c_fc_weight],
-                     tl_weight_floats(&values[parameters->c_fc_bias]), NULL, shape->is_gated ? 2 * mlp : mlp, scratch,
-                     state->before);
+    tl_linear_call call = {.weight = in_weight,
+                           .rows = rows,
+                           .in = width,
+                           .out = shape->is_gated ? 2 * mlp : mlp,
+                           .x = is_training ? state->normal_2 : state->middle,
+                           .norm = shape->norms_last || is_training ? NULL : &norm,
+                           .bias = tl_weight_floats(&values[parameters->c_fc_bias]),
+                           .has_gelu = is_plain,
+                           .gelu = shape->activation,
+                           .y = is_plain ? state->after : state->before,
+                           .y_dtype = between};
+    tl_linear_run(pool, &call, scratch);
     if (shape->is_gated)
         tl_swiglu(state->before, rows, mlp, state->after);
-    else
+    else if (!is_plain)
         tl_gelu(shape->activation, state->before, state->after, rows * mlp);
     if (shape->has_inner_norms)
         norm_rows(values, parameters->inner_2_weight, parameters->inner_2_bias, shape->epsilon, rows, mlp, state->after,
                   state->after, NULL, NULL);
-    if (!shape->norms_last) {
-        tl_linear_packed(pool, state->after, rows, mlp, out_weight, out_bias, state->middle, width, scratch, state->output);
-        return;
+    call = (tl_linear_call){.weight = out_weight,
+                            .rows = rows,
+                            .in = mlp,
+                            .out = width,
+                            .x = state->after,
+                            .x_dtype = between,
+                            .bias = tl_weight_floats(&values[parameters->c_proj_bias]),
+                            .residual = shape->norms_last ? NULL : state->middle,
+                            .y = shape->norms_last ? state->normal_2 : state->output};
+    tl_linear_run(pool, &call, scratch);
+    if (shape->norms_last) {
+        norm_rows(values, parameters->ln_2_weight, parameters->ln_2_bias, shape->epsilon, rows, width, state->normal_2,
+                  state->normal_2, NULL, NULL);
+        add_part(state->middle, state->normal_2, rows * width, state->output);
     }
-    float *part = state->normal_2;
-    tl_linear_packed(pool, state->after, rows, mlp, out_weight, out_bias, NULL, width, scratch, part);
-    norm_rows(values, parameters->ln_2_weight, parameters->ln_2_bias, shape->epsilon, rows, width, part, part, NULL, NULL);
-    add_part(state->middle, part, rows * width, state->output);
 }
 
 void tl_block_forward(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_weight *values,

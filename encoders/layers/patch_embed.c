@@ -28,7 +28,14 @@ void tl_patch_embed(const float *patches, size_t items, size_t tokens, size_t pa
         for (size_t t = has_class; weights->bias != NULL && t < tokens; t++)
             tl_axpy(1.0f, weights->bias, item + t * width, width);
     }
-    tl_linear_packed(NULL, patches, items * tokens, patch_floats, weights->kernel, NULL, rows, width, scratch, rows);
+    const tl_linear_call call = {.weight = weights->kernel,
+                                 .rows = items * tokens,
+                                 .in = patch_floats,
+                                 .out = width,
+                                 .x = patches,
+                                 .residual = rows,
+                                 .y = rows};
+    tl_linear_run(NULL, &call, scratch);
 }
 
 void tl_patch_embed_backward_positions(const float *rows_gradient, size_t items, size_t tokens, size_t width, size_t first,

@@ -1,12 +1,12 @@
 /*
- * Planning, memory and forward. A chunk aims at some hundred rows: enough for the products to reach the machine's speed, few
- * enough that the rows of a layer stay in the second-level cache, and enough chunks to share among threads.
+ * Planning, memory and forward. A chunk aims at some hundred rows: enough that the weights, which come from far, are read for
+ * many at a time, few enough that the rows of a layer stay near, and enough chunks to share among threads.
  */
 #include "encoders/towers/transformer_internal.h"
 
 #include <string.h>
 
-enum { LEAST_CHUNK_ROWS = 128, MOST_CHUNK_ROWS = 512, WANTED_CHUNKS = 16 };
+enum { LEAST_CHUNK_ROWS = 192, MOST_CHUNK_ROWS = 512, WANTED_CHUNKS = 4, MOST_WORKERS = 16 };
 
 bool tl_take_floats(tl_arena *arena, size_t count, float **out, tl_error *err)
 {
@@ -25,10 +25,13 @@ bool tl_chunk_scratch_take(tl_chunk_scratch *scratch, size_t count_each, size_t 
 
 /* ---- plan ---- */
 
+/* Nearly equal chunks. */
 static size_t rows_of_a_chunk(size_t rows)
 {
-    size_t share = rows / WANTED_CHUNKS;
-    return share < LEAST_CHUNK_ROWS ? LEAST_CHUNK_ROWS : share > MOST_CHUNK_ROWS ? MOST_CHUNK_ROWS : share;
+    size_t chunks = rows / LEAST_CHUNK_ROWS < WANTED_CHUNKS ? rows / LEAST_CHUNK_ROWS : WANTED_CHUNKS;
+    if (chunks * MOST_CHUNK_ROWS < rows)
+        chunks = (rows + MOST_CHUNK_ROWS - 1) / MOST_CHUNK_ROWS;
+    return chunks != 0 ? (rows + chunks - 1) / chunks : LEAST_CHUNK_ROWS;
 }
 
 /* The end of the chunk that starts at item `first`: as many items as fit, at least one. */
@@ -435,9 +438,11 @@ size_t tl_transformer_scratch_size(const tl_transformer *transformer, size_t ite
 {
     const tl_block_shape *shape = &transformer->shape;
     const size_t width = shape->width, rows = items * max_tokens, slack = 1024;
-    const size_t chunk_rows = rows_of_a_chunk(rows) > max_tokens ? rows_of_a_chunk(rows) : max_tokens;
+    /* Of fewer rows than these a chunk may be longer. */
+    const size_t most_rows = rows < MOST_CHUNK_ROWS ? rows : MOST_CHUNK_ROWS,
+                 chunk_rows = most_rows > max_tokens ? most_rows : max_tokens;
     const size_t chunk_items = chunk_rows / max_tokens, chunks = (items + chunk_items - 1) / chunk_items;
-    const size_t workers = chunks < WANTED_CHUNKS ? chunks : WANTED_CHUNKS;
+    const size_t workers = items < MOST_WORKERS ? items : MOST_WORKERS;
     size_t each = lay_out_worker(transformer, chunk_rows, chunk_items, max_tokens, embedding_scratch_per_row, training).total;
     size_t floats = 0;
     if (training) {

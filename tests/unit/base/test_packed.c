@@ -49,6 +49,21 @@ static void discard(packed *made)
     tl_memory_free(made->scales);
 }
 
+static void multiply(tl_thread_pool *pool, const float *x, size_t rows, const tl_packed_weight *packed_weight, const float *bias,
+                     const float *residual, void *scratch, float *y)
+{
+    const tl_weight weight = {.packed = *packed_weight};
+    const tl_linear_call call = {.weight = &weight,
+                                 .rows = rows,
+                                 .in = packed_weight->in,
+                                 .out = packed_weight->out,
+                                 .x = x,
+                                 .bias = bias,
+                                 .residual = residual,
+                                 .y = y};
+    tl_packed_linear(pool, &call, scratch);
+}
+
 static float rounded_to_bf16(float value)
 {
     uint32_t bits;
@@ -66,15 +81,22 @@ static float largest(const float *row, size_t count)
     return most;
 }
 
-/* What a factor becomes in its kind. */
-static double factor_of(tl_packed_kind kind, const float *row, size_t count, size_t i)
+/* What a row of a factor becomes in its kind. */
+static void round_row(tl_packed_kind kind, const float *row, size_t count, float *out)
 {
-    if (kind == TL_PACKED_F32)
-        return (double)row[i];
-    if (kind == TL_PACKED_BF16)
-        return (double)rounded_to_bf16(row[i]);
-    float most = largest(row, count);
-    return most > 0.0f ? (double)(rintf(row[i] * (127.0f / most)) * (most / 127.0f)) : 0.0;
+    const float most = largest(row, count);
+    for (size_t i = 0; i < count; i++)
+        switch (kind) {
+        case TL_PACKED_F32:
+            out[i] = row[i];
+            break;
+        case TL_PACKED_BF16:
+            out[i] = rounded_to_bf16(row[i]);
+            break;
+        case TL_PACKED_INT8:
+            out[i] = most > 0.0f ? rintf(row[i] * (127.0f / most)) * (most / 127.0f) : 0.0f;
+            break;
+        }
 }
 
 static void check_product(tl_packed_kind kind, size_t rows, size_t in, size_t out, tl_thread_pool *pool)
@@ -85,29 +107,34 @@ static void check_product(tl_packed_kind kind, size_t rows, size_t in, size_t ou
     tl_weight weight = tl_weight_of_floats(values);
     packed made = pack(kind, &weight, out, in);
     assert_non_null(scratch);
-    tl_packed_linear(NULL, x, rows, &made.weight, bias, residual, scratch, y);
+    float *rounded_x = random_block(rows * in, 14), *rounded_values = random_block(out * in, 15);
+    for (size_t r = 0; r < rows; r++)
+        round_row(kind, x + r * in, in, rounded_x + r * in);
+    for (size_t o = 0; o < out; o++)
+        round_row(kind, values + o * in, in, rounded_values + o * in);
+    multiply(NULL, x, rows, &made.weight, bias, residual, scratch, y);
     for (size_t r = 0; r < rows; r++)
         for (size_t o = 0; o < out; o++) {
             double sum = (double)bias[o] + (double)residual[r * out + o];
             for (size_t i = 0; i < in; i++)
-                sum += factor_of(kind, x + r * in, in, i) * factor_of(kind, values + o * in, in, i);
+                sum += (double)rounded_x[r * in + i] * (double)rounded_values[o * in + i];
             /* An activation half-way between two int8 steps may go either way: a step is worth about 1/40 here. */
             double allowed = kind == TL_PACKED_INT8 ? 0.02 * sqrt((double)in) + 1e-5 : 2e-6 * (double)in + 1e-5;
             if (fabs((double)y[r * out + o] - sum) > allowed)
                 fail_msg("%s, kind %d, %zu x %zu x %zu: [%zu, %zu]: expected %g, found %g", tl_kernels_name(), (int)kind, rows,
                          in, out, r, o, sum, (double)y[r * out + o]);
         }
-    tl_packed_linear(pool, x, rows, &made.weight, bias, residual, scratch, again);
+    multiply(pool, x, rows, &made.weight, bias, residual, scratch, again);
     assert_memory_equal(y, again, rows * out * sizeof *y);
     /* The residual's place may take the answer; without bias and residual the product is alone. */
     memcpy(again, residual, rows * out * sizeof *again);
-    tl_packed_linear(pool, x, rows, &made.weight, bias, again, scratch, again);
+    multiply(pool, x, rows, &made.weight, bias, again, scratch, again);
     assert_memory_equal(y, again, rows * out * sizeof *y);
-    tl_packed_linear(NULL, x, rows, &made.weight, NULL, NULL, scratch, again);
+    multiply(NULL, x, rows, &made.weight, NULL, NULL, scratch, again);
     for (size_t i = 0; i < rows * out; i++)
         assert_true(fabsf(again[i] + bias[i % out] + residual[i] - y[i]) < 1e-3f);
     discard(&made);
-    float *blocks[] = {x, values, bias, residual, y, again, scratch};
+    float *blocks[] = {x, values, bias, residual, y, again, scratch, rounded_x, rounded_values};
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
         tl_memory_free(blocks[i]);
 }
@@ -115,8 +142,9 @@ static void check_product(tl_packed_kind kind, size_t rows, size_t in, size_t ou
 static void every_kind_on_every_level(void **state)
 {
     (void)state;
-    static const size_t shapes[][3] = {{1, 1, 1},   {1, 64, 32}, {2, 7, 31},    {3, 8, 33},    {13, 33, 64},
-                                       {14, 16, 1}, {15, 5, 95}, {29, 130, 96}, {50, 48, 257}, {64, 3, 200}};
+    static const size_t shapes[][3] = {{1, 1, 1},     {1, 64, 32},     {2, 7, 31},    {3, 8, 33},    {13, 33, 64},
+                                       {14, 16, 1},   {15, 5, 95},     {29, 130, 96}, {50, 48, 257}, {64, 3, 200},
+                                       {5, 1537, 40}, {150, 1600, 70}, {33, 3100, 33}};
     const char *names[MOST_LEVELS];
     size_t count = tl_kernels_available(names, MOST_LEVELS);
     tl_thread_pool *pool;
@@ -129,6 +157,87 @@ static void every_kind_on_every_level(void **state)
     }
     assert_true(tl_kernels_select(NULL, NULL));
     tl_thread_pool_destroy(pool);
+}
+
+static float value_of_bf16(uint16_t half)
+{
+    const uint32_t bits = (uint32_t)half << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* Norm, product, activation and rounding in one call, and a second product of what came out, against one after the other. */
+static void check_fused(tl_packed_kind kind, tl_gelu_kind gelu, size_t rows, size_t in, size_t middle, size_t out)
+{
+    float *x = random_block(rows * in, 20), *gain = random_block(in, 21), *shift = random_block(in, 22),
+          *bias = random_block(middle, 23);
+    float *first = random_block(middle * in, 24), *second = random_block(out * middle, 25), *normal = random_block(rows * in, 26);
+    float *steps = random_block(rows * middle, 27), *whole = random_block(rows * middle, 28), *y = random_block(rows * out, 29);
+    float *expected = random_block(rows * out, 30);
+    uint16_t *halves = (uint16_t *)(void *)random_block(rows * middle, 31);
+    const size_t scratch_size = tl_linear_scratch_count(rows, in > middle ? in : middle);
+    float *scratch = random_block(scratch_size, 32);
+    tl_weight weights[2] = {tl_weight_of_floats(first), tl_weight_of_floats(second)};
+    packed made[2] = {pack(kind, &weights[0], middle, in), pack(kind, &weights[1], out, middle)};
+    weights[0].packed = made[0].weight;
+    weights[1].packed = made[1].weight;
+    assert_int_equal(tl_linear_dtype_between(&weights[0], &weights[1]), kind == TL_PACKED_F32 ? TL_F32 : TL_BF16);
+
+    tl_layer_norm(x, gain, shift, rows, in, 1e-5f, normal, NULL, NULL);
+    multiply(NULL, normal, rows, &weights[0].packed, bias, NULL, scratch, steps);
+    tl_gelu(gelu, steps, steps, rows * middle);
+
+    const tl_linear_norm norm = {.gain = gain, .bias = shift, .epsilon = 1e-5f, .rows = normal};
+    tl_linear_call call = {.weight = &weights[0],
+                           .rows = rows,
+                           .in = in,
+                           .out = middle,
+                           .x = x,
+                           .norm = &norm,
+                           .bias = bias,
+                           .has_gelu = true,
+                           .gelu = gelu,
+                           .y = whole};
+    tl_linear_run(NULL, &call, scratch);
+    for (size_t i = 0; i < rows * middle; i++)
+        if (!(fabsf(whole[i] - steps[i]) <= 2e-6f * (1.0f + fabsf(steps[i]))))
+            fail_msg("%s, kind %d, %zu x %zu x %zu: number %zu: expected %g, found %g", tl_kernels_name(), (int)kind, rows, in,
+                     middle, i, (double)steps[i], (double)whole[i]);
+    if (kind != TL_PACKED_F32) {
+        call.y = halves;
+        call.y_dtype = TL_BF16;
+        tl_linear_run(NULL, &call, scratch);
+        for (size_t i = 0; i < rows * middle; i++) {
+            steps[i] = value_of_bf16(halves[i]);
+            assert_true(steps[i] == rounded_to_bf16(whole[i]) || fabsf(whole[i]) < 1e-30f);
+        }
+        multiply(NULL, steps, rows, &weights[1].packed, NULL, NULL, scratch, expected);
+        call = (tl_linear_call){
+            .weight = &weights[1], .rows = rows, .in = middle, .out = out, .x = halves, .x_dtype = TL_BF16, .y = y};
+        tl_linear_run(NULL, &call, scratch);
+        assert_memory_equal(y, expected, rows * out * sizeof *y);
+    }
+    discard(&made[0]);
+    discard(&made[1]);
+    float *blocks[] = {x, gain, shift, bias, first, second, normal, steps, whole, y, expected, (float *)(void *)halves, scratch};
+    for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
+        tl_memory_free(blocks[i]);
+}
+
+static void what_stands_around_a_product_is_the_same_on_the_way(void **state)
+{
+    (void)state;
+    static const size_t shapes[][4] = {{1, 5, 7, 3}, {13, 64, 96, 32}, {33, 100, 31, 65}, {64, 33, 128, 64}, {70, 768, 1600, 40}};
+    const char *names[MOST_LEVELS];
+    size_t count = tl_kernels_available(names, MOST_LEVELS);
+    for (size_t level = 0; level < count; level++) {
+        assert_true(tl_kernels_select(names[level], NULL));
+        for (int kind = TL_PACKED_F32; kind <= TL_PACKED_INT8; kind++)
+            for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+                check_fused((tl_packed_kind)kind, (tl_gelu_kind)(i % 3), shapes[i][0], shapes[i][1], shapes[i][2], shapes[i][3]);
+    }
+    assert_true(tl_kernels_select(NULL, NULL));
 }
 
 /* What a weight looks like in memory makes no difference to its packing. */
@@ -185,7 +294,7 @@ static void what_is_not_finite_stays_so(void **state)
             for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
                 const float kept = x[places[i]];
                 x[places[i]] = strange[i % 3];
-                tl_packed_linear(NULL, x, 1, &made.weight, NULL, NULL, scratch, y);
+                multiply(NULL, x, 1, &made.weight, NULL, NULL, scratch, y);
                 x[places[i]] = kept;
                 for (size_t o = 0; o < OUT; o++)
                     if (isfinite(y[o]))
@@ -196,7 +305,7 @@ static void what_is_not_finite_stays_so(void **state)
             values[33 * IN + 1024] = strange[kind];
             made = pack((tl_packed_kind)kind, &weight, OUT, IN);
             values[33 * IN + 1024] = kept;
-            tl_packed_linear(NULL, x, 1, &made.weight, NULL, NULL, scratch, y);
+            multiply(NULL, x, 1, &made.weight, NULL, NULL, scratch, y);
             assert_true(isfinite(y[32]) && !isfinite(y[33]));
             discard(&made);
         }
@@ -219,10 +328,10 @@ static void tiny_rows_are_zeros_of_int8(void **state)
     void *aligned = (void *)(((uintptr_t)scratch + 63) / 64 * 64);
     const tl_weight weight = tl_weight_of_floats(values);
     packed made = pack(TL_PACKED_INT8, &weight, OUT, IN);
-    tl_packed_linear(NULL, x, 1, &made.weight, NULL, NULL, aligned, y);
+    multiply(NULL, x, 1, &made.weight, NULL, NULL, aligned, y);
     for (size_t i = 0; i < OUT; i++)
         assert_true(fabsf(y[i]) < 1e-30f);
-    tl_packed_linear(NULL, ones, 1, &made.weight, NULL, NULL, aligned, y);
+    multiply(NULL, ones, 1, &made.weight, NULL, NULL, aligned, y);
     assert_true(fabsf(y[0] - 1.0f) < 1e-6f && fabsf(y[1]) < 1e-30f && fabsf(y[2] + 1.0f) < 1e-6f);
     discard(&made);
 }
@@ -246,7 +355,7 @@ static void the_longest_row_of_int8_fits(void **state)
             values[at] = b;
         }
         packed made = pack(TL_PACKED_INT8, &weight, 1, in);
-        tl_packed_linear(NULL, x, 1, &made.weight, NULL, NULL, scratch, y);
+        multiply(NULL, x, 1, &made.weight, NULL, NULL, scratch, y);
         assert_true(fabsf(y[0] / (a * b * (float)in) - 1.0f) < 1e-5f);
         discard(&made);
     }
@@ -261,7 +370,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_on_every_level),    cmocka_unit_test(any_layout_packs_alike),
         cmocka_unit_test(what_is_not_finite_stays_so),  cmocka_unit_test(tiny_rows_are_zeros_of_int8),
-        cmocka_unit_test(the_longest_row_of_int8_fits),
+        cmocka_unit_test(the_longest_row_of_int8_fits), cmocka_unit_test(what_stands_around_a_product_is_the_same_on_the_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

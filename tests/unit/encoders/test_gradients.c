@@ -236,7 +236,7 @@ static void test_towers(void **state)
 static void test_threads_do_not_change_bits(void **state)
 {
     (void)state;
-    enum { ITEMS = 60 };
+    enum { ITEMS = 160 };
     for (size_t v = 0; v < TINY_VARIANT_COUNT + TINY_PUBLISHED_COUNT; v++) {
         tiny_model model;
         tiny_model_create(&model, v < TINY_VARIANT_COUNT ? &tiny_variants[v].config

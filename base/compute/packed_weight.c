@@ -1,0 +1,136 @@
+/* Weights into panels of columns, a row at a time. */
+#include "base/compute/packed.h"
+
+#include "base/compute/packed_internal.h"
+#include "base/core/error.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+    MOST_IN = 1 << 20,
+    MOST_IN_INT8 = 1 << 16, /* times 255 times 127 is below 2^31 */
+    PIECE = 1024
+};
+
+size_t tl_packed_most_in(tl_packed_kind kind)
+{
+    return kind == TL_PACKED_INT8 ? MOST_IN_INT8 : MOST_IN;
+}
+
+size_t tl_packed_panel_size(tl_packed_kind kind, size_t out, size_t in)
+{
+    return tl_packed_panel_count(out) * tl_packed_panel_bytes(kind, in);
+}
+
+size_t tl_packed_scale_count(tl_packed_kind kind, size_t out)
+{
+    return kind == TL_PACKED_INT8 ? out : 0;
+}
+
+/* ---- the weight ---- */
+
+/* Numbers first..first + count - 1 of a row, as f32. */
+static void read_piece(const tl_weight *weight, size_t row, size_t first, size_t count, size_t out, size_t in, float *piece)
+{
+    const size_t size = tl_dtype_size(weight->dtype);
+    if (weight->is_transposed) {
+        for (size_t i = 0; i < count; i++)
+            tl_widen(weight->dtype, (const char *)weight->parts[0] + ((first + i) * out + row) * size, 1, piece + i);
+        return;
+    }
+    tl_weight one = tl_weight_rows(weight, row, 1, in);
+    tl_widen(one.dtype, (const char *)one.parts[0] + first * size, count, piece);
+}
+
+static float largest_of_row(const tl_weight *weight, size_t row, size_t out, size_t in)
+{
+    float piece[PIECE], largest = 0.0f;
+    for (size_t first = 0; first < in; first += PIECE) {
+        size_t count = in - first < PIECE ? in - first : PIECE;
+        read_piece(weight, row, first, count, out, in, piece);
+        for (size_t i = 0; i < count; i++) {
+            if (!isfinite(piece[i]))
+                return NAN;
+            largest = fmaxf(largest, fabsf(piece[i]));
+        }
+    }
+    return largest;
+}
+
+static void pack_f32(const float *piece, size_t first, size_t count, uint32_t *column)
+{
+    for (size_t i = 0; i < count; i++)
+        memcpy(&column[(first + i) * TL_PACKED_COLUMNS], &piece[i], sizeof *column);
+}
+
+/* first is a multiple of PIECE, so groups do not straddle pieces. */
+static void pack_bf16(const float *piece, size_t first, size_t count, uint32_t *column)
+{
+    for (size_t i = 0; i < count; i++)
+        column[(first + i) / 2 * TL_PACKED_COLUMNS] |= tl_bf16_of(piece[i]) << (16 * (i % 2));
+}
+
+/* Returns the sum of the steps. */
+static int32_t pack_int8(const float *piece, float factor, size_t first, size_t count, uint32_t *column)
+{
+    int32_t sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        int32_t step = (int32_t)lrintf(piece[i] * factor);
+        sum += step;
+        column[(first + i) / 4 * TL_PACKED_COLUMNS] |= ((uint32_t)step & 0xffu) << (8 * (i % 4));
+    }
+    return sum;
+}
+
+static void pack_row(tl_packed_kind kind, const tl_weight *weight, size_t row, size_t out, size_t in, void *panels, float *scales)
+{
+    const size_t number = row % TL_PACKED_COLUMNS;
+    char *panel = (char *)panels + row / TL_PACKED_COLUMNS * tl_packed_panel_bytes(kind, in);
+    uint32_t *column = (uint32_t *)(void *)(panel + (kind == TL_PACKED_INT8 ? TL_INT8_HEADER : 0)) + number;
+    float piece[PIECE], factor = 1.0f;
+    int32_t sum = 0;
+    if (kind == TL_PACKED_INT8) {
+        float largest = largest_of_row(weight, row, out, in);
+        scales[row] = largest / 127.0f;
+        if (!(largest >= TL_INT8_LEAST)) /* its steps are zeros; of a NaN the scale tells */
+            return;
+        factor = 127.0f / largest;
+    }
+    for (size_t first = 0; first < in; first += PIECE) {
+        size_t count = in - first < PIECE ? in - first : PIECE;
+        read_piece(weight, row, first, count, out, in, piece);
+        switch (kind) {
+        case TL_PACKED_F32:
+            pack_f32(piece, first, count, column);
+            break;
+        case TL_PACKED_BF16:
+            pack_bf16(piece, first, count, column);
+            break;
+        case TL_PACKED_INT8:
+            sum += pack_int8(piece, factor, first, count, column);
+            break;
+        }
+    }
+    if (kind == TL_PACKED_INT8)
+        ((int32_t *)(void *)panel)[number] = -128 * sum;
+}
+
+void tl_pack_weight(tl_packed_kind kind, const tl_weight *weight, size_t out, size_t in, void *panels, float *scales)
+{
+    TL_ASSERT(in <= tl_packed_most_in(kind));
+    memset(panels, 0, tl_packed_panel_size(kind, out, in));
+    for (size_t row = 0; row < out; row++)
+        pack_row(kind, weight, row, out, in, panels, scales);
+}
+
+tl_packed_weight tl_packed_rows(const tl_packed_weight *weight, size_t first, size_t count)
+{
+    tl_packed_weight rows = *weight;
+    if (first % TL_PACKED_COLUMNS != 0)
+        return (tl_packed_weight){.panels = NULL};
+    rows.out = count;
+    rows.panels = (const char *)weight->panels + first / TL_PACKED_COLUMNS * tl_packed_panel_bytes(weight->kind, weight->in);
+    rows.scales = weight->scales != NULL ? weight->scales + first : NULL;
+    return rows;
+}
