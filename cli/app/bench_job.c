@@ -100,7 +100,10 @@ static bool multiply(void *context, tl_error *err)
 {
     const product *work = context;
     (void)err;
-    tl_packed_linear(work->pool, work->x, PRODUCT_ROWS, &work->packed, NULL, NULL, work->scratch, work->y);
+    const tl_weight weight = {.packed = work->packed};
+    const tl_linear_call call = {
+        .weight = &weight, .rows = PRODUCT_ROWS, .in = work->packed.in, .out = work->packed.out, .x = work->x, .y = work->y};
+    tl_packed_linear(work->pool, &call, work->scratch);
     return true;
 }
 

@@ -24,7 +24,7 @@ typedef struct tl_parameter {
     size_t shape[TL_PARAMETER_MAX_RANK]; /* row-major */
     size_t count;                        /* product of shape */
     size_t offset;                       /* first element in a flat block; rows start at multiples of 16 floats (64 bytes) */
-    bool is_product;                     /* a matrix that only tl_linear_packed reads in inference: worth packing */
+    bool is_product;                     /* a matrix that only tl_linear_run reads in inference: worth packing */
     bool is_read_as_floats;              /* the tower reads the values themselves, not only by products; vectors always */
     bool decays;                         /* weight decay applies: matrices, not biases, norms, embeddings' scale */
     tl_initialization initialization;
