@@ -137,6 +137,41 @@ bool tl_ids__append(tl_ids *ids, int64_t id, tl_error *err)
     return true;
 }
 
+/* By bytes, the lowest first (radix sort), passing over bytes that all ids share. Signed: the highest byte counts from 0x80. */
+bool tl_ids__sort(tl_ids *ids, tl_error *err)
+{
+    const uint64_t sign = (uint64_t)1 << 63;
+    uint64_t different = 0;
+    bool is_sorted = true;
+    for (size_t i = 1; i < ids->count; i++) {
+        different |= (uint64_t)(ids->items[i] ^ ids->items[0]);
+        is_sorted = is_sorted && ids->items[i - 1] <= ids->items[i];
+    }
+    if (is_sorted)
+        return true;
+    int64_t *other = tl_memory_allocate(ids->count, sizeof *other, err), *items = ids->items;
+    if (other == NULL)
+        return false;
+    for (unsigned shift = 0; shift < 64; shift += 8) {
+        size_t starts[257] = {0};
+        if ((different >> shift & 0xff) == 0)
+            continue;
+        for (size_t i = 0; i < ids->count; i++)
+            starts[(((uint64_t)items[i] ^ sign) >> shift & 0xff) + 1]++;
+        for (size_t byte = 0; byte < 256; byte++)
+            starts[byte + 1] += starts[byte];
+        for (size_t i = 0; i < ids->count; i++)
+            other[starts[((uint64_t)items[i] ^ sign) >> shift & 0xff]++] = items[i];
+        int64_t *swapped = items;
+        items = other;
+        other = swapped;
+    }
+    if (items != ids->items)
+        memcpy(ids->items, items, ids->count * sizeof *items);
+    tl_memory_free(items != ids->items ? items : other);
+    return true;
+}
+
 void tl_ids__intersect(tl_ids *ids, const tl_ids *others)
 {
     size_t kept = 0;

@@ -46,6 +46,8 @@ typedef struct tl_ids {
     size_t count, capacity;
 } tl_ids;
 bool tl_ids__append(tl_ids *ids, int64_t id, tl_error *err) TL_MUST_USE;
+/* Puts them in ascending order; ids that are so already cost one look. */
+bool tl_ids__sort(tl_ids *ids, tl_error *err) TL_MUST_USE;
 /* Keeps those of ids that are in others too; both ascending. */
 void tl_ids__intersect(tl_ids *ids, const tl_ids *others);
 /* Appends column 0 of the remaining rows. */

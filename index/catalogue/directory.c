@@ -8,7 +8,6 @@
 #include "base/core/memory.h"
 #include "base/core/string.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static tl_slice without_final_slashes(const char *path)
@@ -62,12 +61,6 @@ static bool collect_root(tl_statements *statements, int64_t root_id, tl_slice ro
     return ok;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
-    return (left > right) - (left < right);
-}
-
 bool tl_items__ids_in_directory(tl_statements *statements, const char *directory, tl_vector_kind kind, tl_ids *ids, tl_error *err)
 {
     if (directory[0] != '/')
@@ -89,7 +82,5 @@ bool tl_items__ids_in_directory(tl_statements *statements, const char *directory
             return false;
     }
     sqlite3_reset(roots);
-    if (ids->count != 0)
-        qsort(ids->items, ids->count, sizeof *ids->items, by_value);
-    return true;
+    return tl_ids__sort(ids, err);
 }

@@ -136,8 +136,7 @@ static bool collect_ids(tl_table *table, tl_plan_call *call, tl_error *err)
     tl_string_init(&sql, (size_t)1 << 21);
     if (!tl_statements__expand("SELECT id FROM @rows", &names, &sql, err) ||
         !tl_string_append(&sql, call->conditions.data, call->conditions.size, err) ||
-        !tl_string_append_text(&sql, " ORDER BY id", err) || !tl_database_prepare(table->database, sql.data, &statement, err) ||
-        !tl_plan__bind(call, table->database, statement, err))
+        !tl_database_prepare(table->database, sql.data, &statement, err) || !tl_plan__bind(call, table->database, statement, err))
         goto done;
     while (row) {
         if (!tl_database_step(table->database, statement, &row, err))
@@ -145,10 +144,11 @@ static bool collect_ids(tl_table *table, tl_plan_call *call, tl_error *err)
         if (row && !tl_ids__append(&found, sqlite3_column_int64(statement, 0), err))
             goto done;
     }
+    if (!tl_ids__sort(&found, err))
+        goto done;
     for (size_t i = 1; i < found.count; i++)
-        if (found.items[i - 1] >= found.items[i]) {
-            tl_fail(err, TL_ERROR_CORRUPT, "%s_rows: expected ids in order, found %" PRId64 " after %" PRId64, table->name,
-                    found.items[i], found.items[i - 1]);
+        if (found.items[i - 1] == found.items[i]) {
+            tl_fail(err, TL_ERROR_CORRUPT, "%s_rows: expected an id once, found %" PRId64 " again", table->name, found.items[i]);
             goto done;
         }
     if (call->has_ids) {

@@ -7,7 +7,6 @@
 
 #include "base/core/memory.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_PLAN = 1 << 14, MAX_SQL = 1 << 20, MAX_LISTED = 30000 };
@@ -228,19 +227,11 @@ static bool keep_id(tl_plan_call *call, sqlite3_value *value, tl_error *err)
     return !is_id || tl_ids__append(&call->ids, id, err);
 }
 
-static int by_value(const void *a, const void *b)
-{
-    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
-    return (left > right) - (left < right);
-}
-
 static bool read_ids(tl_plan_call *call, sqlite3_value *list, tl_error *err)
 {
     tl_ids before = call->ids;
     call->ids = (tl_ids){0};
-    bool ok = each_value(list, keep_id, call, err);
-    if (call->ids.count != 0)
-        qsort(call->ids.items, call->ids.count, sizeof *call->ids.items, by_value);
+    bool ok = each_value(list, keep_id, call, err) && tl_ids__sort(&call->ids, err);
     size_t unique = 0;
     for (size_t i = 0; i < call->ids.count; i++)
         if (i == 0 || call->ids.items[i] != call->ids.items[i - 1])
