@@ -2,6 +2,9 @@
  * A pool of threads that wait for one job at a time. A job is a count of tasks; threads draw the next number from a shared
  * counter, so who runs what varies, but the borders of the work never do. The caller works too, as worker 0.
  *
+ * Beside the job there may be offered tasks, drawn from a counter of their own: by a thread that has none of the job's tasks left
+ * while others still have, by a helper that waits for a job, and by all when the caller wants them done.
+ *
  * State under the mutex: the job's number (generation) and how many helpers are still busy with it. The counter itself is atomic.
  */
 #include "base/parallel/thread_pool.h"
@@ -31,18 +34,43 @@ struct tl_thread_pool {
     void *context;
     size_t task_count;
     atomic_size_t next_task;
+    atomic_size_t working; /* threads that may still have tasks of the job */
+    void (*offered)(void *context, size_t index, size_t worker);
+    void *offered_context;
+    size_t offered_count;
+    atomic_size_t next_offered;
+    size_t offered_running; /* helpers that are at one while no job is theirs */
     size_t helper_count;
     helper *helpers;
 };
+
+static bool has_offered(tl_thread_pool *pool)
+{
+    return atomic_load_explicit(&pool->next_offered, memory_order_relaxed) < pool->offered_count;
+}
+
+static bool draw_offered(tl_thread_pool *pool, size_t worker)
+{
+    if (!has_offered(pool))
+        return false;
+    size_t index = atomic_fetch_add_explicit(&pool->next_offered, 1, memory_order_relaxed);
+    if (index >= pool->offered_count)
+        return false;
+    pool->offered(pool->offered_context, index, worker);
+    return true;
+}
 
 static void draw_tasks(tl_thread_pool *pool, size_t worker)
 {
     for (;;) {
         size_t index = atomic_fetch_add_explicit(&pool->next_task, 1, memory_order_relaxed);
         if (index >= pool->task_count)
-            return;
+            break;
         pool->task(pool->context, index, worker);
     }
+    atomic_fetch_sub_explicit(&pool->working, 1, memory_order_relaxed);
+    while (atomic_load_explicit(&pool->working, memory_order_relaxed) != 0 && draw_offered(pool, worker))
+        continue;
 }
 
 static void *help(void *argument)
@@ -52,8 +80,18 @@ static void *help(void *argument)
     unsigned long seen = 0;
     pthread_mutex_lock(&pool->mutex);
     for (;;) {
-        while (pool->generation == seen && !pool->is_ending)
-            pthread_cond_wait(&pool->job_posted, &pool->mutex);
+        while (pool->generation == seen && !pool->is_ending) {
+            if (!has_offered(pool)) {
+                pthread_cond_wait(&pool->job_posted, &pool->mutex);
+                continue;
+            }
+            pool->offered_running++;
+            pthread_mutex_unlock(&pool->mutex);
+            draw_offered(pool, self->worker);
+            pthread_mutex_lock(&pool->mutex);
+            if (--pool->offered_running == 0)
+                pthread_cond_signal(&pool->job_done);
+        }
         if (pool->is_ending)
             break;
         seen = pool->generation;
@@ -87,6 +125,8 @@ bool tl_thread_pool_create(size_t threads, tl_thread_pool **out, tl_error *err)
     pthread_cond_init(&pool->job_posted, NULL);
     pthread_cond_init(&pool->job_done, NULL);
     atomic_init(&pool->next_task, 0);
+    atomic_init(&pool->working, 0);
+    atomic_init(&pool->next_offered, 0);
     for (size_t i = 0; i + 1 < size; i++) {
         pool->helpers[i].pool = pool;
         pool->helpers[i].worker = i + 1;
@@ -138,6 +178,7 @@ void tl_thread_pool_run(tl_thread_pool *pool, size_t task_count, void (*task)(vo
     pool->context = context;
     pool->task_count = task_count;
     atomic_store_explicit(&pool->next_task, 0, memory_order_relaxed);
+    atomic_store_explicit(&pool->working, pool->helper_count + 1, memory_order_relaxed);
     pool->busy_helpers = pool->helper_count;
     pool->generation++;
     pthread_cond_broadcast(&pool->job_posted);
@@ -148,5 +189,37 @@ void tl_thread_pool_run(tl_thread_pool *pool, size_t task_count, void (*task)(vo
     pthread_mutex_lock(&pool->mutex);
     while (pool->busy_helpers != 0)
         pthread_cond_wait(&pool->job_done, &pool->mutex);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+void tl_thread_pool_offer(tl_thread_pool *pool, size_t task_count, void (*task)(void *context, size_t index, size_t worker),
+                          void *context)
+{
+    pthread_mutex_lock(&pool->mutex);
+    TL_ASSERT(!has_offered(pool) && pool->offered_running == 0);
+    pool->offered = task;
+    pool->offered_context = context;
+    pool->offered_count = task_count;
+    atomic_store_explicit(&pool->next_offered, 0, memory_order_relaxed);
+    pthread_cond_broadcast(&pool->job_posted);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+static void draw_one_offered(void *context, size_t index, size_t worker)
+{
+    (void)index;
+    draw_offered(context, worker);
+}
+
+void tl_thread_pool_finish_offered(tl_thread_pool *pool)
+{
+    size_t drawn = atomic_load_explicit(&pool->next_offered, memory_order_relaxed);
+    if (drawn < pool->offered_count)
+        tl_thread_pool_run(pool, pool->offered_count - drawn, draw_one_offered, pool);
+    /* One that a helper drew without a job may still run. */
+    pthread_mutex_lock(&pool->mutex);
+    while (pool->offered_running != 0)
+        pthread_cond_wait(&pool->job_done, &pool->mutex);
+    pool->offered_count = 0;
     pthread_mutex_unlock(&pool->mutex);
 }

@@ -25,6 +25,15 @@ size_t tl_thread_pool_size(const tl_thread_pool *pool); /* NULL: 1 */
 void tl_thread_pool_run(tl_thread_pool *pool, size_t task_count, void (*task)(void *context, size_t index, size_t worker),
                         void *context);
 
+/*
+ * Offers tasks for whoever would be idle: while the caller does other things, and while a job's last tasks run. Those of the
+ * offer before must be finished. context must live until tl_thread_pool_finish_offered, which runs what is left and returns when
+ * all are done. Both by the caller of tl_thread_pool_run; not on a NULL pool.
+ */
+void tl_thread_pool_offer(tl_thread_pool *pool, size_t task_count, void (*task)(void *context, size_t index, size_t worker),
+                          void *context);
+void tl_thread_pool_finish_offered(tl_thread_pool *pool);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,6 +1,7 @@
 /*
- * Pictures are decoded by the pool one task each, straight into their slot of the pixel batch; slots of broken ones are closed
- * up before the tower runs, and rows are moved back to their places after it.
+ * Pictures are decoded by the pool one task each, straight into their slot of a pixel batch; slots of broken ones are closed up
+ * before the tower runs, and rows are moved back to their places after it. The next batch may be decoded meanwhile, by threads
+ * that the end of the present one, or a reader who waits for the disk, leaves idle.
  */
 #include "cli/app/embedder.h"
 
@@ -10,6 +11,13 @@
 
 #include <stdio.h>
 
+typedef struct pixel_batch {
+    const tl_embedder *embedder;
+    tl_picture *pictures; /* whose pixels these are or become; NULL: nobody's */
+    float *pixels;        /* [batch, 3, S, S], made at the first picture */
+    uint8_t *frames;      /* [batch, S, S, 3] */
+} pixel_batch;
+
 struct tl_embedder {
     const tl_model_bundle *bundle;
     tl_thread_pool *pool;
@@ -17,10 +25,10 @@ struct tl_embedder {
     size_t batch;
     size_t items[TL_TOWER_COUNT]; /* embedded so far */
     size_t pixel_count;           /* floats of one picture: 3 * S * S */
-    float *pixels;                /* [batch, 3, S, S], made at the first picture */
-    uint8_t *frames;              /* [batch, S, S, 3] */
-    int32_t *ids;                 /* [batch, T] */
-    uint32_t *lengths;            /* [batch] */
+    pixel_batch batches[2];
+    pixel_batch *offered; /* one whose pictures may not be decoded yet; NULL: none */
+    int32_t *ids;         /* [batch, T] */
+    uint32_t *lengths;    /* [batch] */
 };
 
 /* Large JPEGs may be decoded at a fraction of their size as long as this many pixels a side remain for the resize to S. */
@@ -50,11 +58,15 @@ void tl_embedder_destroy(tl_embedder *embedder)
 {
     if (embedder == NULL)
         return;
+    if (embedder->offered != NULL)
+        tl_thread_pool_finish_offered(embedder->pool);
     tl_model_session_destroy(embedder->session);
     tl_memory_free(embedder->lengths);
     tl_memory_free(embedder->ids);
-    tl_memory_free(embedder->frames);
-    tl_memory_free(embedder->pixels);
+    for (size_t i = 0; i < 2; i++) {
+        tl_memory_free(embedder->batches[i].frames);
+        tl_memory_free(embedder->batches[i].pixels);
+    }
     tl_memory_free(embedder);
 }
 
@@ -127,36 +139,86 @@ void tl_picture_count_skipped(const tl_picture *picture, const char *origin, tl_
     tl_reasons_add(skipped, picture->reason, example);
 }
 
-typedef struct decode_work {
-    tl_embedder *embedder;
-    tl_picture *pictures;
-} decode_work;
-
 static void decode_one(void *context, size_t index, size_t worker)
 {
     (void)worker;
-    decode_work *work = context;
-    tl_embedder *embedder = work->embedder;
-    const tl_image_recipe *recipe = &embedder->bundle->info->recipe;
-    uint8_t *frame = embedder->frames + index * embedder->pixel_count;
-    if (tl_picture_frame(recipe, &work->pictures[index], frame))
-        tl_image_recipe_normalize(recipe, frame, embedder->pixels + index * embedder->pixel_count);
+    const pixel_batch *batch = context;
+    const size_t pixel_count = batch->embedder->pixel_count;
+    const tl_image_recipe *recipe = &batch->embedder->bundle->info->recipe;
+    uint8_t *frame = batch->frames + index * pixel_count;
+    if (tl_picture_frame(recipe, &batch->pictures[index], frame))
+        tl_image_recipe_normalize(recipe, frame, batch->pixels + index * pixel_count);
+}
+
+/* Makes a batch that is nobody's that of these pictures. */
+static pixel_batch *claim_batch(tl_embedder *embedder, tl_picture *pictures, tl_error *err)
+{
+    pixel_batch *batch = embedder->batches[0].pictures == NULL ? &embedder->batches[0] : &embedder->batches[1];
+    TL_ASSERT(batch->pictures == NULL); /* else more was prepared than is asked for */
+    if (batch->pixels == NULL) {
+        tl_memory_free(batch->frames);
+        batch->frames = tl_memory_allocate(embedder->batch, embedder->pixel_count, err);
+        batch->pixels = batch->frames != NULL
+                            ? tl_memory_allocate_aligned(embedder->batch, embedder->pixel_count * sizeof(float), err)
+                            : NULL;
+        if (batch->pixels == NULL)
+            return NULL;
+    }
+    batch->embedder = embedder;
+    batch->pictures = pictures;
+    return batch;
+}
+
+static void finish_offered(tl_embedder *embedder)
+{
+    if (embedder->offered != NULL)
+        tl_thread_pool_finish_offered(embedder->pool);
+    embedder->offered = NULL;
+}
+
+bool tl_embedder_prepare(tl_embedder *embedder, tl_picture *pictures, size_t count, tl_error *err)
+{
+    TL_ASSERT(count <= embedder->batch);
+    if (tl_thread_pool_size(embedder->pool) == 1 || count == 0) /* nobody is ever idle */
+        return true;
+    finish_offered(embedder); /* of those before, which are about to be embedded */
+    embedder->offered = claim_batch(embedder, pictures, err);
+    if (embedder->offered != NULL)
+        tl_thread_pool_offer(embedder->pool, count, decode_one, embedder->offered);
+    return embedder->offered != NULL;
+}
+
+static pixel_batch *decoded_batch(tl_embedder *embedder, tl_picture *pictures, size_t count, tl_error *err)
+{
+    for (size_t i = 0; i < 2; i++) {
+        pixel_batch *batch = &embedder->batches[i];
+        if (batch->pictures != pictures)
+            continue;
+        if (batch == embedder->offered)
+            finish_offered(embedder);
+        return batch;
+    }
+    pixel_batch *batch = claim_batch(embedder, pictures, err);
+    if (batch != NULL)
+        tl_thread_pool_run(embedder->pool, count, decode_one, batch);
+    return batch;
 }
 
 static bool embed_part(tl_embedder *embedder, tl_picture *pictures, size_t count, float *out, tl_error *err)
 {
-    size_t dim = tl_embedder_dim(embedder);
-    decode_work work = {embedder, pictures};
-    tl_thread_pool_run(embedder->pool, count, decode_one, &work);
+    const size_t dim = tl_embedder_dim(embedder), pixel_count = embedder->pixel_count;
+    pixel_batch *batch = decoded_batch(embedder, pictures, count, err);
+    if (batch == NULL)
+        return false;
+    batch->pictures = NULL;
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         if (pictures[i].decoded && kept++ != i)
-            memmove(embedder->pixels + (kept - 1) * embedder->pixel_count, embedder->pixels + i * embedder->pixel_count,
-                    embedder->pixel_count * sizeof(float));
+            memmove(batch->pixels + (kept - 1) * pixel_count, batch->pixels + i * pixel_count, pixel_count * sizeof(float));
     }
     if (kept == 0)
         return true;
-    if (!tl_model_session_encode_pixels(embedder->session, embedder->pixels, kept, out, err))
+    if (!tl_model_session_encode_pixels(embedder->session, batch->pixels, kept, out, err))
         return false;
     for (size_t i = count; i-- > 0;)
         if (pictures[i].decoded && --kept != i)
@@ -168,14 +230,6 @@ bool tl_embedder_pictures(tl_embedder *embedder, tl_picture *pictures, size_t co
 {
     if (!pack_weights(embedder, TL_TOWER_IMAGE, count, err))
         return false;
-    if (embedder->pixels == NULL) {
-        embedder->frames = tl_memory_allocate(embedder->batch, embedder->pixel_count, err);
-        embedder->pixels = embedder->frames != NULL
-                               ? tl_memory_allocate_aligned(embedder->batch, embedder->pixel_count * sizeof(float), err)
-                               : NULL;
-        if (embedder->pixels == NULL)
-            return false;
-    }
     for (size_t done = 0; done < count;) {
         size_t part = count - done < embedder->batch ? count - done : embedder->batch;
         if (!embed_part(embedder, pictures + done, part, out + done * tl_embedder_dim(embedder), err))

@@ -29,12 +29,19 @@ typedef struct id_list {
     size_t count;
 } id_list;
 
-/* A sample whose picture waits for the batch to fill. Texts and bytes live in the job's arena until the batch is stored. */
+/* A sample whose picture waits for the batch to fill. Texts and bytes live in the batch's arena until it is stored. */
 typedef struct pending_item {
     tl_item item;
     tl_known_item *known; /* NULL: new */
     const char *origin;
 } pending_item;
+
+typedef struct item_batch {
+    pending_item *pending;
+    tl_picture *pictures; /* of pending, same order */
+    size_t count;
+    tl_arena *arena;
+} item_batch;
 
 typedef struct job_state {
     const tl_index_job *job;
@@ -48,13 +55,12 @@ typedef struct job_state {
     bool is_incomplete; /* part of the source could not be read: nothing may be taken for gone */
     tl_vector_set images, captions;
     id_list images_missing, captions_missing;
-    tl_arena *arena;
-    pending_item *pending;
-    tl_picture *pictures; /* of pending, same order */
-    float *vectors;       /* [batch, D] */
-    int64_t *item_ids;    /* [batch] */
-    size_t pending_count, batch;
-    tl_slice caption_texts[CAPTION_BATCH]; /* stored, waiting for their vectors; texts in the arena */
+    item_batch batches[2]; /* one fills while the other is embedded */
+    item_batch *filling;
+    float *vectors;    /* [batch, D] */
+    int64_t *item_ids; /* [batch] */
+    size_t batch;
+    tl_slice caption_texts[CAPTION_BATCH]; /* stored, waiting for their vectors; texts in the batches' arenas */
     int64_t caption_ids[CAPTION_BATCH];
     float *caption_vectors; /* [CAPTION_BATCH, D] */
     size_t caption_count;
@@ -191,21 +197,20 @@ static bool commit(job_state *state, tl_error *err)
     return tl_index_writer_commit(state->writer, err);
 }
 
-/* Embeds and stores what waits. Rows of one set go in together: switching sets for every item would rewrite blocks. */
-static bool store_batch(job_state *state, tl_error *err)
+/* Embeds and stores a batch. Rows of one set go in together: switching sets for every item would rewrite blocks. */
+static bool store_batch(job_state *state, item_batch *batch, tl_error *err)
 {
     size_t dim = tl_embedder_dim(state->embedder);
     size_t stored = 0;
-    if (state->pending_count != 0 &&
-        !tl_embedder_pictures(state->embedder, state->pictures, state->pending_count, state->vectors, err))
+    if (batch->count != 0 && !tl_embedder_pictures(state->embedder, batch->pictures, batch->count, state->vectors, err))
         return false;
-    for (size_t i = 0; i < state->pending_count; i++) {
-        if (!state->pictures[i].decoded) {
-            if (!drop_broken(state, &state->pending[i], &state->pictures[i], err))
+    for (size_t i = 0; i < batch->count; i++) {
+        if (!batch->pictures[i].decoded) {
+            if (!drop_broken(state, &batch->pending[i], &batch->pictures[i], err))
                 return false;
             continue;
         }
-        if (!store_item(state, &state->pending[i], &state->pictures[i], &state->item_ids[stored], err))
+        if (!store_item(state, &batch->pending[i], &batch->pictures[i], &state->item_ids[stored], err))
             return false;
         memmove(state->vectors + stored * dim, state->vectors + i * dim, dim * sizeof *state->vectors);
         stored++;
@@ -214,21 +219,37 @@ static bool store_batch(job_state *state, tl_error *err)
         return false;
     if (!embed_waiting_captions(state, err))
         return false;
-    state->pending_count = 0;
-    tl_arena_reset(state->arena);
+    batch->count = 0;
+    tl_arena_reset(batch->arena);
     return tl_clock_seconds() - state->last_commit < commit_interval_seconds || commit(state, err);
+}
+
+/* Turns to the other batch, which is stored first; this one is decoded meanwhile. */
+static bool finish_filling(job_state *state, tl_error *err)
+{
+    item_batch *filled = state->filling;
+    item_batch *other = filled == &state->batches[0] ? &state->batches[1] : &state->batches[0];
+    state->filling = other;
+    return tl_embedder_prepare(state->embedder, filled->pictures, filled->count, err) && store_batch(state, other, err);
+}
+
+/* Stores all that waits, in the order in which it came. */
+static bool store_all(job_state *state, tl_error *err)
+{
+    return finish_filling(state, err) && finish_filling(state, err);
 }
 
 static const char *keep_text(job_state *state, const char *text, tl_error *err)
 {
-    return tl_arena_copy_text(state->arena, text, strlen(text), err);
+    return tl_arena_copy_text(state->filling->arena, text, strlen(text), err);
 }
 
 static const char *const *keep_captions(job_state *state, const tl_sample *sample, tl_error *err)
 {
-    const char **captions = tl_arena_allocate(state->arena, sample->caption_count, sizeof *captions, err);
+    const char **captions = tl_arena_allocate(state->filling->arena, sample->caption_count, sizeof *captions, err);
     for (size_t i = 0; captions != NULL && i < sample->caption_count; i++)
-        if ((captions[i] = tl_arena_copy_text(state->arena, sample->captions[i].data, sample->captions[i].size, err)) == NULL)
+        if ((captions[i] = tl_arena_copy_text(state->filling->arena, sample->captions[i].data, sample->captions[i].size, err)) ==
+            NULL)
             return NULL;
     return captions;
 }
@@ -236,8 +257,8 @@ static const char *const *keep_captions(job_state *state, const tl_sample *sampl
 /* Copies what the batch needs of a sample: its slices die with the next call of the source. */
 static bool keep_sample(job_state *state, const tl_sample *sample, const char *hash, tl_known_item *known, tl_error *err)
 {
-    pending_item *pending = &state->pending[state->pending_count];
-    tl_picture *picture = &state->pictures[state->pending_count];
+    pending_item *pending = &state->filling->pending[state->filling->count];
+    tl_picture *picture = &state->filling->pictures[state->filling->count];
     *pending = (pending_item){.known = known};
     tl_item *item = &pending->item;
     *item = (tl_item){.size = sample->size, .modified_ns = sample->modified_ns, .caption_count = sample->caption_count};
@@ -247,11 +268,11 @@ static bool keep_sample(job_state *state, const tl_sample *sample, const char *h
               (item->path = keep_text(state, sample->path, err)) != NULL && (item->hash = keep_text(state, hash, err)) != NULL &&
               (sample->url == NULL || (item->url = keep_text(state, sample->url, err)) != NULL) &&
               (sample->split == NULL || (item->split = keep_text(state, sample->split, err)) != NULL);
-    char *bytes = ok ? tl_arena_copy_text(state->arena, sample->image.data, sample->image.size, err) : NULL;
+    char *bytes = ok ? tl_arena_copy_text(state->filling->arena, sample->image.data, sample->image.size, err) : NULL;
     if (bytes == NULL)
         return false;
     *picture = (tl_picture){.bytes = {bytes, sample->image.size}};
-    state->pending_count++;
+    state->filling->count++;
     return true;
 }
 
@@ -324,7 +345,7 @@ static bool refresh_words(job_state *state, const tl_sample *sample, const tl_kn
     if (!*changed && !needs_vectors)
         return true;
     /* The texts wait in the arena, which only storing a batch empties. */
-    if (state->caption_count + sample->caption_count > CAPTION_BATCH && !store_batch(state, err))
+    if (state->caption_count + sample->caption_count > CAPTION_BATCH && !store_all(state, err))
         return false;
     const char *const *captions = keep_captions(state, sample, err);
     if (captions == NULL)
@@ -408,7 +429,7 @@ static bool take_sample(job_state *state, const tl_sample *sample, tl_error *err
     } else {
         known->seen = true;
     }
-    return keep_sample(state, sample, hash, known, err) && (state->pending_count < state->batch || store_batch(state, err));
+    return keep_sample(state, sample, hash, known, err) && (state->filling->count < state->batch || finish_filling(state, err));
 }
 
 /* True when the source would have had this item to offer, were it still there. */
@@ -444,6 +465,13 @@ static bool remove_unseen(job_state *state, tl_error *err)
     return true;
 }
 
+static bool create_batch(const job_state *state, item_batch *batch, tl_error *err)
+{
+    batch->pending = tl_memory_allocate(state->batch, sizeof *batch->pending, err);
+    batch->pictures = batch->pending != NULL ? tl_memory_allocate(state->batch, sizeof *batch->pictures, err) : NULL;
+    return batch->pictures != NULL && tl_arena_create(1 << 20, &batch->arena, err);
+}
+
 static bool open_state(job_state *state, const char *path, tl_error *err)
 {
     const tl_index_job *job = state->job;
@@ -465,11 +493,10 @@ static bool open_state(job_state *state, const char *path, tl_error *err)
         !load_missing(state, &state->images, &state->images_missing, err) ||
         !load_missing(state, &state->captions, &state->captions_missing, err) ||
         !tl_embedder_create(job->bundle, state->batch, job->pool, &state->embedder, err) ||
-        !tl_arena_create(1 << 20, &state->arena, err))
+        !create_batch(state, &state->batches[0], err) || !create_batch(state, &state->batches[1], err))
         return false;
-    state->pending = tl_memory_allocate(state->batch, sizeof *state->pending, err);
-    state->pictures = state->pending != NULL ? tl_memory_allocate(state->batch, sizeof *state->pictures, err) : NULL;
-    state->vectors = state->pictures != NULL ? tl_memory_allocate(state->batch, dim * sizeof(float), err) : NULL;
+    state->filling = &state->batches[0];
+    state->vectors = tl_memory_allocate(state->batch, dim * sizeof(float), err);
     state->item_ids = state->vectors != NULL ? tl_memory_allocate(state->batch, sizeof *state->item_ids, err) : NULL;
     state->caption_vectors = state->item_ids != NULL ? tl_memory_allocate(CAPTION_BATCH, dim * sizeof(float), err) : NULL;
     state->last_commit = tl_clock_seconds();
@@ -485,11 +512,13 @@ static void close_state(job_state *state)
         tl_known_items_clear(&state->known[i]);
     tl_memory_free(state->known);
     tl_index_close(state->index);
-    tl_arena_destroy(state->arena);
+    for (size_t i = 0; i < 2; i++) {
+        tl_arena_destroy(state->batches[i].arena);
+        tl_memory_free(state->batches[i].pending);
+        tl_memory_free(state->batches[i].pictures);
+    }
     tl_memory_free(state->images_missing.ids);
     tl_memory_free(state->captions_missing.ids);
-    tl_memory_free(state->pending);
-    tl_memory_free(state->pictures);
     tl_memory_free(state->vectors);
     tl_memory_free(state->item_ids);
     tl_memory_free(state->caption_vectors);
@@ -503,7 +532,7 @@ static bool read_source(job_state *state, tl_error *err)
         if (!tl_source_next(state->source, &sample, &done, err))
             return false;
         if (done)
-            return store_batch(state, err) && remove_unseen(state, err) && commit(state, err);
+            return store_all(state, err) && remove_unseen(state, err) && commit(state, err);
         if (!take_sample(state, &sample, err))
             return false;
         state->seen++;
@@ -513,7 +542,7 @@ static bool read_source(job_state *state, tl_error *err)
         if (!tl_progress_continue(state->job->progress, err)) {
             /* What was embedded so far is work done: keep it, then say that we stopped. */
             tl_error reason;
-            if (!store_batch(state, &reason) || !commit(state, &reason))
+            if (!store_all(state, &reason) || !commit(state, &reason))
                 return tl_fail(err, reason.kind, "%s", reason.message);
             return false;
         }

@@ -98,9 +98,72 @@ static void test_out_of_memory(void **state)
     }
 }
 
+static void expect_each_once(tally *counts, size_t tasks)
+{
+    assert_int_equal(atomic_load(&counts->clashes), 0);
+    for (size_t task = 0; task < MOST_TASKS; task++)
+        assert_int_equal(atomic_load(&counts->runs[task]), task < tasks ? 1 : 0);
+}
+
+/* Offered tasks run once each, whatever runs beside them, and all are done when they are asked for. */
+static void test_offered_tasks(void **state)
+{
+    (void)state;
+    static tally offered, jobs;
+    for (size_t threads = 1; threads <= 5; threads++) {
+        tl_thread_pool *pool;
+        assert_true(tl_thread_pool_create(threads, &pool, NULL));
+        for (size_t round = 0; round < 60; round++) {
+            const size_t count = round * 7 % 61, job_count = round * 13 % 29;
+            memset(&offered, 0, sizeof offered);
+            offered.workers = threads;
+            tl_thread_pool_offer(pool, count, count_task, &offered);
+            for (size_t job = 0; job < round % 4; job++) {
+                memset(&jobs, 0, sizeof jobs);
+                jobs.workers = threads;
+                tl_thread_pool_run(pool, job_count, count_task, &jobs);
+                expect_each_once(&jobs, job_count);
+            }
+            tl_thread_pool_finish_offered(pool);
+            expect_each_once(&offered, count);
+            tl_thread_pool_finish_offered(pool); /* of none */
+        }
+        tl_thread_pool_offer(pool, MOST_TASKS, count_task, &offered); /* what nobody asks for may stay undone */
+        tl_thread_pool_destroy(pool);
+    }
+}
+
+/* A helper takes offered tasks while the caller is elsewhere. */
+static void wait_for_first(void *context, size_t index, size_t worker)
+{
+    tally *offered = context;
+    (void)index;
+    (void)worker;
+    while (atomic_load(&offered->runs[0]) == 0)
+        continue;
+}
+
+static void test_offered_tasks_run_beside_a_job(void **state)
+{
+    (void)state;
+    static tally offered;
+    tl_thread_pool *pool;
+    offered.workers = 2;
+    assert_true(tl_thread_pool_create(2, &pool, NULL));
+    tl_thread_pool_offer(pool, 1, count_task, &offered);
+    wait_for_first(&offered, 0, 0); /* would not end if only the caller ran them */
+    tl_thread_pool_finish_offered(pool);
+    expect_each_once(&offered, 1);
+    tl_thread_pool_destroy(pool);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_task_once), cmocka_unit_test(test_many_short_jobs),
-                                       cmocka_unit_test(test_bounds), cmocka_unit_test(test_out_of_memory)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_task_once),
+                                       cmocka_unit_test(test_many_short_jobs),
+                                       cmocka_unit_test(test_bounds),
+                                       cmocka_unit_test(test_offered_tasks),
+                                       cmocka_unit_test(test_offered_tasks_run_beside_a_job),
+                                       cmocka_unit_test(test_out_of_memory)};
     return cmocka_run_group_tests_name("thread_pool", tests, NULL, NULL);
 }
