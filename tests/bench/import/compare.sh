@@ -89,5 +89,6 @@ for _ in $(seq "$rounds"); do
     measure twinlens resize "${ours[@]}" --resize shortest --size 224 --only-if-bigger --table parquet
     measure img2dataset resize "${theirs[@]}" --image_size 224 --resize_mode keep_ratio --resize_only_if_bigger True
     measure twinlens keep "${ours[@]}" --table parquet
+    measure twinlens headers "${ours[@]}" --table parquet --only-headers # nothing decoded: theirs decodes always
     measure img2dataset keep "${theirs[@]}" --resize_mode no --skip_reencode True
 done
