@@ -12,7 +12,12 @@
 
 #include <math.h>
 
-enum { VECTORS = TL_PACKED_COLUMNS / LANES, PIECE = 1024 /* numbers converted at a time, a multiple of 4 */ };
+enum {
+    VECTORS = TL_PACKED_COLUMNS / LANES,
+    PIECE = 1024, /* numbers converted at a time, a multiple of 4 */
+    NEAR = 16 * TL_PACKED_COLUMNS,
+    LINE = 16 /* groups of a panel wanted next, and of a line of the cache */
+};
 
 typedef uint32_t group_vector __attribute__((vector_size(TL_VECTOR_FLOATS * 4)));
 typedef int16_t short_vector __attribute__((vector_size(TL_VECTOR_FLOATS * 4)));
@@ -149,8 +154,8 @@ KERNEL_INLINE void store_row(const tl_packed_tile *tile, size_t row, const vecto
         for (size_t g = 0; g < groups; g++, a += rows, panel += TL_PACKED_COLUMNS) {                              \
             for (size_t i = 0; i < lines; i++, ahead += 64)                                                       \
                 __builtin_prefetch(ahead, 0, 2);                                                                  \
-            __builtin_prefetch(panel + 32 * 16, 0, 3);                                                            \
-            __builtin_prefetch(panel + 32 * 16 + 16, 0, 3);                                                       \
+            __builtin_prefetch(panel + NEAR, 0, 3);                                                               \
+            __builtin_prefetch(panel + NEAR + LINE, 0, 3);                                                        \
             if (VECTORS <= 2) {                                                                                   \
                 group_vector b[VECTORS];                                                                          \
                 for (size_t v = 0; v < VECTORS; v++)                                                              \

@@ -7,8 +7,10 @@ if [ ! -d $stamps ]; then
     exit 77
 fi
 
-expect 3 "$TWINLENS" import $stamps -o d --hold-out 0.1
-expect_output '^d: 796 samples in 1 shards .* 6 skipped'
+# Beside the 796 pictures there may be links to what only other packages bring; those are skipped, and told of by the exit code.
+broken=$(find -L $stamps -type l | wc -l)
+expect $((broken > 0 ? 3 : 0)) "$TWINLENS" import $stamps -o d --hold-out 0.1
+expect_output "^d: 796 samples in 1 shards .* $broken skipped"
 expect 0 "$TWINLENS" train d -o m --size tiny --batch 64 --steps 100 --learning-rate 0.002
 # 64 pairs by chance: ln 64 = 4.16 nats. Two towers that learn together are well below it after nine epochs.
 loss=$(tail -n 10 m/training.jsonl | sed 's/.*"loss":\([0-9.]*\).*/\1/' | awk '{ s += $1 } END { print s / NR }')
