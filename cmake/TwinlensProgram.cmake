@@ -53,6 +53,7 @@ foreach(header IN LISTS door_headers)
   cmake_path(GET header PARENT_PATH folder)
   install(FILES "${header}" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/twinlens/${folder}")
 endforeach()
+install(FILES cli/app/train_settings_list.inc DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/twinlens/cli/app")
 install(TARGETS twinlens_static twinlens_shared)
 
 # Paths in the pkg-config and CMake files are relative to themselves, so that the installed tree can be moved.

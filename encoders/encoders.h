@@ -56,6 +56,12 @@ void tl_model_each_tensor(const tl_model *model,
  * out is left alone. Another shape is an error. */
 bool tl_model_read_tensor(const tl_model *model, const char *name, uint32_t rank, const size_t *shape, float *out, bool *found,
                           tl_error *err) TL_MUST_USE;
+/* What kind of folder a model is written as: ours, or open_clip's (which has no vocabulary of ours). */
+typedef enum tl_model_format { TL_MODEL_TWINLENS, TL_MODEL_OPEN_CLIP } tl_model_format;
+/* Writes configuration, picture recipe and f32 weights, (1 - weight) model + weight other; other NULL: the model's. Two models
+ * must have the same tensors. The vocabulary is the caller's affair. */
+bool tl_model_write(const tl_model *model, const tl_model *other, double weight, tl_model_format format, const char *directory,
+                    tl_error *err) TL_MUST_USE;
 
 /* Scratch for up to max_batch items at once. model and pool must outlive it; pool may be NULL. One thread at a time. */
 bool tl_model_session_create(const tl_model *model, size_t max_batch, tl_thread_pool *pool, tl_model_session **out,

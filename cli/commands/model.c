@@ -1,6 +1,7 @@
 /* The command and its short verbs; inspect and list have files of their own. */
 #include "base/core/memory.h"
 #include "cli/app/model_bundle.h"
+#include "cli/app/model_mix.h"
 #include "cli/app/model_pull.h"
 #include "cli/commands/model_internal.h"
 #include "cli/progress.h"
@@ -13,7 +14,8 @@ typedef struct model_options {
     bool tensors, json, offline;
     int64_t retries;
     double retry_wait;
-    const char *activation;
+    const char *activation, *output, *to;
+    double weight;
 } model_options;
 
 #define AT(field) offsetof(model_options, field)
@@ -26,6 +28,26 @@ static const tl_option options[] = {
      .value = "GELU",
      .help = "use: the model was trained with gelu, quick_gelu or gelu_tanh; auto: as its name and configuration say",
      .offset = AT(activation)},
+    {.name = "output",
+     .letter = 'o',
+     .type = TL_OPTION_TEXT,
+     .value = "MODEL",
+     .help = "mix, convert: folder for the new model",
+     .offset = AT(output)},
+    {.name = "weight",
+     .type = TL_OPTION_NUMBER,
+     .value = "W",
+     .help = "mix: share of the second model",
+     .offset = AT(weight),
+     .minimum = 0,
+     .maximum = 1,
+     .fallback = 0.5},
+    {.name = "to",
+     .type = TL_OPTION_TEXT,
+     .choices = "twinlens|open_clip",
+     .help = "convert: whose folder it becomes",
+     .offset = AT(to),
+     .fallback_text = "twinlens"},
     {.name = "retries",
      .type = TL_OPTION_INTEGER,
      .value = "N",
@@ -135,10 +157,35 @@ static bool pull(tl_command_call *call, const char *given, tl_error *err)
     return ok;
 }
 
+/* mix A B, convert MODEL: a new folder out of one or two. */
+static bool make_folder(tl_command_call *call, const char *first, const char *second, tl_error *err)
+{
+    const model_options *values = call->options;
+    if (values->output == NULL)
+        return tl_command_misuse(call, err, "expected -o MODEL, found none");
+    char *from = tl_runtime_model_path(call->runtime, first, err);
+    char *with = from != NULL && second != NULL ? tl_runtime_model_path(call->runtime, second, err) : NULL;
+    bool ok = from != NULL && (second == NULL || with != NULL);
+    if (ok && second != NULL)
+        ok = tl_model_mix(from, with, values->weight, values->output, err);
+    else if (ok)
+        ok = tl_model_convert(from, strcmp(values->to, "open_clip") == 0 ? TL_MODEL_OPEN_CLIP : TL_MODEL_TWINLENS, values->output,
+                              err);
+    if (ok)
+        printf("%s is written\n", values->output);
+    tl_memory_free(with);
+    tl_memory_free(from);
+    return ok;
+}
+
 static bool run(tl_command_call *call, tl_error *err)
 {
     const model_options *values = call->options;
     const char *verb = call->arguments->items[0];
+    if (strcmp(verb, "mix") == 0 && call->arguments->count == 3)
+        return make_folder(call, call->arguments->items[1], call->arguments->items[2], err);
+    if (strcmp(verb, "convert") == 0 && call->arguments->count == 2)
+        return make_folder(call, call->arguments->items[1], NULL, err);
     const char *given = call->arguments->count == 2 ? call->arguments->items[1] : NULL;
     if (strcmp(verb, "inspect") == 0)
         return tl_model_command__inspect(call, given, values->tensors, values->json, err);
@@ -150,14 +197,16 @@ static bool run(tl_command_call *call, tl_error *err)
         return use(call, given, err);
     if (strcmp(verb, "remove") == 0 && given != NULL)
         return remove_model(call, given, err);
-    return tl_command_misuse(call, err, "expected pull NAME, list, inspect [MODEL], use MODEL or remove NAME, found '%s'", verb);
+    return tl_command_misuse(
+        call, err, "expected pull NAME, list, inspect [MODEL], use MODEL, remove NAME, mix A B or convert MODEL, found '%s'",
+        verb);
 }
 
 extern const tl_command tl_command_model;
 const tl_command tl_command_model = {
     .name = "model",
     .summary = "download, list, look at, choose or remove models",
-    .usage = "pull NAME | list | inspect [MODEL] | use MODEL | remove NAME",
+    .usage = "pull NAME | list | inspect [MODEL] | use MODEL | remove NAME | mix A B -o MODEL | convert MODEL -o MODEL",
     .details =
         "NAME is a well-known model as 'twinlens model list' shows it, or ORG/REPO of the hub; for pull also NAME@REVISION (a\n"
         "branch, tag or commit). MODEL is a folder or the name of an installed model; so is every --model of the other "
@@ -168,6 +217,10 @@ const tl_command tl_command_model = {
         "opens the model once and only then puts it in place. Stopped or broken off, the same command goes on where it was.\n"
         "The first model that is pulled becomes the default one.\n"
         "\n"
+        "mix interpolates the weights of two models of the same sizes (a fine-tuned one and what it started from); convert "
+        "writes\n"
+        "a model in our words, or in open_clip's (--to open_clip).\n"
+        "\n"
         "environment: HF_ENDPOINT (another hub or a mirror), HF_TOKEN (for private and gated models; sent to that host alone),\n"
         "TWINLENS_OFFLINE=1 (as --offline), https_proxy, http_proxy, no_proxy, XDG_DATA_HOME (models lie in twinlens/models "
         "there)",
@@ -177,6 +230,6 @@ const tl_command tl_command_model = {
     .option_count = sizeof options / sizeof options[0],
     .options_size = sizeof(model_options),
     .minimum_arguments = 1,
-    .maximum_arguments = 2,
+    .maximum_arguments = 3,
     .run = run,
 };

@@ -83,6 +83,20 @@ cmp -s whole/model.safetensors tuned/model.safetensors && fail "expected other w
 expect 0 "$TWINLENS" evaluate retrieval d --model tuned
 expect_error 1 'expected one of the towers' "$TWINLENS" train d -o none --init whole --freeze text --image-lr 0
 
+# Mixing and converting: shares of 0 and 1 are one of the two to the bit, a half is between.
+for share in 0 0.5 1; do
+    expect 0 "$TWINLENS" model mix whole tuned -o mixed-$share --weight $share
+done
+cmp whole/model.safetensors mixed-0/model.safetensors || fail "a share of 0: other bits than the first"
+cmp tuned/model.safetensors mixed-1/model.safetensors || fail "a share of 1: other bits than the second"
+cmp -s whole/model.safetensors mixed-0.5/model.safetensors && fail "a share of a half: the first's bits"
+expect 0 "$TWINLENS" evaluate retrieval d --model mixed-0.5
+expect_error 1 'holds a config.json already' "$TWINLENS" model mix whole tuned -o mixed-1
+expect_error 1 'expected' "$TWINLENS" model mix whole rich -o mixed-none # rich has a logit bias
+expect 0 "$TWINLENS" model convert whole -o theirs --to open_clip
+grep -q '"model_cfg"' theirs/open_clip_config.json || fail "expected open_clip's configuration"
+expect_error 2 'expected -o MODEL' "$TWINLENS" model convert whole
+
 # The same seed on another number of threads: the same bits.
 TWINLENS_THREADS=1 expect 0 "$TWINLENS" train d -o one $small_training --steps 80
 cmp whole/model.safetensors one/model.safetensors || fail "one thread: other bits"
