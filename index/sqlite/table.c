@@ -129,6 +129,7 @@ static void finalize_rows(tl_table *table)
 static void close_table(tl_table *table)
 {
     finalize_rows(table);
+    sqlite3_free(table->base.zErrMsg); /* of a savepoint: SQLite takes the others */
     tl_vector_store_close(table->store);
     tl_vector_value__clear(&table->vector);
     tl_memory_free(table->schema);
