@@ -16,12 +16,13 @@
 #include <ares.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MAX_NAME_BYTES = 253, RECEIVE_BYTES = 1 << 20 };
+enum { MAX_NAME_BYTES = 253, RECEIVE_BYTES = 1 << 21, ANSWER_BYTES = 1024, LEAST_ANSWERS = 64 };
 
 /* The loop is told to tick at least this often while questions are open. */
 static const double tick_seconds = 0.05;
@@ -56,6 +57,7 @@ struct tl_resolver {
     int family; /* AF_UNSPEC: both */
     double negative_seconds, least_ttl_seconds, next_tick;
     size_t most_in_flight, most_names;
+    size_t most_answers;  /* for which the kernel's buffer has room while nobody looks: ANSWER_BYTES each */
     name_entry *punctual; /* the first of those asked that is not late; they stand in the order of asking */
     size_t late;
     name_entry **buckets;
@@ -167,17 +169,35 @@ static void ask(tl_resolver *resolver, name_entry *entry, double now)
     ares_getaddrinfo(resolver->channel, entry->host, NULL, &hints, take_answer, entry);
 }
 
-/* Names that get no answer do not take the places of those that do: a late one counts an eighth. */
-static void ask_queued(tl_resolver *resolver, double now)
+/* Only after the sockets were read: an answer that lies there unread is not late. */
+static void find_late(tl_resolver *resolver, double now)
 {
     for (; resolver->punctual != NULL && resolver->punctual->asked_at + late_seconds < now;
          resolver->punctual = resolver->punctual->after) {
         resolver->punctual->is_late = true;
         resolver->late++;
     }
-    while (resolver->queued.first != NULL &&
-           resolver->asked.count - resolver->late + resolver->late / 8 < resolver->most_in_flight)
+}
+
+/* Names that get no answer do not take the places of those that do: a late one counts an eighth. */
+static void ask_queued(tl_resolver *resolver, double now)
+{
+    size_t most = resolver->most_in_flight < resolver->most_answers ? resolver->most_in_flight : resolver->most_answers;
+    while (resolver->queued.first != NULL && resolver->asked.count - resolver->late + resolver->late / 8 < most)
         ask(resolver, resolver->queued.first, now);
+}
+
+/* What has arrived first, then time-outs: after a while in which nobody looked, both are there. */
+static void read_sockets(tl_resolver *resolver)
+{
+    ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
+    int found = ares_getsock(resolver->channel, sockets, ARES_GETSOCK_MAXNUM);
+    for (int i = 0; i < ARES_GETSOCK_MAXNUM && ARES_GETSOCK_READABLE(found, i); i++) {
+        struct pollfd look = {.fd = sockets[i], .events = POLLIN};
+        if (poll(&look, 1, 0) == 1)
+            ares_process_fd(resolver->channel, sockets[i], ARES_SOCKET_BAD);
+    }
+    ares_process_fd(resolver->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 }
 
 static double seconds_kept(const tl_resolver *resolver, const name_entry *entry)
@@ -211,7 +231,8 @@ static void tell(tl_resolver *resolver, name_entry *entry, double now)
 void tl_resolver_tick(tl_resolver *resolver, double now)
 {
     if (resolver->asked.count != 0 && now >= resolver->next_tick) {
-        ares_process_fd(resolver->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD); /* time-outs */
+        read_sockets(resolver);
+        find_late(resolver, now);
         resolver->next_tick = now + tick_seconds;
     }
     ask_queued(resolver, now);
@@ -346,9 +367,14 @@ static void watch_socket(void *context, ares_socket_t fd, int wants_read, int wa
 /* A descriptor that somebody closed without a word may come up again here. */
 static int begin_socket(ares_socket_t fd, int type, void *context)
 {
-    (void)type;
     tl_resolver *resolver = context;
     tl_event_loop_forget(resolver->loop, fd);
+    int bytes = 0;
+    socklen_t size = sizeof bytes;
+    if (type == SOCK_DGRAM && getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, &size) == 0) {
+        size_t answers = (size_t)bytes / ANSWER_BYTES / (resolver->family == AF_UNSPEC ? 2 : 1);
+        resolver->most_answers = answers > LEAST_ANSWERS ? answers : LEAST_ANSWERS;
+    }
     return 0;
 }
 
@@ -402,6 +428,7 @@ bool tl_resolver_create(tl_event_loop *loop, const tl_resolver_options *options,
     if (resolver == NULL)
         return false;
     resolver->loop = loop;
+    resolver->most_answers = LEAST_ANSWERS; /* until there is a socket */
     resolver->negative_seconds = options->negative_seconds > 0 ? options->negative_seconds : 300;
     resolver->least_ttl_seconds = options->least_ttl_seconds > 0 ? options->least_ttl_seconds : 30;
     resolver->most_in_flight = options->most_in_flight != 0 ? options->most_in_flight : 1024;
