@@ -6,9 +6,6 @@
 bool tl_picture_check(tl_slice bytes, bool decode, tl_image_info *info, const char **reason, tl_error *err)
 {
     tl_error found;
-    tl_image image;
-    /* The pixels are not kept, so a JPEG may be decoded at 1/8 of its size: every byte of it is still read. */
-    const tl_image_decode_options smallest = {.min_side = 1};
     *reason = NULL;
     if (bytes.size == 0) {
         *reason = "empty file";
@@ -18,13 +15,10 @@ bool tl_picture_check(tl_slice bytes, bool decode, tl_image_info *info, const ch
         *reason = "picture too large";
     } else if (info->width == 0 || info->height == 0) {
         *reason = "broken picture";
-    } else if (decode) {
-        if (tl_image_decode(bytes, &smallest, &image, &found))
-            tl_image_clear(&image);
-        else if (found.kind == TL_ERROR_NO_MEMORY)
+    } else if (decode && !tl_image_check(bytes, 0, &found)) {
+        if (found.kind == TL_ERROR_NO_MEMORY)
             return tl_fail(err, found.kind, "%s", found.message);
-        else
-            *reason = "broken picture";
+        *reason = "broken picture";
     }
     return true;
 }

@@ -36,6 +36,14 @@ static bool fits_limits(const tl_image_info *info, size_t file_size, uint64_t ma
     return true;
 }
 
+/* What the header says, and that it is not too much. */
+static bool read_header(tl_slice bytes, uint64_t max_pixels, tl_image_info *info, tl_error *err)
+{
+    return tl_image_probe(bytes, info, err) &&
+           (fits_limits(info, bytes.size, max_pixels != 0 ? max_pixels : TL_IMAGE_DEFAULT_MAX_PIXELS, err) ||
+            tl_fail_within(err, "%s picture", tl_image_format_name(info->format)));
+}
+
 static bool decode_as_stored(tl_slice bytes, const tl_image_info *info, uint32_t min_side, tl_image *out, tl_error *err)
 {
     switch (info->format) {
@@ -64,12 +72,10 @@ bool tl_image_decode(tl_slice bytes, const tl_image_decode_options *options, tl_
     if (options == NULL)
         options = &defaults;
     tl_image_info info;
-    if (!tl_image_probe(bytes, &info, err))
+    if (!read_header(bytes, options->max_pixels, &info, err))
         return false;
     tl_image image = {0};
     bool ok = false;
-    if (!fits_limits(&info, bytes.size, options->max_pixels != 0 ? options->max_pixels : TL_IMAGE_DEFAULT_MAX_PIXELS, err))
-        goto done;
     if (!decode_as_stored(bytes, &info, options->min_side, &image, err))
         goto done;
     if (!options->keep_orientation) {
@@ -84,4 +90,19 @@ bool tl_image_decode(tl_slice bytes, const tl_image_decode_options *options, tl_
 done:
     tl_image_clear(&image);
     return ok || tl_fail_within(err, "%s picture", tl_image_format_name(info.format));
+}
+
+bool tl_image_check(tl_slice bytes, uint64_t max_pixels, tl_error *err)
+{
+    const tl_image_decode_options options = {.max_pixels = max_pixels, .keep_orientation = true};
+    tl_image_info info;
+    tl_image image;
+    if (!read_header(bytes, max_pixels, &info, err))
+        return false;
+    if (info.format == TL_IMAGE_JPEG)
+        return tl_image__check_jpeg(bytes, &info, err) || tl_fail_within(err, "%s picture", tl_image_format_name(info.format));
+    if (!tl_image_decode(bytes, &options, &image, err))
+        return false;
+    tl_image_clear(&image);
+    return true;
 }

@@ -25,6 +25,9 @@ typedef struct tl_image_decode_options {
  */
 bool tl_image_decode(tl_slice bytes, const tl_image_decode_options *options, tl_image *out, tl_error *err) TL_MUST_USE;
 
+/* Whether tl_image_decode would succeed; cheaper, for a JPEG by far. max_pixels as in the options. */
+bool tl_image_check(tl_slice bytes, uint64_t max_pixels, tl_error *err) TL_MUST_USE;
+
 #ifdef __cplusplus
 }
 #endif

@@ -20,6 +20,8 @@ bool tl_pnm__header_read(tl_slice bytes, tl_pnm_header *out, tl_error *err) TL_M
 /* info is what the probe said; the pixel limit has been checked against it. */
 bool tl_image__decode_jpeg(tl_slice bytes, const tl_image_info *info, uint32_t min_side, tl_image *out,
                            tl_error *err) TL_MUST_USE;
+/* Whether that would succeed. */
+bool tl_image__check_jpeg(tl_slice bytes, const tl_image_info *info, tl_error *err) TL_MUST_USE;
 bool tl_image__decode_webp(tl_slice bytes, const tl_image_info *info, tl_image *out, tl_error *err) TL_MUST_USE;
 bool tl_image__decode_pnm(tl_slice bytes, const tl_image_info *info, tl_image *out, tl_error *err) TL_MUST_USE;
 /* PNG, GIF, BMP, TGA, PSD. */

@@ -8,6 +8,7 @@
  */
 #include "base/core/memory.h"
 #include "base/image/decode_internal.h"
+#include "base/image/walk_jpeg_internal.h"
 
 #include <setjmp.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@ typedef struct jpeg_state {
     struct jpeg_progress_mgr progress;
     jmp_buf on_error;
     tl_error *err;
+    bool only_checks; /* no pixels are wanted */
     tl_image image;   /* what is decoded so far */
     uint8_t *ink_row; /* one row of CMYK, or NULL */
 } jpeg_state;
@@ -124,6 +126,35 @@ static bool choose_colors(jpeg_state *state)
     }
 }
 
+/* A table of the decoder's as the walker has it. */
+static bool take_code(const JHUFF_TBL *table, tl_jpeg_code *code)
+{
+    if (table != NULL)
+        *code = (tl_jpeg_code){table->bits, table->huffval};
+    return table != NULL;
+}
+
+/* The header has been read, and decoding prepared, which has checked the tables. False: not sound, or not to be told this way. */
+static bool is_sound_scan(const struct jpeg_decompress_struct *decoder)
+{
+    if (decoder->progressive_mode || decoder->arith_code || decoder->comps_in_scan != decoder->num_components)
+        return false;
+    tl_jpeg_scan scan = {.bytes = {(const char *)decoder->src->next_input_byte, decoder->src->bytes_in_buffer},
+                         .block_count = (uint8_t)decoder->blocks_in_MCU,
+                         .mcu_count = (uint64_t)decoder->MCUs_per_row * decoder->MCU_rows_in_scan,
+                         .restart_interval = decoder->restart_interval};
+    for (int i = 0; i < decoder->blocks_in_MCU; i++) {
+        const jpeg_component_info *component = decoder->cur_comp_info[decoder->MCU_membership[i]];
+        int dc = component->dc_tbl_no, ac = component->ac_tbl_no;
+        if (i >= TL_JPEG_BLOCKS || dc < 0 || dc >= TL_JPEG_TABLES || ac < 0 || ac >= TL_JPEG_TABLES ||
+            !take_code(decoder->dc_huff_tbl_ptrs[dc], &scan.dc[dc]) || !take_code(decoder->ac_huff_tbl_ptrs[ac], &scan.ac[ac]))
+            return false;
+        scan.dc_of[i] = (uint8_t)dc;
+        scan.ac_of[i] = (uint8_t)ac;
+    }
+    return tl_jpeg__walk_scan(&scan);
+}
+
 /* Everything between setjmp and here may jump; what it owns is in *state. */
 static bool decode_guarded(jpeg_state *state, tl_slice bytes, const tl_image_info *info, uint32_t min_side)
 {
@@ -144,6 +175,8 @@ static bool decode_guarded(jpeg_state *state, tl_slice bytes, const tl_image_inf
     decoder->dct_method = JDCT_ISLOW;
     decoder->do_fancy_upsampling = TRUE;
     jpeg_start_decompress(decoder);
+    if (state->only_checks && is_sound_scan(decoder))
+        return true;
     if (!tl_image_create(decoder->output_width, decoder->output_height, &state->image, state->err))
         return false;
     if (decoder->out_color_space == JCS_CMYK) {
@@ -163,12 +196,14 @@ static bool decode_guarded(jpeg_state *state, tl_slice bytes, const tl_image_inf
     return true;
 }
 
-bool tl_image__decode_jpeg(tl_slice bytes, const tl_image_info *info, uint32_t min_side, tl_image *out, tl_error *err)
+/* out NULL: no pixels are wanted. */
+static bool decode(tl_slice bytes, const tl_image_info *info, uint32_t min_side, tl_image *out, tl_error *err)
 {
     jpeg_state *state = tl_memory_allocate(1, sizeof *state, err);
     if (state == NULL)
         return false;
     state->err = err;
+    state->only_checks = out == NULL;
     state->decoder.client_data = state;
     state->decoder.err = jpeg_std_error(&state->errors);
     state->errors.error_exit = fail_and_jump;
@@ -178,10 +213,20 @@ bool tl_image__decode_jpeg(tl_slice bytes, const tl_image_info *info, uint32_t m
     bool ok = decode_guarded(state, bytes, info, min_side);
     jpeg_destroy_decompress(&state->decoder);
     tl_memory_free(state->ink_row);
-    if (ok)
+    if (ok && out != NULL)
         *out = state->image;
     else
         tl_image_clear(&state->image);
     tl_memory_free(state);
     return ok;
+}
+
+bool tl_image__decode_jpeg(tl_slice bytes, const tl_image_info *info, uint32_t min_side, tl_image *out, tl_error *err)
+{
+    return decode(bytes, info, min_side, out, err);
+}
+
+bool tl_image__check_jpeg(tl_slice bytes, const tl_image_info *info, tl_error *err)
+{
+    return decode(bytes, info, 1, NULL, err); /* where it comes to decoding, every byte is read at 1/8 of the size too */
 }

@@ -5,6 +5,19 @@
 #include "base/image/exif.h"
 #include "base/image/probe.h"
 
+/* Checking and decoding come to the same end. */
+static void check(tl_slice bytes)
+{
+    const tl_image_decode_options options = {.max_pixels = 1 << 14, .min_side = 1};
+    tl_image image;
+    tl_error checked = {0}, decoded = {0};
+    bool is_sound = tl_image_check(bytes, options.max_pixels, &checked);
+    bool is_decoded = tl_image_decode(bytes, &options, &image, &decoded);
+    TL_ASSERT(is_sound == is_decoded && checked.kind == decoded.kind && strcmp(checked.message, decoded.message) == 0);
+    if (is_decoded)
+        tl_image_clear(&image);
+}
+
 static void decode(tl_slice bytes, const tl_image_info *info, const tl_image_decode_options *options)
 {
     tl_image image;
@@ -41,5 +54,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const tl_image_decode_options scaled = {.max_pixels = 1 << 14, .min_side = 3};
     decode(bytes, is_picture ? &info : NULL, &exact);
     decode(bytes, is_picture ? &info : NULL, &scaled);
+    check(bytes);
     return 0;
 }
