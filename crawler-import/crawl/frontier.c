@@ -60,8 +60,8 @@ static const char *const statement_texts[STATEMENTS] = {
     [SETTLE_PAGE] = "UPDATE pages SET state = ?2, reason = ?3 WHERE id = ?1 AND state = 0 RETURNING host_id",
     [ADD_CONTENT] = "INSERT OR IGNORE INTO contents(hash) VALUES(?1)",
     [FIND_BARREN] = "SELECT barren FROM shapes WHERE hash = ?1",
-    [NOTE_SHAPE] = "INSERT INTO shapes(hash, barren) VALUES(?1, ?2) ON CONFLICT(hash) DO UPDATE SET barren ="
-                   " CASE WHEN ?2 = 0 THEN 0 ELSE barren + 1 END",
+    [NOTE_SHAPE] = ("INSERT INTO shapes(hash, barren) VALUES(?1, ?2) ON CONFLICT(hash) DO UPDATE SET barren ="
+                    " CASE WHEN ?2 = 0 THEN 0 ELSE barren + 1 END"),
     [ADD_PICTURE] = "INSERT INTO pictures(url, pages) VALUES(?1, 0) ON CONFLICT DO NOTHING",
     [FIND_PICTURE] = "SELECT id FROM pictures WHERE url = ?1",
     [ADD_PAIR] = "INSERT OR IGNORE INTO pairs(picture_id, kind, caption, page_id) VALUES(?1, ?2, ?3, ?4)",
