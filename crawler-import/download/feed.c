@@ -28,7 +28,7 @@ typedef struct feeding {
     uint64_t place;        /* of the next row */
     uint64_t next_row;     /* its number in the list, at least */
     tl_download_job asked; /* head of the ring of jobs that the fetcher has */
-    double last_report;
+    double began, last_report;
 } feeding;
 
 static bool note_finished(void *context, const tl_finished_place *place, tl_error *err)
@@ -68,7 +68,7 @@ static void report_progress(feeding *feed, bool is_last)
     double now = tl_clock_seconds();
     if (now - feed->last_report < 0.1 && !is_last)
         return;
-    char note[96];
+    char note[120];
     uint64_t settled = atomic_load(&counts->settled);
     double good = settled != 0 ? 100.0 * (double)atomic_load(&counts->stored) / (double)settled : 100.0;
     tl_fetch_counts fetched;
@@ -80,7 +80,9 @@ static void report_progress(feeding *feed, bool is_last)
     uint64_t before = feed->place > settled ? feed->place - settled - tl_fetcher_pending(feed->run->fetcher) : 0;
     before = before < feed->place ? before : 0;
     feed->last_report = now;
-    snprintf(note, sizeof note, "%.1f %% good, %.1f MB", good, (double)fetched.received_bytes / mega);
+    double received = (double)fetched.received_bytes / mega;
+    snprintf(note, sizeof note, "%.1f %% good, %.1f MB, %.1f MB/s", good, received,
+             now > feed->began ? received / (now - feed->began) : 0);
     tl_progress_report(feed->run->options->progress, before + settled, (uint64_t)rows, note);
 }
 
@@ -152,6 +154,26 @@ static bool pump(feeding *feed, int timeout_ms, tl_error *err)
     }
     hand_shards_on(feed);
     report_progress(feed, false);
+    return true;
+}
+
+/* While rows are read of which none is fetched, transfers go on all the same. */
+static bool look_after_transfers(void *context, tl_error *err)
+{
+    feeding *feed = context;
+    const tl_fetcher *fetcher = feed->run->fetcher;
+    size_t pending = tl_fetcher_pending(fetcher);
+    if (pending == 0) {
+        if (!may_go_on(feed, err))
+            return false;
+        hand_shards_on(feed);
+        report_progress(feed, false);
+    }
+    for (size_t before = pending + 1; pending != 0 && pending < before; pending = tl_fetcher_pending(fetcher)) {
+        before = pending;
+        if (!pump(feed, 0, err))
+            return false;
+    }
     return true;
 }
 
@@ -293,12 +315,8 @@ static bool read_list(feeding *feed, tl_error *err)
     bool done = false;
     for (uint64_t rows = 0; !done; rows++) {
         tl_list_row row;
-        if (rows % ROWS_BETWEEN_LOOKS == 0) {
-            if (!may_go_on(feed, err))
-                return false;
-            hand_shards_on(feed);
-            report_progress(feed, false);
-        }
+        if (rows % ROWS_BETWEEN_LOOKS == 0 && !look_after_transfers(feed, err))
+            return false;
         if (!pass_over(feed, err) || !tl_list_next(feed->list, &row, &done, err) || (!done && !take_row(feed, &row, err)))
             return false;
     }
@@ -312,8 +330,9 @@ static bool read_list(feeding *feed, tl_error *err)
 
 bool tl_download__feed(tl_download *run, tl_list *list, uint64_t *shard_count, tl_error *err)
 {
-    feeding feed = {.run = run, .list = list, .known = {.without_sources = true}};
+    feeding feed = {.run = run, .list = list, .known = {.without_sources = true}, .began = tl_clock_seconds()};
     feed.asked.next = feed.asked.previous = &feed.asked;
+    tl_list_set_watch(list, (tl_list_watch){look_after_transfers, &feed});
     bool ok =
         tl_download_ledger_each_shard(run->ledger, run->list.id, note_finished, &feed, err) &&
         (!run->options->incremental || tl_download_ledger_each_known_url(run->ledger, run->list.id, note_known, &feed, err)) &&
@@ -322,6 +341,7 @@ bool tl_download__feed(tl_download *run, tl_list *list, uint64_t *shard_count, t
         static const tl_error stopped = {.kind = TL_ERROR_CANCELLED, .message = "stopped"};
         tl_download__fail(run, err != NULL ? err : &stopped); /* the other threads stop as well */
     }
+    tl_list_set_watch(list, (tl_list_watch){0});
     tl_work_queue_drain(run->workers);
     tl_work_queue_drain(run->writer);
     while (feed.asked.next != &feed.asked) {

@@ -12,6 +12,8 @@
 
 #include <inttypes.h>
 
+enum { ROWS_BETWEEN_WATCHES = 1 << 16 }; /* passed over without looking into them */
+
 struct tl_list {
     tl_list_options options; /* its texts are owned copies */
     const tl_list_format *format;
@@ -26,6 +28,7 @@ struct tl_list {
     uint64_t number; /* of the next row */
     tl_string origin;
     size_t origin_name_size; /* "name:" */
+    tl_list_watch watch;
 };
 
 static bool has_url(void *context, const char *const *names, size_t count)
@@ -65,8 +68,10 @@ static bool prepare_file(tl_list *list, const tl_list_file *file, tl_error *err)
     if (!tl_list_columns_find(&list->columns, list->table, list->format, &list->options, err) ||
         (list->options.where != NULL && !tl_row_filter_create(list->table, list->options.where, &list->filter, err)))
         return tl_fail_within(err, "'%s'", file->name);
-    if (list->filter != NULL)
+    if (list->filter != NULL) {
+        tl_row_filter_set_watch(list->filter, list->watch);
         tl_row_filter_mark(list->filter, list->columns.wanted);
+    }
     tl_table_select(list->table, list->columns.wanted);
     return true;
 }
@@ -201,18 +206,28 @@ bool tl_list_skip(tl_list *list, uint64_t count, tl_error *err)
     bool done = false;
     while (count != 0) {
         uint64_t passed = 0;
+        uint64_t wanted = count < ROWS_BETWEEN_WATCHES ? count : ROWS_BETWEEN_WATCHES;
         if (!reach_file(list, &done, err))
             return false;
         if (done)
             return true;
-        if (!tl_table_skip(list->table, count, &passed, err))
+        if (!tl_table_skip(list->table, wanted, &passed, err))
             return false;
         list->number += passed;
-        if (passed < count)
+        if (passed < wanted)
             leave_file(list);
         count -= passed;
+        if (count != 0 && list->watch.tell != NULL && !list->watch.tell(list->watch.context, err))
+            return false;
     }
     return true;
+}
+
+void tl_list_set_watch(tl_list *list, tl_list_watch watch)
+{
+    list->watch = watch;
+    if (list->filter != NULL)
+        tl_row_filter_set_watch(list->filter, watch);
 }
 
 double tl_list_progress(const tl_list *list)

@@ -56,6 +56,17 @@ bool tl_list_next(tl_list *list, tl_list_row *out, bool *done, tl_error *err) TL
 /* Passes over rows without looking into them, those that `where` would leave out counted: after it the next row has a number of
  * `count` more. Passing over the end is no failure. */
 bool tl_list_skip(tl_list *list, uint64_t count, tl_error *err) TL_MUST_USE;
+/*
+ * Told every few milliseconds while one call of tl_list_next or tl_list_skip passes over row after row (an expression that holds
+ * for few of them): it may look after other work, but not use the list, except for tl_list_progress. False ends that call with
+ * its error. Both fields may be NULL.
+ */
+typedef struct tl_list_watch {
+    bool (*tell)(void *context, tl_error *err);
+    void *context;
+} tl_list_watch;
+
+void tl_list_set_watch(tl_list *list, tl_list_watch watch);
 /* Share of the bytes read so far, 0..1. */
 double tl_list_progress(const tl_list *list);
 void tl_list_close(tl_list *list);

@@ -20,6 +20,7 @@ enum {
     MAX_DEPTH = 200,
     STEPS_BETWEEN_LOOKS = 10000,
     MAX_LOOKS_A_ROW = 100,
+    ROWS_BETWEEN_WATCHES = 8192,
     PROBLEM_COLUMN = 0
 };
 
@@ -36,6 +37,7 @@ struct tl_row_filter {
     bool has_cursor;
     uint64_t passed; /* rows read by this step */
     int looks;       /* of the progress handler since the last row */
+    tl_list_watch watch;
     bool has_failed; /* reading the table did: */
     tl_error failure;
 };
@@ -55,8 +57,8 @@ static bool read_row(tl_row_filter *filter)
     filter->looks = 0;
     if (!tl_table_next(filter->table, &filter->row, &filter->done, &filter->failure))
         filter->has_failed = true;
-    else if (!filter->done)
-        filter->passed++;
+    else if (!filter->done && ++filter->passed % ROWS_BETWEEN_WATCHES == 0 && filter->watch.tell != NULL)
+        filter->has_failed = !filter->watch.tell(filter->watch.context, &filter->failure);
     return !filter->has_failed;
 }
 
@@ -340,6 +342,11 @@ bool tl_row_filter_create(tl_table *table, const char *expression, tl_row_filter
     }
     *out = filter;
     return true;
+}
+
+void tl_row_filter_set_watch(tl_row_filter *filter, tl_list_watch watch)
+{
+    filter->watch = watch;
 }
 
 void tl_row_filter_mark(const tl_row_filter *filter, bool *wanted)

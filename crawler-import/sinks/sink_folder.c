@@ -19,7 +19,7 @@
 enum { MAX_FILE_SIZE = 1 << 28 };
 
 typedef struct folder_writer {
-    char *path, *filling, *replaced;
+    char *dataset, *path, *filling, *replaced;
     tl_string name;
     uint64_t size;
     bool is_committed;
@@ -49,6 +49,7 @@ static void close_folder(void *state)
     /* Where it cannot be removed, it only takes up room until the shard is written again. */
     bool is_gone = writer->filling == NULL || writer->is_committed || tl_directory_remove(writer->filling, NULL);
     (void)is_gone;
+    tl_memory_free(writer->dataset);
     tl_memory_free(writer->path);
     tl_memory_free(writer->filling);
     tl_memory_free(writer->replaced);
@@ -62,7 +63,8 @@ static bool open_folder(const char *dataset, uint64_t number, void **state, tl_e
     if (writer == NULL)
         return false;
     tl_string_init(&writer->name, 65536);
-    writer->path = folder_path(dataset, number, NULL, err);
+    writer->dataset = tl_memory_copy_text(dataset, strlen(dataset), err);
+    writer->path = writer->dataset != NULL ? folder_path(dataset, number, NULL, err) : NULL;
     writer->filling = writer->path != NULL ? folder_path(dataset, number, "new", err) : NULL;
     writer->replaced = writer->filling != NULL ? folder_path(dataset, number, "old", err) : NULL;
     if (writer->replaced == NULL || !tl_directory_remove(writer->filling, err) || !tl_directory_create(writer->filling, err)) {
@@ -86,6 +88,9 @@ static bool write_whole(const char *path, tl_slice bytes, tl_error *err)
         else if (written > 0)
             bytes = (tl_slice){bytes.data + written, bytes.size - (size_t)written};
     }
+    /* Says that it may be written out now; committing waits for it. */
+    if (failure == 0)
+        (void)posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
     if (close(file) != 0 && failure == 0)
         failure = errno;
     return failure == 0 || tl_fail_errno(err, failure, "cannot write '%s'", path);
@@ -107,11 +112,35 @@ static bool add_sample(void *state, const tl_stored_sample *sample, tl_error *er
            add_file(writer, sample->key, "json", sample->json, err);
 }
 
+static bool sync_file(int folder, const char *name, tl_error *err)
+{
+    int file = openat(folder, name, O_RDONLY | O_CLOEXEC);
+    bool ok = file >= 0 && fsync(file) == 0;
+    int failure = errno;
+    if (file >= 0)
+        close(file);
+    return ok || tl_fail_errno(err, failure, "cannot write '%s'", name);
+}
+
+/* Thousands of small files, most of which are on their way already: a quarter of the time that a sync of each as it is written
+ * takes. */
+static bool sync_files(const char *folder, tl_error *err)
+{
+    DIR *listing = opendir(folder);
+    if (listing == NULL)
+        return tl_fail_errno(err, errno, "cannot read folder '%s'", folder);
+    bool ok = true;
+    struct dirent *entry;
+    while (ok && (errno = 0, entry = readdir(listing)) != NULL)
+        ok = entry->d_name[0] == '.' || sync_file(dirfd(listing), entry->d_name, err);
+    closedir(listing);
+    return ok && tl_directory_sync(folder, err);
+}
+
 static bool commit_folder(void *state, uint64_t *size, tl_error *err)
 {
     folder_writer *writer = state;
-    sync(); /* thousands of small files: one call for all of them */
-    if (!tl_directory_remove(writer->replaced, err))
+    if (!sync_files(writer->filling, err) || !tl_directory_remove(writer->replaced, err))
         return false;
     if (rename(writer->path, writer->replaced) != 0 && errno != ENOENT)
         return tl_fail_errno(err, errno, "cannot rename '%s'", writer->path);
@@ -119,7 +148,7 @@ static bool commit_folder(void *state, uint64_t *size, tl_error *err)
         return tl_fail_errno(err, errno, "cannot rename '%s'", writer->filling);
     writer->is_committed = true;
     *size = writer->size;
-    return tl_directory_remove(writer->replaced, err);
+    return tl_directory_sync(writer->dataset, err) && tl_directory_remove(writer->replaced, err);
 }
 
 static int by_name(const void *a, const void *b)
