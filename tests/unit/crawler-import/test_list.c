@@ -268,6 +268,55 @@ static void test_where(void **state)
     tl_string_clear(&deep);
 }
 
+typedef struct watching {
+    tl_list *list;
+    size_t times, most; /* told, and how often it lets the reading go on */
+    double last_share;
+} watching;
+
+static bool watch(void *context, tl_error *error)
+{
+    watching *self = context;
+    double share = tl_list_progress(self->list);
+    assert_true(share >= self->last_share && share <= 1);
+    self->last_share = share;
+    return self->times++ < self->most || tl_fail(error, TL_ERROR_CANCELLED, "stopped by the watch");
+}
+
+/* An expression that holds for no row, and rows passed over: the watch is told in between and may end it. */
+static void test_watch(void **state)
+{
+    (void)state;
+    enum { ROWS = 200000 };
+    FILE *file = fopen("many.tsv", "w");
+    assert_non_null(file);
+    fputs("url\tcaption\tsimilarity\n", file);
+    for (int i = 0; i < ROWS; i++)
+        fprintf(file, "http://a.example/%d\tnumber %d\t0.25\n", i, i);
+    assert_int_equal(fclose(file), 0);
+    const char *path = "many.tsv";
+    for (int skips = 0; skips < 2; skips++)
+        for (size_t most = 0; most < 3; most++) {
+            watching self = {.most = most == 2 ? SIZE_MAX : most};
+            tl_list_row row;
+            bool done = false;
+            tl_error error = {0};
+            assert_ok(tl_list_open(&path, 1, &(tl_list_options){.where = "similarity > 0.3"}, &self.list, err));
+            tl_list_set_watch(self.list, (tl_list_watch){watch, &self});
+            bool ok = skips ? tl_list_skip(self.list, ROWS, &error) : tl_list_next(self.list, &row, &done, &error);
+            if (most == 2) {
+                assert_true(ok && done == !skips && self.last_share > 0.5);
+                assert_in_range(self.times, 3, ROWS / 1000);
+            } else {
+                assert_false(ok);
+                assert_int_equal(error.kind, TL_ERROR_CANCELLED);
+                assert_string_equal(error.message, "stopped by the watch");
+                assert_int_equal(self.times, most + 1);
+            }
+            tl_list_close(self.list);
+        }
+}
+
 static void test_skip_with_where(void **state)
 {
     (void)state;
@@ -407,10 +456,19 @@ static void test_damaged_documents(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_columns),       cmocka_unit_test(test_rows),      cmocka_unit_test(test_digests),
-        cmocka_unit_test(test_json),          cmocka_unit_test(test_deep_json), cmocka_unit_test(test_giant_rows),
-        cmocka_unit_test(test_kept_values),   cmocka_unit_test(test_where),     cmocka_unit_test(test_skip_with_where),
-        cmocka_unit_test(test_several_files), cmocka_unit_test(test_errors),    cmocka_unit_test(test_damaged_documents),
+        cmocka_unit_test(test_columns),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_digests),
+        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_deep_json),
+        cmocka_unit_test(test_giant_rows),
+        cmocka_unit_test(test_kept_values),
+        cmocka_unit_test(test_where),
+        cmocka_unit_test(test_watch),
+        cmocka_unit_test(test_skip_with_where),
+        cmocka_unit_test(test_several_files),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_damaged_documents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
