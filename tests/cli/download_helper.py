@@ -3,13 +3,21 @@
 make FOLDER COUNT          PNG pictures 0.png, 1.png, ... of different sizes and colours
 settled DATASET            the URLs of rows that have settled: in finished shards and tables, and whole in spools
 asked ACCESS_LOG SKIP      the paths asked for after the first SKIP lines, one a line
+kill DATASET MOMENT SECONDS COMMAND...
+                           runs and kills it: after the seconds (time), or when a shard is being written (writing) or just
+                           stands (standing); prints what was left, exits as the command did
 lying FOLDER               pictures that lie about themselves, and bombs
 """
 import json
 import os
+import shutil
+import sqlite3
 import struct
+import subprocess
 import sys
 import tarfile
+import tempfile
+import time
 import zlib
 
 
@@ -69,6 +77,46 @@ def settled(dataset):
                     yield from spooled(f"{path}/{spool}")
 
 
+def shards_of(dataset, ending):
+    return {name for name in os.listdir(dataset) if name.endswith(ending) and ".tar" in name} if os.path.isdir(dataset) else set()
+
+
+def kill(dataset, moment, seconds, command):
+    """kill -9 after so many seconds, or once a shard is being written or stands under its name; says what that left behind."""
+    before = shards_of(dataset, ".tar")
+    run = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    until = time.monotonic() + seconds
+    while run.poll() is None:
+        is_time = moment == "time" and time.monotonic() >= until
+        is_writing = moment == "writing" and shards_of(dataset, ".tmp")
+        is_standing = moment == "standing" and shards_of(dataset, ".tar") - before
+        if is_time or is_writing or is_standing:
+            run.kill()
+    if run.wait() >= 0:
+        return run.returncode
+    print(left_by(dataset))
+    return 128 - run.returncode
+
+
+def left_by(dataset):
+    stand = shards_of(dataset, ".tar")
+    if shards_of(dataset, ".tmp"):
+        return "a shard half written"
+    known = 0
+    if os.path.exists(f"{dataset}/ledger.db"):
+        with tempfile.TemporaryDirectory() as folder:  # a copy, for a look would change its log
+            for name in ("ledger.db", "ledger.db-wal"):
+                if os.path.exists(f"{dataset}/{name}"):
+                    shutil.copy(f"{dataset}/{name}", folder)
+            ledger = sqlite3.connect(f"{folder}/ledger.db")
+            if ledger.execute("SELECT 1 FROM sqlite_master WHERE name = 'shards'").fetchone():
+                known = ledger.execute("SELECT count(*) FROM shards").fetchone()[0]
+            ledger.close()
+    if len(stand) > known:
+        return "a shard that the ledger does not know"
+    return "some shards" if stand else "rows" if os.path.isdir(dataset) else "nothing"
+
+
 def lying(folder):
     os.makedirs(folder, exist_ok=True)
     files = {
@@ -93,6 +141,8 @@ def main():
         make(sys.argv[2], int(sys.argv[3]))
     elif command == "lying":
         lying(sys.argv[2])
+    elif command == "kill":
+        sys.exit(kill(sys.argv[2], sys.argv[3], float(sys.argv[4]), sys.argv[5:]))
     elif command == "settled":
         print("\n".join(sorted(set(settled(sys.argv[2])))))
     elif command == "asked":

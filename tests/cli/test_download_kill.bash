@@ -23,7 +23,9 @@ serve_pictures
 options=(--shard-size 64 --resize shortest --size 24 --encode jpg --table jsonl --keep score --unique pictures --in-flight 24)
 
 code=0
+seconds=$(date +%s.%N)
 import_list list.tsv whole "${options[@]}" >out.txt 2>err.txt || code=$?
+seconds=$(echo "$(date +%s.%N) $seconds" | awk '{ print $1 - $2 }')
 [ "$code" -eq 3 ] || fail "expected exit code 3, found $code: $(cat err.txt)"
 [ "$(ls whole | grep -c '\.tar$')" -eq 7 ] || fail "expected 7 shards, found $(ls whole)"
 ls -a whole | grep -q spool && fail "expected no spool after the end"
@@ -32,6 +34,8 @@ command -v sqlite3 >/dev/null || rows_of() { :; }
 rows_of whole >whole.rows
 
 RANDOM=20260
+moments=(time writing standing)
+: >left.txt
 done_kills=0
 datasets=0
 while [ $done_kills -lt $kills ]; do
@@ -41,14 +45,12 @@ while [ $done_kills -lt $kills ]; do
     while [ "$code" -eq 137 ]; do
         [ -d "$dataset" ] && helper settled "$dataset" | sed "s|^$site||" | sort >settled.txt || : >settled.txt
         lines=$(wc -l <access.log)
-        "$TWINLENS" import list.tsv -o "$dataset" "${here_options[@]}" "${options[@]}" >out.txt 2>err.txt &
-        run=$!
-        if [ $done_kills -lt $kills ]; then
-            sleep "0.$(printf %03d $((RANDOM % 400)))"
-            kill -KILL $run 2>/dev/null
-        fi
+        # A third of the kills strike at any time, a third while a shard is written, a third before the ledger knows of it.
+        moment=never
+        [ $done_kills -ge $kills ] || moment=${moments[done_kills % 3]}
         code=0
-        wait $run 2>/dev/null || code=$?
+        helper kill "$dataset" "$moment" "$(awk -v r=$RANDOM -v all="$seconds" 'BEGIN { print r / 32768 * all }')" \
+            "$TWINLENS" import list.tsv -o "$dataset" "${here_options[@]}" "${options[@]}" >>left.txt 2>err.txt || code=$?
         [ "$code" -ne 137 ] || done_kills=$((done_kills + 1))
         sleep 0.05 # the server writes its log
         helper asked access.log "$lines" | sort >asked.txt
@@ -64,5 +66,9 @@ while [ $done_kills -lt $kills ]; do
     rm -rf "$dataset"
     [ $failures -eq 0 ] || break
 done
-echo "$done_kills kills in $datasets datasets"
+echo "$done_kills kills in $datasets datasets, which left:"
+sort left.txt | uniq -c
+for left in 'a shard half written' 'a shard that the ledger does not know'; do
+    grep -q "$left" left.txt || fail "expected some kills to leave $left"
+done
 finish
