@@ -19,13 +19,34 @@
 enum {
     BUSY_TIMEOUT_MS = 5000,
     PAGE_SIZE = 16384, /* bytes: large values span few pages, small rows still share one */
-    MAX_PATH_SIZE = 65536
+    MAX_PATH_SIZE = 65536,
+    LOG_PAGES = 1000, /* from which on a commit folds the log into the file */
+    READERS_WAIT_MS = 20
 };
 
 void tl_database_close(sqlite3 *database)
 {
     int code = sqlite3_close(database);
     TL_ASSERT(code == SQLITE_OK); /* else a statement was not finalised, and the file would stay locked */
+}
+
+/*
+ * After a commit. Folding alone bounds nothing beside readers that come one after the other: the log begins anew only when none
+ * of them reads from it. So once it is twice as long as it should be, those at work are waited for a moment, while new ones find
+ * all they need in the file. One that stays longer is left alone, and the next commit tries again. The commit stands in any case.
+ */
+static int fold_log(void *context, sqlite3 *database, const char *name, int pages)
+{
+    (void)context;
+    if (pages < LOG_PAGES)
+        return SQLITE_OK;
+    bool waits = pages >= 2 * LOG_PAGES;
+    if (waits)
+        sqlite3_busy_timeout(database, READERS_WAIT_MS);
+    sqlite3_wal_checkpoint_v2(database, name, waits ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if (waits)
+        sqlite3_busy_timeout(database, BUSY_TIMEOUT_MS);
+    return SQLITE_OK;
 }
 
 static bool read_integer(sqlite3 *database, const char *sql, int64_t *out, tl_error *err)
@@ -60,6 +81,7 @@ static bool write_immutable_uri(const char *path, tl_string *name, tl_error *err
 static bool set_up_connection(sqlite3 *database, tl_database_mode mode, tl_error *err)
 {
     sqlite3_busy_timeout(database, BUSY_TIMEOUT_MS);
+    sqlite3_wal_hook(database, fold_log, NULL);
     /* The file may come from anywhere: its schema gets no powers, and its pages are looked at before they are believed. */
     sqlite3_db_config(database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(database, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);

@@ -26,8 +26,10 @@ typedef enum tl_database_mode { TL_DATABASE_READ, TL_DATABASE_WRITE, TL_DATABASE
 
 /*
  * Opens or creates, checks application_id (not ours: TL_ERROR_INVALID) and user_version (newer: TL_ERROR_UNSUPPORTED), migrates
- * when writing. WAL, foreign_keys on, busy timeout, synchronous NORMAL... FULL on commit of what must last. A file on read-only
- * media opens immutable in mode read. A missing file in mode read or write is TL_ERROR_NOT_FOUND and is not created.
+ * when writing. WAL, foreign_keys on, busy timeout, synchronous FULL. A file on read-only
+ * media opens immutable in mode read. A missing file in mode read or write is TL_ERROR_NOT_FOUND and is not created. The log
+ * stays below some 32 MiB and a commit, beside readers whose transactions end; one that is held open keeps all that is written
+ * after it.
  */
 bool tl_database_open(const char *path, const tl_database_schema *schema, tl_database_mode mode, sqlite3 **out,
                       tl_error *err) TL_MUST_USE;
