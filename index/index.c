@@ -145,6 +145,8 @@ bool tl_index_item_read(tl_index *index, int64_t id, tl_item *item, void **block
     }
     if (ok && !row)
         ok = tl_fail(err, TL_ERROR_NOT_FOUND, "expected an item with id %" PRId64 ", found none", id);
+    if (ok && sqlite3_column_int(statement, TL_ITEM_COLUMNS) != 1)
+        ok = tl_fail(err, TL_ERROR_CORRUPT, "item %" PRId64 ": expected the path that the index of paths has, found another", id);
     ok = ok && tl_item_block__read(&memory, &index->statements, statement, item, err);
     tl_statements__rest(&index->statements);
     if (ok)

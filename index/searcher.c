@@ -156,6 +156,8 @@ static bool search_in_transaction(tl_index_searcher *searcher, const float *quer
     for (size_t i = 0; i < *count; i++)
         hits[i] = (tl_hit){.item_id = found[i].owner, .score = found[i].score};
     ok = find_items_of_captions(searcher, hits, *count, err);
+    for (size_t i = 0; ok && directory != NULL && i < *count; i++)
+        ok = tl_items__check_in_directory(&searcher->statements, hits[i].item_id, directory, err);
 done:
     tl_memory_free(allowed.items);
     return ok;

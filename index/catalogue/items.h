@@ -38,5 +38,7 @@ bool tl_captions__ids(tl_statements *statements, int64_t item_id, tl_ids *ids, t
 /* Ids of the items (kind image) or captions in an absolute folder, ascending. */
 bool tl_items__ids_in_directory(tl_statements *statements, const char *directory, tl_vector_kind kind, tl_ids *ids,
                                 tl_error *err) TL_MUST_USE;
+/* That the item's own row has it there, too: the range above is read from an index, where a flipped bit may name another item. */
+bool tl_items__check_in_directory(tl_statements *statements, int64_t id, const char *directory, tl_error *err) TL_MUST_USE;
 
 #endif

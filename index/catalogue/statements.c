@@ -27,7 +27,12 @@ static const char *const texts[] = {
     [TL_SQL_ITEM_MOVE] = "UPDATE items SET root_id=?2, path=?3 WHERE id=?1",
     [TL_SQL_ITEM_TOUCH] = "UPDATE items SET modified_ns=?2 WHERE id=?1",
     [TL_SQL_ITEM_REMOVE] = "DELETE FROM items WHERE id=?1",
-    [TL_SQL_ITEM_READ] = "SELECT " ITEM_COLUMNS "FROM items i JOIN roots r ON r.id=i.root_id WHERE i.id=?1",
+    /* The indexes hold both paths a second time; a row that a flipped bit changed does not agree with them. */
+    [TL_SQL_ITEM_READ] =
+        "SELECT " ITEM_COLUMNS ", EXISTS(SELECT 1 FROM items j INDEXED BY sqlite_autoindex_items_1 WHERE j.root_id=i.root_id "
+        "AND j.path=i.path AND j.id=i.id) AND EXISTS(SELECT 1 FROM roots q INDEXED BY sqlite_autoindex_roots_1 WHERE "
+        "q.path=r.path AND q.id=r.id) FROM items i JOIN roots r ON r.id=i.root_id WHERE i.id=?1",
+    [TL_SQL_ITEM_PATHS] = "SELECT r.path, i.path FROM items i JOIN roots r ON r.id=i.root_id WHERE i.id=?1",
     [TL_SQL_ITEM_EACH] = "SELECT " ITEM_COLUMNS "FROM roots r CROSS JOIN items i ON i.root_id=r.id ORDER BY r.path, i.path",
     [TL_SQL_ITEM_EACH_OF_ROOT] =
         "SELECT " ITEM_COLUMNS "FROM roots r CROSS JOIN items i ON i.root_id=r.id WHERE r.path=?1 ORDER BY i.path",

@@ -23,6 +23,7 @@ typedef enum tl_statement {
     TL_SQL_ITEM_TOUCH,
     TL_SQL_ITEM_REMOVE,
     TL_SQL_ITEM_READ,
+    TL_SQL_ITEM_PATHS,
     TL_SQL_ITEM_EACH,
     TL_SQL_ITEM_EACH_OF_ROOT,
     TL_SQL_ITEM_IDS_IN_RANGE,
@@ -41,6 +42,9 @@ typedef enum tl_statement {
     TL_SQL_COUNTS,
     TL_STATEMENT_COUNT
 } tl_statement;
+
+/* Columns of an item in TL_SQL_ITEM_READ and _EACH...; TL_SQL_ITEM_READ has one more: 1 when the indexes of paths agree. */
+enum { TL_ITEM_COLUMNS = 14 };
 
 tl_statements tl_catalogue__statements(sqlite3 *database);
 
