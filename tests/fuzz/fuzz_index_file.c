@@ -1,12 +1,12 @@
-/* An index file of any bytes: opened for writing, checked, listed, searched, changed. Errors are fine; the right to crash is not
- * given. */
+/* An index file of any bytes: opened for writing, checked, listed, searched, changed, divided into lists. Errors are fine; the
+ * right to crash is not given. */
 #include "base/core/memory.h"
 #include "index/index.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
-enum { MAX_ITEMS = 200, MAX_FILE = 1 << 20, K = 20 };
+enum { MAX_ITEMS = 200, MAX_FILE = 1 << 20, MAX_DIVIDED = 1000, K = 20 };
 
 static bool visit_item(void *context, const tl_item *item, tl_error *err)
 {
@@ -29,9 +29,10 @@ static void search(tl_index *index, const tl_vector_set *set)
     float *query = tl_memory_allocate(dim, sizeof *query, &error);
     for (uint32_t i = 0; query != NULL && i < dim; i++)
         query[i] = (float)(i % 3) - 1.0f;
-    tl_search_options all = {.k = K}, some = {.k = 3, .directory = "/r/a"};
-    for (int i = 0; query != NULL && i < 2; i++)
-        if (tl_index_searcher_search(searcher, query, i == 0 ? &all : &some, hits, &count, &error))
+    static const tl_search_options ways[] = {
+        {.k = K}, {.k = K, .exact = true}, {.k = 3, .probes = 1}, {.k = 3, .directory = "/r/a"}};
+    for (size_t i = 0; query != NULL && i < sizeof ways / sizeof ways[0]; i++)
+        if (tl_index_searcher_search(searcher, query, &ways[i], hits, &count, &error))
             for (size_t h = 0; h < count; h++) {
                 tl_item item;
                 void *block;
@@ -61,6 +62,8 @@ static void change(tl_index *index, const tl_vector_set *set)
     ok = ok && tl_index_writer_move_item(writer, id, "/q", "z", &error) &&
          tl_index_writer_move_root(writer, "/r", "/s", &error) && tl_index_writer_remove_item(writer, 2, &error) &&
          tl_index_writer_commit(writer, &error);
+    ok = ok && set != NULL && set->count < MAX_DIVIDED &&
+         tl_index_writer_divide(writer, set->model, set->kind, 2, NULL, &error) && tl_index_writer_commit(writer, &error);
     (void)ok;
     tl_index_writer_close(writer);
 }
