@@ -120,17 +120,21 @@ static void take_out(tl_download_job *job)
     job->next->previous = job->previous;
 }
 
+/* False when another thread has failed. */
+static bool has_not_failed(tl_download *run, tl_error *err)
+{
+    if (!atomic_load(&run->has_failed))
+        return true;
+    pthread_mutex_lock(&run->failure_mutex);
+    tl_fail(err, run->failure.kind, "%s", run->failure.message);
+    pthread_mutex_unlock(&run->failure_mutex);
+    return false;
+}
+
 /* False when the download is to stop. */
 static bool may_go_on(feeding *feed, tl_error *err)
 {
-    tl_download *run = feed->run;
-    if (atomic_load(&run->has_failed)) {
-        pthread_mutex_lock(&run->failure_mutex);
-        tl_fail(err, run->failure.kind, "%s", run->failure.message);
-        pthread_mutex_unlock(&run->failure_mutex);
-        return false;
-    }
-    return tl_progress_continue(run->options->progress, err);
+    return has_not_failed(feed->run, err) && tl_progress_continue(feed->run->options->progress, err);
 }
 
 /* Drives the transfers until one settles or some time has passed; with nothing to wait for, waits for the other threads. */
@@ -344,6 +348,7 @@ bool tl_download__feed(tl_download *run, tl_list *list, uint64_t *shard_count, t
     tl_list_set_watch(list, (tl_list_watch){0});
     tl_work_queue_drain(run->workers);
     tl_work_queue_drain(run->writer);
+    ok = ok && has_not_failed(run, err); /* the last shard too */
     while (feed.asked.next != &feed.asked) {
         tl_download_job *job = feed.asked.next;
         take_out(job);

@@ -259,6 +259,11 @@ bool tl_fetcher_poll(tl_fetcher *fetcher, int timeout_ms, tl_fetch_result *resul
     }
     if (fetcher->settled.first == NULL)
         return true;
+    if (fetcher->has_failed) { /* what has settled may have settled for that */
+        if (err != NULL)
+            *err = fetcher->failure;
+        return false;
+    }
     *has_result = hand_out(fetcher, result, err);
     return *has_result;
 }

@@ -51,6 +51,7 @@ bool tl_ledger__check_no_download(tl_ledger *ledger, tl_error *err)
 typedef struct comparison {
     const tl_json *other;
     const char *differing;
+    tl_error failure; /* why they could not be compared, when none differs */
     tl_string text, other_text;
 } comparison;
 
@@ -60,12 +61,13 @@ static bool compare_member(void *context, const char *name, const tl_json *value
     const tl_json *other = tl_json_member(both->other, name);
     tl_string_reset(&both->text);
     tl_string_reset(&both->other_text);
-    bool is_same = tl_json_write(value, TL_JSON_COMPACT, &both->text, NULL) && other != NULL &&
-                   tl_json_write(other, TL_JSON_COMPACT, &both->other_text, NULL) &&
-                   strcmp(both->text.data, both->other_text.data) == 0;
-    if (!is_same)
-        both->differing = name;
-    return is_same;
+    if (!tl_json_write(value, TL_JSON_COMPACT, &both->text, &both->failure) ||
+        (other != NULL && !tl_json_write(other, TL_JSON_COMPACT, &both->other_text, &both->failure)))
+        return false;
+    if (other != NULL && strcmp(both->text.data, both->other_text.data) == 0)
+        return true;
+    both->differing = name;
+    return false;
 }
 
 /* The setting that differs stays in both. */
@@ -93,7 +95,9 @@ static bool check_settings(tl_ledger *ledger, const char *begun_with, const tl_j
     tl_string_init(&both.text, (size_t)1 << 20);
     tl_string_init(&both.other_text, (size_t)1 << 20);
     bool ok = are_same_settings(&both, settings, begun);
-    if (!ok)
+    if (!ok && both.differing == NULL)
+        tl_fail(err, both.failure.kind, "%s", both.failure.message);
+    else if (!ok)
         tl_fail(err, TL_ERROR_INVALID,
                 "'%s': the list was begun with other settings: %s was %s, is %s; go on with the same ones or into a new dataset",
                 ledger->path, both.differing, both.other_text.size != 0 ? both.other_text.data : "not set",

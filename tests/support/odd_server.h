@@ -16,6 +16,8 @@
  * image/jpeg                        /pretend/picture   a picture that says text/html /chunked/SIZE          a picture in chunks
  * /badchunks     chunks that break their format /robots.txt            server->robots, or 404 when NULL, or a bare status when it
  * begins with a digit
+ *
+ *   /file/...              server->file, an image/bmp
  */
 #ifndef TL_TESTS_SUPPORT_ODD_SERVER_H
 #define TL_TESTS_SUPPORT_ODD_SERVER_H
@@ -45,6 +47,8 @@ typedef struct odd_server {
     int stop[2]; /* closed to end everything */
     pthread_t thread;
     const char *robots;
+    const void *file; /* that /file is answered with; NULL: 404 */
+    size_t file_size;
     pthread_mutex_t lock;
     struct {
         char path[128];
@@ -265,6 +269,9 @@ static inline void odd_answer(odd_connection *connection, const char *path, size
         size_t size = strcmp(word, "picture") == 0 ? first : 1000;
         odd_head(connection, 200, "image/jpeg", size, "");
         odd_picture(connection, size);
+    } else if (strcmp(word, "file") == 0 && server->file != NULL) {
+        odd_head(connection, 200, "image/bmp", server->file_size, "");
+        odd_send(connection, server->file, server->file_size);
     } else if (strcmp(word, "html") == 0 || (strcmp(word, "pretend") == 0 && strcmp(words[1], "html") == 0)) {
         static const char page[] = "<!doctype html><html><title>a page</title><p>Nothing to see here, and much of it.</p></html>";
         odd_head(connection, 200, word[0] == 'h' ? "text/html; charset=utf-8" : "image/jpeg", sizeof page - 1, "");
