@@ -3,6 +3,7 @@
  * need, and each is bound to the mapped tensor that the family's names give it. File and list must be the same set.
  */
 #include "base/core/memory.h"
+#include "encoders/channel_sample.h"
 #include "encoders/families/activation.h"
 #include "encoders/fingerprint.h"
 #include "encoders/model_internal.h"
@@ -181,6 +182,18 @@ static void keep_packed(tl_model *model, tl_tower tower, const tl_packed_part *p
     *packed = kept;
 }
 
+/* Packs after a look at the tower's channels, where the form's steps are coarse enough to need it. */
+static bool pack_tower(tl_model *model, tl_tower tower, tl_packed_part part, tl_thread_pool *pool, tl_error *err)
+{
+    tl_channel_sample sample = {0};
+    if (part.kind != TL_PACKED_F32 && !tl_channel_sample_take(model, tower, &sample, err))
+        return tl_fail_within(err, "packing");
+    part.ranges = sample.of_rows;
+    bool ok = tl_packed_weights_create(&part, model->binding.values, pool, &model->packed[tower], err);
+    tl_channel_sample_clear(&sample);
+    return ok;
+}
+
 bool tl_model_pack(tl_model *model, tl_tower tower, tl_precision precision, tl_thread_pool *pool, tl_error *err)
 {
     static const struct {
@@ -190,7 +203,8 @@ bool tl_model_pack(tl_model *model, tl_tower tower, tl_precision precision, tl_t
                  [TL_PRECISION_BF16] = {TL_PACKED_BF16, {"image.bf16.packed", "text.bf16.packed"}},
                  [TL_PRECISION_INT8] = {TL_PACKED_INT8, {"image.int8.packed", "text.int8.packed"}}};
     const size_t first = tower == TL_TOWER_IMAGE ? 0 : model->rows_end[tower - 1];
-    const tl_packed_part part = {forms[precision].kind, &model->table, first, model->rows_end[tower] - first};
+    const tl_packed_part part = {
+        .kind = forms[precision].kind, .table = &model->table, .first = first, .count = model->rows_end[tower] - first};
     const char *name = forms[precision].names[tower];
     tl_packed_weights **packed = &model->packed[tower];
     char *path = NULL;
@@ -201,7 +215,7 @@ bool tl_model_pack(tl_model *model, tl_tower tower, tl_precision precision, tl_t
     if (path != NULL)
         *packed = tl_packed_weights_map(&part, model->info.fingerprint, path, model->binding.values);
     bool ok = *packed != NULL;
-    if (!ok && (ok = tl_packed_weights_create(&part, model->binding.values, pool, packed, err))) {
+    if (!ok && (ok = pack_tower(model, tower, part, pool, err))) {
         tl_weight_files_release(model->weights); /* read once; of this tower only vectors are read again */
         if (path != NULL)
             keep_packed(model, tower, &part, path);

@@ -157,13 +157,22 @@ void tl_packed_linear(tl_thread_pool *pool, const tl_linear_call *call, void *sc
 {
     const tl_packed_weight *weight = &call->weight->packed;
     tl_linear_call straight = *call;
+    tl_linear_norm norm;
     if (call->rows == 0)
         return;
     TL_ASSERT(weight->in == call->in && weight->out == call->out);
-    if (call->norm != NULL && call->in > NORM_FLOATS) {
-        tl_kernels_active()->layer_norm(call->x, call->norm->gain, call->norm->bias, call->rows, call->in, call->norm->epsilon,
-                                        call->norm->rows, NULL, NULL);
-        straight.x = call->norm->rows;
+    if (weight->norm_gain != NULL) {
+        TL_ASSERT(call->norm != NULL && call->bias != NULL);
+        norm = *call->norm;
+        norm.gain = weight->norm_gain;
+        norm.bias = weight->norm_bias;
+        straight.norm = &norm;
+        straight.bias = weight->bias;
+    }
+    if (straight.norm != NULL && call->in > NORM_FLOATS) {
+        tl_kernels_active()->layer_norm(call->x, straight.norm->gain, straight.norm->bias, call->rows, call->in,
+                                        straight.norm->epsilon, straight.norm->rows, NULL, NULL);
+        straight.x = straight.norm->rows;
         straight.norm = NULL;
     }
     packed_work work = {.kernels = tl_packed_active(), .call = &straight, .weight = weight};

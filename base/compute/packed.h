@@ -20,8 +20,10 @@ size_t tl_packed_most_in(tl_packed_kind kind);
 size_t tl_packed_panel_size(tl_packed_kind kind, size_t out, size_t in);
 size_t tl_packed_scale_count(tl_packed_kind kind, size_t out);
 /* Fills panels and scales from a weight [out, in]; both must be as large as said above, panels aligned to 64 bytes. in <=
- * tl_packed_most_in. Of int8 rows that are not finite every product is NaN. */
-void tl_pack_weight(tl_packed_kind kind, const tl_weight *weight, size_t out, size_t in, void *panels, float *scales);
+ * tl_packed_most_in. factors [in]: what the columns are multiplied by, NULL: 1. Of int8 rows that are not finite every product is
+ * NaN. */
+void tl_pack_weight(tl_packed_kind kind, const tl_weight *weight, const float *factors, size_t out, size_t in, void *panels,
+                    float *scales);
 
 /* Rows first..first + count - 1 of a packed weight; none (panels NULL) when first is not where a panel starts. */
 tl_packed_weight tl_packed_rows(const tl_packed_weight *weight, size_t first, size_t count);

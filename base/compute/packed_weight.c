@@ -30,8 +30,14 @@ size_t tl_packed_scale_count(tl_packed_kind kind, size_t out)
 
 /* ---- the weight ---- */
 
-/* Numbers first..first + count - 1 of a row, as f32. */
-static void read_piece(const tl_weight *weight, size_t row, size_t first, size_t count, size_t out, size_t in, float *piece)
+typedef struct packing {
+    tl_packed_kind kind;
+    const tl_weight *weight;
+    const float *factors; /* [in] or NULL */
+    size_t out, in;
+} packing;
+
+static void read_values(const tl_weight *weight, size_t row, size_t first, size_t count, size_t out, size_t in, float *piece)
 {
     const size_t size = tl_dtype_size(weight->dtype);
     if (weight->is_transposed) {
@@ -43,12 +49,22 @@ static void read_piece(const tl_weight *weight, size_t row, size_t first, size_t
     tl_widen(one.dtype, (const char *)one.parts[0] + first * size, count, piece);
 }
 
-static float largest_of_row(const tl_weight *weight, size_t row, size_t out, size_t in)
+/* Numbers first..first + count - 1 of a row of what is packed, as f32. */
+static void read_piece(const packing *work, size_t row, size_t first, size_t count, float *piece)
 {
+    read_values(work->weight, row, first, count, work->out, work->in, piece);
+    if (work->factors != NULL)
+        for (size_t i = 0; i < count; i++)
+            piece[i] *= work->factors[first + i];
+}
+
+static float largest_of_row(const packing *work, size_t row)
+{
+    const size_t in = work->in;
     float piece[PIECE], largest = 0.0f;
     for (size_t first = 0; first < in; first += PIECE) {
         size_t count = in - first < PIECE ? in - first : PIECE;
-        read_piece(weight, row, first, count, out, in, piece);
+        read_piece(work, row, first, count, piece);
         for (size_t i = 0; i < count; i++) {
             if (!isfinite(piece[i]))
                 return NAN;
@@ -83,15 +99,17 @@ static int32_t pack_int8(const float *piece, float factor, size_t first, size_t 
     return sum;
 }
 
-static void pack_row(tl_packed_kind kind, const tl_weight *weight, size_t row, size_t out, size_t in, void *panels, float *scales)
+static void pack_row(const packing *work, size_t row, void *panels, float *scales)
 {
+    const tl_packed_kind kind = work->kind;
+    const size_t in = work->in;
     const size_t number = row % TL_PACKED_COLUMNS;
     char *panel = (char *)panels + row / TL_PACKED_COLUMNS * tl_packed_panel_bytes(kind, in);
     uint32_t *column = (uint32_t *)(void *)(panel + (kind == TL_PACKED_INT8 ? TL_INT8_HEADER : 0)) + number;
     float piece[PIECE], factor = 1.0f;
     int32_t sum = 0;
     if (kind == TL_PACKED_INT8) {
-        float largest = largest_of_row(weight, row, out, in);
+        float largest = largest_of_row(work, row);
         scales[row] = largest / 127.0f;
         if (!(largest >= TL_INT8_LEAST)) /* its steps are zeros; of a NaN the scale tells */
             return;
@@ -99,7 +117,7 @@ static void pack_row(tl_packed_kind kind, const tl_weight *weight, size_t row, s
     }
     for (size_t first = 0; first < in; first += PIECE) {
         size_t count = in - first < PIECE ? in - first : PIECE;
-        read_piece(weight, row, first, count, out, in, piece);
+        read_piece(work, row, first, count, piece);
         switch (kind) {
         case TL_PACKED_F32:
             pack_f32(piece, first, count, column);
@@ -116,12 +134,14 @@ static void pack_row(tl_packed_kind kind, const tl_weight *weight, size_t row, s
         ((int32_t *)(void *)panel)[number] = -128 * sum;
 }
 
-void tl_pack_weight(tl_packed_kind kind, const tl_weight *weight, size_t out, size_t in, void *panels, float *scales)
+void tl_pack_weight(tl_packed_kind kind, const tl_weight *weight, const float *factors, size_t out, size_t in, void *panels,
+                    float *scales)
 {
+    const packing work = {kind, weight, factors, out, in};
     TL_ASSERT(in <= tl_packed_most_in(kind));
     memset(panels, 0, tl_packed_panel_size(kind, out, in));
     for (size_t row = 0; row < out; row++)
-        pack_row(kind, weight, row, out, in, panels, scales);
+        pack_row(&work, row, panels, scales);
 }
 
 tl_packed_weight tl_packed_rows(const tl_packed_weight *weight, size_t first, size_t count)
@@ -132,5 +152,6 @@ tl_packed_weight tl_packed_rows(const tl_packed_weight *weight, size_t first, si
     rows.out = count;
     rows.panels = (const char *)weight->panels + first / TL_PACKED_COLUMNS * tl_packed_panel_bytes(weight->kind, weight->in);
     rows.scales = weight->scales != NULL ? weight->scales + first : NULL;
+    rows.bias = weight->bias != NULL ? weight->bias + first : NULL;
     return rows;
 }

@@ -34,6 +34,9 @@ typedef struct tl_packed_weight {
     size_t out, in;      /* of the weight [out, in] */
     const void *panels;  /* aligned to 64 bytes */
     const float *scales; /* int8: [out], what one step of a row is worth */
+    /* Where the columns are another multiple of the weight's and its input is to be moved: gain and bias [in] of the norm that
+     * makes the input and the bias [out], in place of the layer's own; NULL: as they are. */
+    const float *norm_gain, *norm_bias, *bias;
 } tl_packed_weight;
 
 enum { TL_WEIGHT_MAX_PARTS = 3 };

@@ -128,7 +128,7 @@ static bool bench_products(bench_state *state, tl_precision precision, tl_error 
         for (size_t i = 0; i < side * side; i++)
             work.weight[i] = (float)(i % 11) * 0.1F - 0.5F;
         const tl_weight weight = tl_weight_of_floats(work.weight);
-        tl_pack_weight(kind, &weight, side, side, panels, scales);
+        tl_pack_weight(kind, &weight, NULL, side, side, panels, scales);
         work.packed = (tl_packed_weight){.kind = kind, .out = side, .in = side, .panels = panels, .scales = scales};
         ok = best_seconds(state, multiply, &work, &seconds, err);
     }

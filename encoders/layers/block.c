@@ -42,25 +42,32 @@ bool tl_block_create(const tl_block_shape *shape, const char *prefix, const tl_b
     const float by_width = 1.0f / sqrtf((float)width), by_mlp = 1.0f / sqrtf((float)mlp), xavier = sqrtf(1.5f / (float)width);
     const bool is_normal = initialization->is_normal;
     const tl_initialization rule = is_normal ? TL_INITIALIZE_NORMAL : TL_INITIALIZE_UNIFORM;
-    return add_row(table, prefix, "ln_1.weight", 1, width, 0, TL_INITIALIZE_CONSTANT, 1.0f, &out->ln_1_weight, err) &&
-           add_row(table, prefix, "ln_1.bias", 1, width, 0, TL_INITIALIZE_CONSTANT, 0.0f, &out->ln_1_bias, err) &&
-           add_row(table, prefix, "attn.in_proj_weight", 2, 3 * width, width, rule,
-                   is_normal ? initialization->attention : xavier, &out->in_proj_weight, err) &&
-           add_row(table, prefix, "attn.in_proj_bias", 1, 3 * width, 0, TL_INITIALIZE_CONSTANT, 0.0f, &out->in_proj_bias, err) &&
-           add_inner_norm(shape, table, prefix, "attn.ln", width, &out->inner_1_weight, &out->inner_1_bias, err) &&
-           add_row(table, prefix, "attn.out_proj.weight", 2, width, width, rule,
-                   is_normal ? initialization->projection : by_width, &out->out_proj_weight, err) &&
-           add_row(table, prefix, "attn.out_proj.bias", 1, width, 0, TL_INITIALIZE_CONSTANT, 0.0f, &out->out_proj_bias, err) &&
-           add_row(table, prefix, "ln_2.weight", 1, width, 0, TL_INITIALIZE_CONSTANT, 1.0f, &out->ln_2_weight, err) &&
-           add_row(table, prefix, "ln_2.bias", 1, width, 0, TL_INITIALIZE_CONSTANT, 0.0f, &out->ln_2_bias, err) &&
-           add_row(table, prefix, "mlp.c_fc.weight", 2, fully_connected, width, rule,
-                   is_normal ? initialization->fully_connected : by_width, &out->c_fc_weight, err) &&
-           add_row(table, prefix, "mlp.c_fc.bias", 1, fully_connected, 0, TL_INITIALIZE_UNIFORM, by_width, &out->c_fc_bias,
-                   err) &&
-           add_inner_norm(shape, table, prefix, "mlp.ln", mlp, &out->inner_2_weight, &out->inner_2_bias, err) &&
-           add_row(table, prefix, "mlp.c_proj.weight", 2, width, mlp, rule, is_normal ? initialization->projection : by_mlp,
-                   &out->c_proj_weight, err) &&
-           add_row(table, prefix, "mlp.c_proj.bias", 1, width, 0, TL_INITIALIZE_UNIFORM, by_mlp, &out->c_proj_bias, err);
+    const bool is_added =
+        add_row(table, prefix, "ln_1.weight", 1, width, 0, TL_INITIALIZE_CONSTANT, 1.0f, &out->ln_1_weight, err) &&
+        add_row(table, prefix, "ln_1.bias", 1, width, 0, TL_INITIALIZE_CONSTANT, 0.0f, &out->ln_1_bias, err) &&
+        add_row(table, prefix, "attn.in_proj_weight", 2, 3 * width, width, rule, is_normal ? initialization->attention : xavier,
+                &out->in_proj_weight, err) &&
+        add_row(table, prefix, "attn.in_proj_bias", 1, 3 * width, 0, TL_INITIALIZE_CONSTANT, 0.0f, &out->in_proj_bias, err) &&
+        add_inner_norm(shape, table, prefix, "attn.ln", width, &out->inner_1_weight, &out->inner_1_bias, err) &&
+        add_row(table, prefix, "attn.out_proj.weight", 2, width, width, rule, is_normal ? initialization->projection : by_width,
+                &out->out_proj_weight, err) &&
+        add_row(table, prefix, "attn.out_proj.bias", 1, width, 0, TL_INITIALIZE_CONSTANT, 0.0f, &out->out_proj_bias, err) &&
+        add_row(table, prefix, "ln_2.weight", 1, width, 0, TL_INITIALIZE_CONSTANT, 1.0f, &out->ln_2_weight, err) &&
+        add_row(table, prefix, "ln_2.bias", 1, width, 0, TL_INITIALIZE_CONSTANT, 0.0f, &out->ln_2_bias, err) &&
+        add_row(table, prefix, "mlp.c_fc.weight", 2, fully_connected, width, rule,
+                is_normal ? initialization->fully_connected : by_width, &out->c_fc_weight, err) &&
+        add_row(table, prefix, "mlp.c_fc.bias", 1, fully_connected, 0, TL_INITIALIZE_UNIFORM, by_width, &out->c_fc_bias, err) &&
+        add_inner_norm(shape, table, prefix, "mlp.ln", mlp, &out->inner_2_weight, &out->inner_2_bias, err) &&
+        add_row(table, prefix, "mlp.c_proj.weight", 2, width, mlp, rule, is_normal ? initialization->projection : by_mlp,
+                &out->c_proj_weight, err) &&
+        add_row(table, prefix, "mlp.c_proj.bias", 1, width, 0, TL_INITIALIZE_UNIFORM, by_mlp, &out->c_proj_bias, err);
+    if (is_added && !shape->norms_last) {
+        tl_parameter_table_mark_norm(table, out->in_proj_weight,
+                                     (tl_parameter_norm){out->ln_1_weight, out->ln_1_bias, out->in_proj_bias});
+        tl_parameter_table_mark_norm(table, out->c_fc_weight,
+                                     (tl_parameter_norm){out->ln_2_weight, out->ln_2_bias, out->c_fc_bias});
+    }
+    return is_added;
 }
 
 static size_t whole_lines(size_t floats)
@@ -199,8 +206,8 @@ static void project_in(const tl_block_shape *shape, const tl_weight *weight, con
     tl_linear_run(pool, &call, scratch);
 }
 
-static void attention_half(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_weight *values,
-                           const tl_chunk *chunk, tl_thread_pool *pool, const tl_block_state *state, float *scratch)
+void tl_block_forward_attention(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_weight *values,
+                                const tl_chunk *chunk, tl_thread_pool *pool, const tl_block_state *state, float *scratch)
 {
     const size_t width = shape->width;
     const bool is_pooled = chunk->pooled_rows != NULL;
@@ -236,10 +243,11 @@ static void attention_half(const tl_block_shape *shape, const tl_block_parameter
     }
 }
 
-static void mlp_half(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_weight *values, size_t rows,
-                     tl_thread_pool *pool, const tl_block_state *state, float *scratch)
+void tl_block_forward_mlp(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_weight *values,
+                          const tl_chunk *chunk, tl_thread_pool *pool, const tl_block_state *state, float *scratch)
 {
     const size_t width = shape->width, mlp = shape->mlp_width;
+    const size_t rows = chunk->pooled_rows != NULL ? chunk->item_count : chunk->row_count;
     const tl_weight *in_weight = &values[parameters->c_fc_weight], *out_weight = &values[parameters->c_proj_weight];
     const bool is_training = state->mean_2 != NULL;
     const bool is_plain = !is_training && !shape->is_gated && !shape->has_inner_norms;
@@ -287,8 +295,8 @@ static void mlp_half(const tl_block_shape *shape, const tl_block_parameters *par
 void tl_block_forward(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_weight *values,
                       const tl_chunk *chunk, tl_thread_pool *pool, const tl_block_state *state, float *scratch)
 {
-    attention_half(shape, parameters, values, chunk, pool, state, scratch);
-    mlp_half(shape, parameters, values, chunk->pooled_rows != NULL ? chunk->item_count : chunk->row_count, pool, state, scratch);
+    tl_block_forward_attention(shape, parameters, values, chunk, pool, state, scratch);
+    tl_block_forward_mlp(shape, parameters, values, chunk, pool, state, scratch);
 }
 
 /* ---- backward ---- */

@@ -85,6 +85,11 @@ size_t tl_block_forward_scratch_count(const tl_block_shape *shape, size_t max_ro
  * may be one block, as may normal_1, attended and normal_2, and before and after. */
 void tl_block_forward(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_weight *values,
                       const tl_chunk *chunk, tl_thread_pool *pool, const tl_block_state *state, float *scratch);
+/* Its halves: from input to middle, from middle to output. */
+void tl_block_forward_attention(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_weight *values,
+                                const tl_chunk *chunk, tl_thread_pool *pool, const tl_block_state *state, float *scratch);
+void tl_block_forward_mlp(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_weight *values,
+                          const tl_chunk *chunk, tl_thread_pool *pool, const tl_block_state *state, float *scratch);
 
 /* Floats of a chunk's own share of the gradients of biases and norms: summed over chunks in order, then added by
  * tl_block_add_vectors. */

@@ -59,7 +59,7 @@ bool tl_text_tower_create(const tl_model_config *config, tl_parameter_table *tab
     tower->transformer.has_projection = text->projection != TL_PROJECTION_NONE;
     tower->transformer.has_projection_bias = text->projection == TL_PROJECTION_LINEAR;
     tower->transformer.output_dim = config->embedding_dim;
-    tower->transformer.stages = (tl_stage_names){"text.embedding", "text.block", "text.pooled", "text.projected"};
+    tower->transformer.stages = (tl_stage_names){"text.embedding", "text.middle", "text.block", "text.pooled", "text.projected"};
     tl_block_shape shape = {.width = text->width,
                             .heads = text->heads,
                             .mlp_width = text->mlp_width,

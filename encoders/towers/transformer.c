@@ -403,10 +403,13 @@ static void run_chunk(void *context, size_t index, size_t worker)
             job->embedding->embed(job->embedding->context, &chunk, job->state, block_scratch, view.input);
             show(job, transformer->stages.embedding, 0, view.input, chunk.row_count, transformer->shape.width);
         }
-        tl_block_forward(&transformer->shape, &transformer->blocks[layer], job->values, &chunk, job->inner_pool, &view,
-                         block_scratch);
-        show(job, transformer->stages.block, layer, view.output, chunk.pooled_rows != NULL ? chunk.item_count : chunk.row_count,
-             transformer->shape.width);
+        const size_t rows = chunk.pooled_rows != NULL ? chunk.item_count : chunk.row_count, width = transformer->shape.width;
+        tl_block_forward_attention(&transformer->shape, &transformer->blocks[layer], job->values, &chunk, job->inner_pool, &view,
+                                   block_scratch);
+        show(job, transformer->stages.middle, layer, view.middle, rows, width);
+        tl_block_forward_mlp(&transformer->shape, &transformer->blocks[layer], job->values, &chunk, job->inner_pool, &view,
+                             block_scratch);
+        show(job, transformer->stages.block, layer, view.output, rows, width);
     }
     run_head(job, &job->state->chunks[index], view.output, scratch);
 }

@@ -23,7 +23,7 @@ typedef enum tl_pooling {
 
 /* Names of the stages for an observer. */
 typedef struct tl_stage_names {
-    const char *embedding, *block, *pooled, *projected;
+    const char *embedding, *middle, *block, *pooled, *projected;
 } tl_stage_names;
 
 typedef struct tl_transformer {

@@ -105,7 +105,8 @@ static bool create_vit(const tl_model_config *config, tl_parameter_table *table,
     transformer->has_projection = vision->projection != TL_PROJECTION_NONE;
     transformer->has_projection_bias = vision->projection == TL_PROJECTION_LINEAR;
     transformer->output_dim = config->embedding_dim;
-    transformer->stages = (tl_stage_names){"visual.embedding", "visual.block", "visual.pooled", "visual.projected"};
+    transformer->stages =
+        (tl_stage_names){"visual.embedding", "visual.middle", "visual.block", "visual.pooled", "visual.projected"};
     tl_block_shape shape = {.width = vision->width,
                             .heads = vision->heads,
                             .mlp_width = vision->mlp_width,

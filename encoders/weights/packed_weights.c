@@ -1,7 +1,8 @@
 /*
- * One block: a header, the scales of all matrices, their panels; the same in memory and in a file. Places in it follow from the
- * parameter table alone, and a file must have exactly the size and the header that this table gives, so that nothing that it says
- * can lead outside of it. What its numbers are is vouched for by the fingerprint of the weights, as for the weights themselves.
+ * One block: a header, the scales of all matrices and the norms around them, their panels; the same in memory and in a file.
+ * Places in it follow from the parameter table alone, and a file must have exactly the size and the header that this table gives,
+ * so that nothing that it says can lead outside of it. What its numbers are is vouched for by the fingerprint of the weights, as
+ * for the weights themselves.
  */
 #include "encoders/weights/packed_weights.h"
 
@@ -13,7 +14,7 @@
 #include <string.h>
 
 enum {
-    VERSION = 1, /* to be raised when base/compute/packed.h arranges panels in another way */
+    VERSION = 2, /* to be raised when panels are arranged, or channels balanced, in another way */
     BYTE_ORDER_MARK = 0x01020304,
     LINE = 64
 };
@@ -38,6 +39,8 @@ typedef struct place {
     size_t row; /* number in the table */
     size_t out, in;
     size_t scales, panels; /* bytes from the start */
+    bool is_balanced;
+    size_t gain, shift, bias; /* then: likewise */
 } place;
 
 typedef struct block_layout {
@@ -68,8 +71,16 @@ static bool lay_out(const tl_packed_part *part, block_layout *out, tl_error *err
         const size_t rows = parameter->is_product ? parameter->shape[0] : 0, in = rows != 0 ? parameter->count / rows : 0;
         if (rows == 0 || in > tl_packed_most_in(part->kind)) /* that one stays as it is */
             continue;
-        out->places[out->count++] = (place){.row = row, .out = rows, .in = in, .scales = at};
+        place *next = &out->places[out->count++];
+        *next = (place){.row = row, .out = rows, .in = in, .scales = at};
         at += whole_lines(tl_packed_scale_count(part->kind, rows) * sizeof(float));
+        next->is_balanced = parameter->follows_norm && part->kind != TL_PACKED_F32;
+        if (next->is_balanced) {
+            next->gain = at;
+            next->shift = next->gain + whole_lines(in * sizeof(float));
+            next->bias = next->shift + whole_lines(in * sizeof(float));
+            at = next->bias + whole_lines(rows * sizeof(float));
+        }
     }
     for (size_t i = 0; i < out->count; i++) {
         out->places[i].panels = at;
@@ -79,17 +90,24 @@ static bool lay_out(const tl_packed_part *part, block_layout *out, tl_error *err
     return true;
 }
 
+static const float *floats_at(const char *block, size_t at, bool are_there)
+{
+    return are_there ? (const float *)(const void *)(block + at) : NULL;
+}
+
 static void point_values(const tl_packed_part *part, const block_layout *layout, const char *block, tl_weight *values)
 {
     for (size_t i = 0; i < layout->count; i++) {
         const place *at = &layout->places[i];
         const bool has_scales = tl_packed_scale_count(part->kind, at->out) != 0;
-        values[at->row].packed =
-            (tl_packed_weight){.kind = part->kind,
-                               .out = at->out,
-                               .in = at->in,
-                               .panels = block + at->panels,
-                               .scales = has_scales ? (const float *)(const void *)(block + at->scales) : NULL};
+        values[at->row].packed = (tl_packed_weight){.kind = part->kind,
+                                                    .out = at->out,
+                                                    .in = at->in,
+                                                    .panels = block + at->panels,
+                                                    .scales = floats_at(block, at->scales, has_scales),
+                                                    .norm_gain = floats_at(block, at->gain, at->is_balanced),
+                                                    .norm_bias = floats_at(block, at->shift, at->is_balanced),
+                                                    .bias = floats_at(block, at->bias, at->is_balanced)};
     }
 }
 
@@ -100,14 +118,46 @@ typedef struct packing_job {
     const block_layout *layout;
     const tl_weight *values;
     char *block;
+    float *scratch; /* of each matrix */
+    size_t scratch_each;
 } packing_job;
+
+static size_t count_scratch(const block_layout *layout)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < layout->count; i++) {
+        const place *at = &layout->places[i];
+        const size_t needed = at->is_balanced ? at->in + tl_balance_scratch_count(at->out, at->in) : 0;
+        most = needed > most ? needed : most;
+    }
+    return most;
+}
+
+/* Returns what the columns are to be multiplied by. */
+static const float *balance(const packing_job *job, const place *at, float *scratch)
+{
+    const tl_packed_part *part = job->part;
+    const tl_parameter_norm *norm = &part->table->items[at->row].norm;
+    const tl_normed_product product = {.weight = &job->values[at->row],
+                                       .out = at->out,
+                                       .in = at->in,
+                                       .gain = tl_weight_floats(&job->values[norm->gain]),
+                                       .shift = tl_weight_floats(&job->values[norm->shift]),
+                                       .bias = tl_weight_floats(&job->values[norm->bias]),
+                                       .ranges = part->ranges != NULL ? part->ranges[at->row - part->first] : NULL};
+    char *block = job->block;
+    tl_balance_channels(&product, part->kind == TL_PACKED_INT8, (float *)(void *)(block + at->gain),
+                        (float *)(void *)(block + at->shift), (float *)(void *)(block + at->bias), scratch, scratch + at->in);
+    return scratch;
+}
 
 static void pack_matrix(void *context, size_t index, size_t worker)
 {
     (void)worker;
     const packing_job *job = context;
     const place *at = &job->layout->places[index];
-    tl_pack_weight(job->part->kind, &job->values[at->row], at->out, at->in, job->block + at->panels,
+    const float *factors = at->is_balanced ? balance(job, at, job->scratch + index * job->scratch_each) : NULL;
+    tl_pack_weight(job->part->kind, &job->values[at->row], factors, at->out, at->in, job->block + at->panels,
                    (float *)(void *)(job->block + at->scales));
 }
 
@@ -120,8 +170,14 @@ bool tl_packed_weights_create(const tl_packed_part *part, tl_weight *values, tl_
         tl_packed_weights_destroy(packed);
         return false;
     }
-    packing_job job = {part, &packed->layout, values, packed->block};
+    packing_job job = {part, &packed->layout, values, packed->block, NULL, count_scratch(&packed->layout)};
+    if (job.scratch_each != 0 &&
+        (job.scratch = tl_memory_allocate(packed->layout.count, job.scratch_each * sizeof(float), err)) == NULL) {
+        tl_packed_weights_destroy(packed);
+        return false;
+    }
     tl_thread_pool_run(pool, packed->layout.count, pack_matrix, &job);
+    tl_memory_free(job.scratch);
     point_values(part, &packed->layout, packed->block, values);
     *out = packed;
     return true;
@@ -164,6 +220,8 @@ static header header_of(const tl_packed_part *part, const block_layout *layout, 
         self.layout = mix(self.layout, tl_hash64(name, strlen(name)));
         self.layout = mix(mix(self.layout, at->out), at->in);
         self.layout = mix(mix(self.layout, at->scales), at->panels);
+        if (at->is_balanced)
+            self.layout = mix(self.layout, at->gain);
     }
     size_t size = strlen(fingerprint);
     memcpy(self.fingerprint, fingerprint, size < sizeof self.fingerprint ? size : sizeof self.fingerprint - 1);

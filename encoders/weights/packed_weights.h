@@ -6,15 +6,19 @@
 #define TL_ENCODERS_WEIGHTS_PACKED_WEIGHTS_H
 
 #include "base/compute/packed.h"
+#include "encoders/weights/channel_balance.h"
 #include "encoders/weights/parameters.h"
 
 typedef struct tl_packed_weights tl_packed_weights;
 
-/* Rows first..first + count - 1 of the table, in one kind. Of them the product rows are packed. */
+/* Rows first..first + count - 1 of the table, in one kind. Of them the product rows are packed; unless that is f32's form, those
+ * that follow a norm with their channels balanced. */
 typedef struct tl_packed_part {
     tl_packed_kind kind;
     const tl_parameter_table *table;
     size_t first, count;
+    /* [count]: of each row that follows a norm what is known of its input's channels [in], or NULL. Only packing reads it. */
+    const tl_channel_range *const *ranges;
 } tl_packed_part;
 
 /* Packs every product row of the part and points values[row].packed at it. values [table->count] must not be in use meanwhile.

@@ -60,6 +60,12 @@ void tl_parameter_table_mark_product(tl_parameter_table *table, size_t index)
     table->items[index].is_product = true;
 }
 
+void tl_parameter_table_mark_norm(tl_parameter_table *table, size_t index, tl_parameter_norm norm)
+{
+    table->items[index].follows_norm = true;
+    table->items[index].norm = norm;
+}
+
 void tl_parameter_table_read_as_floats(tl_parameter_table *table, size_t index)
 {
     table->items[index].is_read_as_floats = true;

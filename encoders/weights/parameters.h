@@ -17,6 +17,11 @@
 
 typedef enum tl_initialization { TL_INITIALIZE_NORMAL, TL_INITIALIZE_CONSTANT, TL_INITIALIZE_UNIFORM } tl_initialization;
 
+/* Rows of the table: gain and bias of the layer norm that makes a product's input, and the product's own bias. */
+typedef struct tl_parameter_norm {
+    size_t gain, shift, bias;
+} tl_parameter_norm;
+
 typedef struct tl_parameter {
     char
         name[TL_PARAMETER_NAME_SIZE]; /* open_clip's state_dict name, e.g. "visual.transformer.resblocks.0.attn.in_proj_weight" */
@@ -25,8 +30,10 @@ typedef struct tl_parameter {
     size_t count;                        /* product of shape */
     size_t offset;                       /* first element in a flat block; rows start at multiples of 16 floats (64 bytes) */
     bool is_product;                     /* a matrix that only tl_linear_run reads in inference: worth packing */
-    bool is_read_as_floats;              /* the tower reads the values themselves, not only by products; vectors always */
-    bool decays;                         /* weight decay applies: matrices, not biases, norms, embeddings' scale */
+    bool follows_norm;                   /* a product whose input is a layer norm, made on its way; norm says which */
+    tl_parameter_norm norm;
+    bool is_read_as_floats; /* the tower reads the values themselves, not only by products; vectors always */
+    bool decays;            /* weight decay applies: matrices, not biases, norms, embeddings' scale */
     tl_initialization initialization;
     float initial_value; /* standard deviation, the constant, or the half-width of the uniform range around 0 */
 } tl_parameter;
@@ -43,6 +50,7 @@ void tl_parameter_table_clear(tl_parameter_table *table);
 bool tl_parameter_table_add(tl_parameter_table *table, const char *name, uint32_t rank, const size_t *shape, bool decays,
                             tl_initialization initialization, float initial_value, size_t *index, tl_error *err) TL_MUST_USE;
 void tl_parameter_table_mark_product(tl_parameter_table *table, size_t index);
+void tl_parameter_table_mark_norm(tl_parameter_table *table, size_t index, tl_parameter_norm norm);
 /* Says that a row of rank 2 or more is read as floats. */
 void tl_parameter_table_read_as_floats(tl_parameter_table *table, size_t index);
 /* Row of a name, or SIZE_MAX. */

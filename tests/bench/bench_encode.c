@@ -91,7 +91,7 @@ static bool pack(encode_bench *bench, tl_error *err)
     static const char *const names[] = {"f32", "bf16", "int8"};
     for (int kind = 0; kind < 3; kind++)
         if (strcmp(bench->precision, names[kind]) == 0) {
-            const tl_packed_part part = {(tl_packed_kind)kind, &bench->table, 0, bench->table.count};
+            const tl_packed_part part = {.kind = (tl_packed_kind)kind, .table = &bench->table, .count = bench->table.count};
             return tl_packed_weights_create(&part, bench->values, bench->pool, &bench->packed, err);
         }
     return strcmp(bench->precision, "raw") == 0 ||

@@ -138,7 +138,7 @@ static void bind(uint8_t number, tl_weight_files *files)
         encode(&config, vision, text, binding.values);
         for (int kind = TL_PACKED_F32; kind <= TL_PACKED_INT8; kind++) {
             tl_packed_weights *packed;
-            const tl_packed_part part = {(tl_packed_kind)kind, &table, 0, table.count};
+            const tl_packed_part part = {.kind = (tl_packed_kind)kind, .table = &table, .count = table.count};
             TL_ASSERT(tl_packed_weights_create(&part, binding.values, NULL, &packed, &err));
             encode(&config, vision, text, binding.values);
             tl_packed_weights_destroy(packed);

@@ -100,6 +100,8 @@ static void visit_stage(void *context, const char *stage, size_t index, const fl
     stage_recorder *recorder = context;
     char name[64];
     size_t length = strlen(stage);
+    if (length > 7 && strcmp(stage + length - 7, ".middle") == 0) /* of which the reference tells nothing */
+        return;
     if (length > 6 && strcmp(stage + length - 6, ".block") == 0)
         snprintf(name, sizeof name, "%s.%zu", stage, index);
     else

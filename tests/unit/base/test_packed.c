@@ -38,8 +38,9 @@ static packed pack(tl_packed_kind kind, const tl_weight *weight, size_t out, siz
     assert_non_null(made.panels);
     assert_non_null(made.scales);
     assert_int_equal(tl_packed_scale_count(kind, out), kind == TL_PACKED_INT8 ? out : 0);
-    tl_pack_weight(kind, weight, out, in, made.panels, made.scales);
-    made.weight = (tl_packed_weight){kind, out, in, made.panels, kind == TL_PACKED_INT8 ? made.scales : NULL};
+    tl_pack_weight(kind, weight, NULL, out, in, made.panels, made.scales);
+    made.weight = (tl_packed_weight){
+        .kind = kind, .out = out, .in = in, .panels = made.panels, .scales = kind == TL_PACKED_INT8 ? made.scales : NULL};
     return made;
 }
 

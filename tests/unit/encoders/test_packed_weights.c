@@ -86,7 +86,7 @@ static void the_arrangement_is_that_of_kept_files(void **state)
         tl_error err;
         tl_packed_weights *packed;
         make(&self);
-        const tl_packed_part part = {(tl_packed_kind)kind, &self.table, 0, ROWS};
+        const tl_packed_part part = {.kind = (tl_packed_kind)kind, .table = &self.table, .count = ROWS};
         assert_true(tl_packed_weights_create(&part, self.values, NULL, &packed, &err));
         assert_null(self.values[1].packed.panels); /* a vector */
         uint64_t found = hash_forms(&self);
@@ -106,7 +106,8 @@ static void a_kept_file_has_the_same_numbers(void **state)
         tl_error err;
         tl_packed_weights *packed, *kept;
         make(&self);
-        const tl_packed_part part = {(tl_packed_kind)kind, &self.table, 1, ROWS - 1}; /* without the first */
+        const tl_packed_part part = {
+            .kind = (tl_packed_kind)kind, .table = &self.table, .first = 1, .count = ROWS - 1}; /* without the first */
         assert_null(tl_packed_weights_map(&part, fingerprint, "none.packed", self.values));
         assert_true(tl_packed_weights_create(&part, self.values, NULL, &packed, &err));
         assert_null(self.values[0].packed.panels);
@@ -144,8 +145,9 @@ static void what_is_not_of_these_weights_is_not_mapped(void **state)
     tl_packed_weights *packed;
     tl_string bytes;
     make(&self);
-    const tl_packed_part part = {TL_PACKED_INT8, &self.table, 0, ROWS};
-    const tl_packed_part other_kind = {TL_PACKED_BF16, &self.table, 0, ROWS}, fewer = {TL_PACKED_INT8, &self.table, 0, 2};
+    const tl_packed_part part = {.kind = TL_PACKED_INT8, .table = &self.table, .count = ROWS};
+    const tl_packed_part other_kind = {.kind = TL_PACKED_BF16, .table = &self.table, .count = ROWS},
+                         fewer = {.kind = TL_PACKED_INT8, .table = &self.table, .count = 2};
     assert_true(tl_packed_weights_create(&part, self.values, NULL, &packed, &err));
     assert_true(tl_packed_weights_keep(packed, &part, fingerprint, "whole.packed", &err));
     tl_packed_weights_destroy(packed);

@@ -182,6 +182,8 @@ static void compare(void *context, const char *stage, size_t index, const float 
     comparison *work = context;
     char name[64];
     size_t count = 0;
+    if (strcmp(stage, "visual.middle") == 0) /* of which the reference tells nothing */
+        return;
     snprintf(name, sizeof name, "%s.%zu", stage, index);
     const float *expected = golden_entry(name, &count);
     size_t stride = width;                                             /* between the rows compared */
