@@ -1,6 +1,7 @@
 #include "cli/app/crawl_job.h"
 
 #include "base/core/memory.h"
+#include "base/io/file.h"
 #include "cli/app/list_import.h"
 #include "crawler-import/crawl/crawl.h"
 
@@ -8,7 +9,7 @@
 #include <stdio.h>
 
 /* Fetches what the list names as politely as the pages were asked for. A list that has grown since adds its new pictures. */
-static bool fetch_pictures(const tl_crawl_job *job, tl_crawl_result *result, tl_error *err)
+static bool fetch_pictures(const tl_crawl_job *job, bool retry_failed, tl_crawl_result *result, tl_error *err)
 {
     char *path = tl_crawl_list_path(job->dataset, err);
     if (path == NULL)
@@ -21,7 +22,7 @@ static bool fetch_pictures(const tl_crawl_job *job, tl_crawl_result *result, tl_
                                    .caption_column = "captions",
                                    .keep = "page,kind",
                                    .incremental = true,
-                                   .retry_failed = job->retry_failed,
+                                   .retry_failed = retry_failed,
                                    .min_side = job->minimum_side,
                                    .max_aspect = job->maximum_aspect,
                                    .hold_out = job->hold_out,
@@ -36,6 +37,25 @@ static bool fetch_pictures(const tl_crawl_job *job, tl_crawl_result *result, tl_
     result->has_dataset = tl_list_import_run(&import, &result->dataset, err);
     tl_memory_free(path);
     return result->has_dataset;
+}
+
+static bool exists(const char *folder, const char *name, bool *found, tl_error *err)
+{
+    tl_file_status status = {0};
+    char *path = tl_path_join(folder, name, err);
+    bool ok = path != NULL && tl_file_status_read(path, &status, err);
+    *found = ok && status.kind == TL_FILE_REGULAR;
+    tl_memory_free(path);
+    return ok;
+}
+
+/* A download that was stopped ends with the list that it began with, before more pages make a longer one of it. */
+static bool finish_last_download(const tl_crawl_job *job, tl_crawl_result *result, tl_error *err)
+{
+    bool has_list = false;
+    bool has_ledger = false;
+    return exists(job->dataset, "pairs.jsonl", &has_list, err) && exists(job->dataset, "ledger.db", &has_ledger, err) &&
+           (!has_list || !has_ledger || fetch_pictures(job, false, result, err));
 }
 
 bool tl_crawl_job_run(const tl_crawl_job *job, tl_crawl_result *result, tl_error *err)
@@ -65,6 +85,8 @@ bool tl_crawl_job_run(const tl_crawl_job *job, tl_crawl_result *result, tl_error
         .progress = job->progress,
     };
     tl_crawl_report report;
+    if (!job->only_list && !finish_last_download(job, result, err))
+        return false;
     if (!tl_crawl_run(job->dataset, &options, &report, err))
         return false;
     *result = (tl_crawl_result){.pages = report.pages,
@@ -78,5 +100,5 @@ bool tl_crawl_job_run(const tl_crawl_job *job, tl_crawl_result *result, tl_error
         snprintf(result->reasons[i].reason, sizeof result->reasons[i].reason, "%s", report.reasons[i].reason);
         result->reasons[i].count = report.reasons[i].count;
     }
-    return job->only_list || report.pictures == 0 || fetch_pictures(job, result, err);
+    return job->only_list || report.pictures == 0 || fetch_pictures(job, job->retry_failed, result, err);
 }

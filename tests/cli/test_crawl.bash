@@ -36,6 +36,7 @@ http {
     client_body_temp_path $PWD/temp; proxy_temp_path $PWD/temp; fastcgi_temp_path $PWD/temp; uwsgi_temp_path $PWD/temp; scgi_temp_path $PWD/temp;
     types { text/html html; image/x-portable-pixmap ppm; text/plain txt; }
     server { listen 127.0.0.1:$port; root $PWD/site; }
+    server { listen 127.0.0.1:$((port + 1)); root $PWD/site; location ~ ppm { limit_rate 500k; } }
 }
 CONF
 "$nginx" -p "$PWD" -e "$PWD/error.log" -c "$PWD/nginx.conf" 2>nginx.txt &
@@ -80,6 +81,22 @@ expect_output '"read": *5.*"imported": *3'
 # What is known of a folder stays: it is a source like any other dataset.
 expect 0 "$TWINLENS" import found -o again
 expect_output "again: 3 samples"
+
+# Stopped amid the pictures and called with more pages: first the pictures of the list as it was, then the longer one.
+"$TWINLENS" crawl "http://127.0.0.1:$((port + 1))/" --delay 0.01 --allow-private --pages 2 -o grown >out.txt 2>err.txt &
+run=$!
+for _ in $(seq 100); do
+    [ -e grown/.spool ] && break
+    sleep 0.1
+done
+sleep 0.3
+kill -INT $run
+wait $run && fail "expected the crawl to be stopped amid its pictures"
+before=$(wc -l <grown/pairs.jsonl)
+expect 3 "$TWINLENS" crawl "http://127.0.0.1:$((port + 1))/" --delay 0.01 --allow-private -o grown
+expect_output "grown: "
+[ "$before" -lt "$(wc -l <grown/pairs.jsonl)" ] || fail "expected a longer list than the $before rows before"
+[ "$(for shard in grown/*.tar; do tar -tf "$shard"; done | grep -c '\.txt$')" -eq 3 ] || fail "expected three samples in grown"
 
 expect 0 crawl --allow-private --only-list --depth 0 -o shallow
 expect_output "0 pictures with 0 captions from 1 pages"
