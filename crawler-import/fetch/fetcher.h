@@ -48,7 +48,7 @@ typedef struct tl_fetch_options {
 
     /* How much at a time. */
     uint32_t most_in_flight; /* open transfers; 0: 2048; never more than file descriptors allow */
-    uint32_t most_waiting;   /* submitted, not yet started (waiting for a name, a host's turn, a retry); 0: 4 * most_in_flight */
+    uint32_t most_waiting;   /* submitted, not yet started (waiting for a name, a host's turn, a retry); 0: 8 * most_in_flight */
     uint64_t most_bytes;     /* of one body, after decoding; 0: 20 MiB */
     uint64_t most_memory;    /* of bodies being received or not yet cleared; 0: 96 MiB. Beyond it transfers pause, so results
                                 must be cleared for the others to go on */
