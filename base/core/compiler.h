@@ -12,6 +12,16 @@
 #define TL_MAY_BE_MISSING
 #endif
 
+/* Tells the processor that this thread looks out for what another one writes. */
+static inline void tl_pause(void)
+{
+#if (defined(__GNUC__) || defined(__clang__)) && defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif (defined(__GNUC__) || defined(__clang__)) && defined(__aarch64__)
+    __asm__ __volatile__("yield");
+#endif
+}
+
 /* A bug of ours, never a property of input: prints the place and aborts, in every build. */
 #define TL_ASSERT(condition) ((condition) ? (void)0 : tl_assert_failed(#condition, __FILE__, __LINE__))
 

@@ -5,7 +5,9 @@
  * Beside the job there may be offered tasks, drawn from a counter of their own: by a thread that has none of the job's tasks left
  * while others still have, by a helper that waits for a job, and by all when the caller wants them done.
  *
- * State under the mutex: the job's number (generation) and how many helpers are still busy with it. The counter itself is atomic.
+ * A job is its number (generation) and how many helpers are still busy with it. Both sides look out for a change for some
+ * microseconds before they go to sleep under the mutex: a layer of a model is a handful of jobs of that length, and waking a
+ * thread takes as long as one of them.
  */
 #include "base/parallel/thread_pool.h"
 
@@ -15,7 +17,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { MAX_THREADS = 1024 };
+enum { MAX_THREADS = 1024, LOOKS = 1000 /* of 10 to 50 ns each */ };
 
 typedef struct helper {
     tl_thread_pool *pool;
@@ -27,8 +29,8 @@ struct tl_thread_pool {
     pthread_mutex_t mutex;
     pthread_cond_t job_posted;
     pthread_cond_t job_done;
-    unsigned long generation;
-    size_t busy_helpers;
+    atomic_ulong generation;
+    atomic_size_t busy_helpers;
     bool is_ending;
     void (*task)(void *context, size_t index, size_t worker);
     void *context;
@@ -73,14 +75,27 @@ static void draw_tasks(tl_thread_pool *pool, size_t worker)
         continue;
 }
 
+/* A job is posted: what belongs to it can be read. */
+static bool is_posted(tl_thread_pool *pool, unsigned long seen)
+{
+    return atomic_load_explicit(&pool->generation, memory_order_acquire) != seen;
+}
+
+static bool are_helpers_done(tl_thread_pool *pool)
+{
+    return atomic_load_explicit(&pool->busy_helpers, memory_order_acquire) == 0;
+}
+
 static void *help(void *argument)
 {
     helper *self = argument;
     tl_thread_pool *pool = self->pool;
     unsigned long seen = 0;
-    pthread_mutex_lock(&pool->mutex);
     for (;;) {
-        while (pool->generation == seen && !pool->is_ending) {
+        for (int look = 0; look < LOOKS && !is_posted(pool, seen); look++)
+            tl_pause();
+        pthread_mutex_lock(&pool->mutex);
+        while (!is_posted(pool, seen) && !pool->is_ending) {
             if (!has_offered(pool)) {
                 pthread_cond_wait(&pool->job_posted, &pool->mutex);
                 continue;
@@ -92,17 +107,18 @@ static void *help(void *argument)
             if (--pool->offered_running == 0)
                 pthread_cond_signal(&pool->job_done);
         }
-        if (pool->is_ending)
-            break;
-        seen = pool->generation;
+        const bool is_ending = pool->is_ending;
         pthread_mutex_unlock(&pool->mutex);
+        if (is_ending)
+            return NULL;
+        seen = atomic_load_explicit(&pool->generation, memory_order_acquire);
         draw_tasks(pool, self->worker);
-        pthread_mutex_lock(&pool->mutex);
-        if (--pool->busy_helpers == 0)
+        if (atomic_fetch_sub_explicit(&pool->busy_helpers, 1, memory_order_acq_rel) == 1) {
+            pthread_mutex_lock(&pool->mutex); /* the caller may be about to sleep */
             pthread_cond_signal(&pool->job_done);
+            pthread_mutex_unlock(&pool->mutex);
+        }
     }
-    pthread_mutex_unlock(&pool->mutex);
-    return NULL;
 }
 
 bool tl_thread_pool_create(size_t threads, tl_thread_pool **out, tl_error *err)
@@ -126,6 +142,8 @@ bool tl_thread_pool_create(size_t threads, tl_thread_pool **out, tl_error *err)
     pthread_cond_init(&pool->job_done, NULL);
     atomic_init(&pool->next_task, 0);
     atomic_init(&pool->working, 0);
+    atomic_init(&pool->generation, 0);
+    atomic_init(&pool->busy_helpers, 0);
     atomic_init(&pool->next_offered, 0);
     for (size_t i = 0; i + 1 < size; i++) {
         pool->helpers[i].pool = pool;
@@ -173,21 +191,25 @@ void tl_thread_pool_run(tl_thread_pool *pool, size_t task_count, void (*task)(vo
         return;
     }
     pthread_mutex_lock(&pool->mutex);
-    TL_ASSERT(pool->busy_helpers == 0);
+    TL_ASSERT(are_helpers_done(pool));
     pool->task = task;
     pool->context = context;
     pool->task_count = task_count;
     atomic_store_explicit(&pool->next_task, 0, memory_order_relaxed);
     atomic_store_explicit(&pool->working, pool->helper_count + 1, memory_order_relaxed);
-    pool->busy_helpers = pool->helper_count;
-    pool->generation++;
+    atomic_store_explicit(&pool->busy_helpers, pool->helper_count, memory_order_relaxed);
+    atomic_fetch_add_explicit(&pool->generation, 1, memory_order_release);
     pthread_cond_broadcast(&pool->job_posted);
     pthread_mutex_unlock(&pool->mutex);
 
     draw_tasks(pool, 0);
 
+    for (int look = 0; look < LOOKS && !are_helpers_done(pool); look++)
+        tl_pause();
+    if (are_helpers_done(pool))
+        return;
     pthread_mutex_lock(&pool->mutex);
-    while (pool->busy_helpers != 0)
+    while (!are_helpers_done(pool))
         pthread_cond_wait(&pool->job_done, &pool->mutex);
     pthread_mutex_unlock(&pool->mutex);
 }
