@@ -29,7 +29,7 @@ bool tl_chunk_scratch_take(tl_chunk_scratch *scratch, size_t count_each, size_t 
 static size_t rows_of_a_chunk(size_t rows)
 {
     size_t chunks = rows / LEAST_CHUNK_ROWS < WANTED_CHUNKS ? rows / LEAST_CHUNK_ROWS : WANTED_CHUNKS;
-    if (chunks * MOST_CHUNK_ROWS < rows)
+    if (rows > WANTED_CHUNKS * MOST_CHUNK_ROWS)
         chunks = (rows + WANTED_CHUNKS * MOST_CHUNK_ROWS - 1) / (WANTED_CHUNKS * MOST_CHUNK_ROWS) * WANTED_CHUNKS;
     return chunks != 0 ? (rows + chunks - 1) / chunks : LEAST_CHUNK_ROWS;
 }
