@@ -56,12 +56,27 @@ void tl_model_each_tensor(const tl_model *model,
  * out is left alone. Another shape is an error. */
 bool tl_model_read_tensor(const tl_model *model, const char *name, uint32_t rank, const size_t *shape, float *out, bool *found,
                           tl_error *err) TL_MUST_USE;
-/* What kind of folder a model is written as: ours, or open_clip's (which has no vocabulary of ours). */
-typedef enum tl_model_format { TL_MODEL_TWINLENS, TL_MODEL_OPEN_CLIP } tl_model_format;
-/* Writes configuration, picture recipe and f32 weights, (1 - weight) model + weight other; other NULL: the model's. Two models
- * must have the same tensors. The vocabulary is the caller's affair. */
-bool tl_model_write(const tl_model *model, const tl_model *other, double weight, tl_model_format format, const char *directory,
+/* What kind of folder a model is written as: ours, or one of open_clip or transformers (which read no vocabulary of ours). */
+typedef enum tl_model_format { TL_MODEL_TWINLENS, TL_MODEL_OPEN_CLIP, TL_MODEL_TRANSFORMERS } tl_model_format;
+typedef struct tl_model_write_options {
+    tl_model_format format;
+    double weight;  /* of other */
+    bool has_dtype; /* else the narrowest that loses nothing; of a mixture f32 */
+    tl_dtype dtype;
+    const char *tokenizer_name; /* open_clip: text_cfg.hf_tokenizer_name; NULL: none */
+} tl_model_write_options;
+/*
+ * Writes configuration, picture recipe and weights, (1 - weight) model + weight other; other NULL: the model's. Two models must
+ * have the same tensors. What the framework has no place for is an error that names it. transformers has no recipe that lays a
+ * picture on a square (TL_RESIZE_LONGEST): there it says how the square is resized. The vocabulary is the caller's affair.
+ */
+bool tl_model_write(const tl_model *model, const tl_model *other, const tl_model_write_options *options, const char *directory,
                     tl_error *err) TL_MUST_USE;
+
+/* The narrowest type that holds every tensor of the files exactly. */
+tl_dtype tl_model_exact_dtype(const tl_model *model);
+/* The folder once more in its own words, whoever's they are, its weights as dtype. The vocabulary is the caller's affair. */
+bool tl_model_rewrite(const tl_model *model, tl_dtype dtype, const char *directory, tl_error *err) TL_MUST_USE;
 
 /* Scratch for up to max_batch items at once. model and pool must outlive it; pool may be NULL. One thread at a time. */
 bool tl_model_session_create(const tl_model *model, size_t max_batch, tl_thread_pool *pool, tl_model_session **out,

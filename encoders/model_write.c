@@ -1,193 +1,275 @@
 /*
- * A model written as a folder of another kind, or mixed with a second one of the same sizes (Wortsman et al. 2022, "WiSE-FT").
- * Tensors are ours, which are open_clip's names for what its class CLIP has; the vocabulary is the caller's affair.
+ * A model written as a folder of another kind or number type, or mixed with a second one of the same sizes (Wortsman et al. 2022,
+ * "WiSE-FT"). Values pass through a buffer of rows; only a tensor that must be turned is in memory whole. The vocabulary is the
+ * caller's affair.
  */
 #include "base/core/memory.h"
+#include "encoders/families/activation.h"
 #include "encoders/fingerprint.h"
 #include "encoders/model_internal.h"
+#include "encoders/writers/writer.h"
 
-#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
-/* ---- open_clip_config.json ---- */
+enum { BUFFER_FLOATS = 1 << 16 };
 
-/* What open_clip's own classes lack: false, naming it. */
-static bool check_open_clip(const tl_model_config *config, tl_error *err)
+static const char *const dtype_names[] = {[TL_F32] = "F32", [TL_F16] = "F16", [TL_BF16] = "BF16"};
+
+/* One tensor of the new file: rows of one of the model's. */
+typedef struct output_tensor {
+    char name[TL_TENSOR_NAME_SIZE];
+    size_t row; /* of the table */
+    size_t first, count, columns;
+    uint32_t rank;
+    size_t shape[TL_TENSOR_MAX_RANK];
+    bool is_turned; /* the model's [rows, columns] become [columns, rows] */
+} output_tensor;
+
+typedef struct output {
+    const tl_model *model, *other; /* other may be NULL */
+    double weight;
+    tl_dtype dtype;
+    tl_file_writer *writer;
+    output_tensor *tensors;
+    size_t count;
+    float *values, *others; /* BUFFER_FLOATS each */
+    uint16_t *narrow;
+    tl_error *err;
+} output;
+
+/* ---- numbers ---- */
+
+/* values = (1 - weight) values + weight others, in double, so that 0 and 1 are one of the two to the bit. */
+static void mix(double weight, const float *others, size_t count, float *values)
 {
-    const tl_vision_config *vision = &config->vision;
-    const char *what = vision->trunk != TL_TRUNK_TRANSFORMER              ? "a ResNet"
-                       : vision->pooling == TL_POOL_ATTENTION             ? "attention pooling"
-                       : vision->without_class_token                      ? "an image tower without class token"
-                       : vision->with_patch_bias                          ? "a bias of the patch embedding"
-                       : vision->rotary.is_used || vision->with_gated_mlp ? "blocks of another kind"
-                       : vision->with_inner_norms || vision->norms_last   ? "blocks of another kind"
-                       : vision->projection != TL_PROJECTION_MATRIX       ? "this projection of the image tower"
-                       : config->text.projection != TL_PROJECTION_MATRIX  ? "this projection of the text tower"
-                       : vision->activation != config->text.activation    ? "two activations"
-                                                                          : NULL;
-    return what == NULL || tl_fail(err, TL_ERROR_UNSUPPORTED, "open_clip's class CLIP has no %s", what);
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)((1.0 - weight) * (double)values[i] + weight * (double)others[i]);
 }
 
-static bool set_numbers(tl_json *tower, tl_activation activation, float epsilon, tl_error *err)
+static bool write_narrow(const output *out, const char *name, const float *values, size_t count)
 {
-    tl_json *norm = tl_json_object_create(err);
-    if (norm == NULL || !tl_json_set_number(norm, "eps", (double)epsilon, err)) {
-        tl_json_free(norm);
-        return false;
+    if (out->dtype == TL_F32)
+        return tl_file_writer_write(out->writer, values, count * sizeof *values, out->err);
+    for (size_t at = 0; at < count;) {
+        const size_t size = count - at < BUFFER_FLOATS ? count - at : BUFFER_FLOATS;
+        tl_narrow(out->dtype, values + at, size, out->narrow);
+        const size_t bad = tl_find_not_finite(out->dtype, out->narrow, size);
+        if (bad != size)
+            return tl_fail(out->err, TL_ERROR_UNSUPPORTED, "tensor '%.120s': expected numbers that %s holds, found %g", name,
+                           dtype_names[out->dtype], (double)values[at + bad]);
+        if (!tl_file_writer_write(out->writer, out->narrow, size * sizeof *out->narrow, out->err))
+            return false;
+        at += size;
     }
-    if (!tl_json_set(tower, "norm_kwargs", norm, err))
-        return false;
-    if (activation != TL_GELU_TANH)
-        return true;
-    tl_json *act = tl_json_object_create(err);
-    if (act == NULL || !tl_json_set_text(act, "approximate", "tanh", err)) {
-        tl_json_free(act);
-        return false;
-    }
-    return tl_json_set(tower, "act_kwargs", act, err);
-}
-
-static tl_json *describe_vision(const tl_vision_config *vision, tl_error *err)
-{
-    tl_json *json = tl_json_object_create(err);
-    if (json != NULL && tl_json_set_integer(json, "image_size", vision->image_size, err) &&
-        tl_json_set_integer(json, "patch_size", vision->patch_size, err) &&
-        tl_json_set_integer(json, "width", vision->width, err) && tl_json_set_integer(json, "layers", vision->layers, err) &&
-        tl_json_set_integer(json, "head_width", vision->width / vision->heads, err) &&
-        tl_json_set_number(json, "mlp_ratio", (double)vision->mlp_width / (double)vision->width, err) &&
-        tl_json_set_text(json, "pool_type", vision->pooling == TL_POOL_AVERAGE ? "avg" : "tok", err) &&
-        tl_json_set_bool(json, "no_ln_pre", vision->without_pre_norm, err) &&
-        tl_json_set_bool(json, "final_ln_after_pool", vision->norm_after_pooling, err) &&
-        set_numbers(json, vision->activation, vision->layer_norm_epsilon, err))
-        return json;
-    tl_json_free(json);
-    return NULL;
-}
-
-static tl_json *describe_text(const tl_text_config *text, tl_error *err)
-{
-    static const char *const poolings[] = {[TL_POOL_EOS] = "eos", [TL_POOL_ARGMAX] = "argmax", [TL_POOL_LAST] = "last"};
-    tl_json *json = tl_json_object_create(err);
-    if (json != NULL && tl_json_set_integer(json, "context_length", text->context_length, err) &&
-        tl_json_set_integer(json, "vocab_size", text->vocabulary_size, err) &&
-        tl_json_set_integer(json, "width", text->width, err) && tl_json_set_integer(json, "layers", text->layers, err) &&
-        tl_json_set_integer(json, "heads", text->heads, err) &&
-        tl_json_set_number(json, "mlp_ratio", (double)text->mlp_width / (double)text->width, err) &&
-        tl_json_set_bool(json, "no_causal_mask", text->without_causal_mask, err) &&
-        tl_json_set_text(json, "pool_type", poolings[text->pooling], err) &&
-        tl_json_set_integer(json, "eos_id", text->eos_id, err) && tl_json_set_integer(json, "pad_id", text->pad_id, err) &&
-        set_numbers(json, text->activation, text->layer_norm_epsilon, err))
-        return json;
-    tl_json_free(json);
-    return NULL;
-}
-
-/* {"model_cfg": .., "preprocess_cfg": ..} */
-static bool describe_open_clip(const tl_model_config *config, const tl_image_recipe *recipe, tl_json **out, tl_error *err)
-{
-    tl_json *preprocess = NULL, *whole = NULL, *model = tl_json_object_create(err);
-    if (model == NULL || !tl_json_set_integer(model, "embed_dim", config->embedding_dim, err) ||
-        !tl_json_set_bool(model, "quick_gelu", config->vision.activation == TL_QUICK_GELU, err) ||
-        !tl_json_set(model, "vision_cfg", describe_vision(&config->vision, err), err) ||
-        !tl_json_set(model, "text_cfg", describe_text(&config->text, err), err) ||
-        (config->has_logit_bias && !tl_json_set_number(model, "init_logit_bias", -10.0, err)) ||
-        (whole = tl_json_object_create(err)) == NULL) {
-        tl_json_free(model);
-        return false;
-    }
-    if (!tl_json_set(whole, "model_cfg", model, err) || !tl_image_recipe_write(recipe, &preprocess, err) ||
-        !tl_json_set(whole, "preprocess_cfg", preprocess, err)) {
-        tl_json_free(whole);
-        return false;
-    }
-    *out = whole;
     return true;
 }
 
 /* ---- tensors ---- */
 
-static bool read_row(const tl_model *model, const tl_parameter *parameter, float *out, tl_error *err)
+static void fill_rows(const tl_model *model, const output_tensor *tensor, size_t first, size_t count, float *to)
 {
+    for (size_t row = 0; row < count; row++)
+        tl_weight_widen_row(&model->binding.values[tensor->row], first + row, tensor->columns, to + row * tensor->columns);
+}
+
+static bool read_whole(const output *out, const tl_model *model, size_t row, float *to)
+{
+    const tl_parameter *parameter = &out->model->table.items[row];
     bool found;
-    return tl_model_read_tensor(model, parameter->name, parameter->rank, parameter->shape, out, &found, err) &&
+    return tl_model_read_tensor(model, parameter->name, parameter->rank, parameter->shape, to, &found, out->err) &&
            (found ||
-            tl_fail(err, TL_ERROR_INVALID, "tensor '%s': expected one in both models, found none in one", parameter->name));
+            tl_fail(out->err, TL_ERROR_INVALID, "tensor '%s': expected one in both models, found none in one", parameter->name));
 }
 
-/* values = (1 - weight) a + weight b, in double, so that 0 and 1 are one of the two to the bit. */
-static bool mix_rows(const tl_model *a, const tl_model *b, double weight, float *block, tl_error *err)
+static void turn(const float *from, size_t rows, size_t columns, float *to)
 {
-    size_t most = 0;
-    for (size_t row = 0; row < a->table.count; row++)
-        most = a->table.items[row].count > most ? a->table.items[row].count : most;
-    float *other = b != NULL ? tl_memory_allocate(most, sizeof *other, err) : NULL;
-    bool ok = b == NULL || other != NULL;
-    for (size_t row = 0; ok && row < a->table.count; row++) {
-        const tl_parameter *parameter = &a->table.items[row];
-        float *values = block + parameter->offset;
-        ok = read_row(a, parameter, values, err) && (b == NULL || read_row(b, parameter, other, err));
-        for (size_t i = 0; ok && b != NULL && i < parameter->count; i++)
-            values[i] = (float)((1.0 - weight) * (double)values[i] + weight * (double)other[i]);
-    }
-    tl_memory_free(other);
+    for (size_t row = 0; row < rows; row++)
+        for (size_t column = 0; column < columns; column++)
+            to[column * rows + row] = from[row * columns + column];
+}
+
+/* By way of memory: what is turned here or there (projections, all of them small). */
+static bool write_whole(const output *out, const output_tensor *tensor)
+{
+    const size_t count = out->model->table.items[tensor->row].count;
+    float *values = tl_memory_allocate(count, sizeof *values, out->err);
+    float *others = values != NULL ? tl_memory_allocate(count, sizeof *others, out->err) : NULL;
+    bool ok = others != NULL && read_whole(out, out->model, tensor->row, values) &&
+              (out->other == NULL || read_whole(out, out->other, tensor->row, others));
+    if (ok && out->other != NULL)
+        mix(out->weight, others, count, values);
+    if (ok && tensor->is_turned)
+        turn(values, tensor->count, tensor->columns, others);
+    const float *start = tensor->is_turned ? others : values + tensor->first * tensor->columns;
+    ok = ok && write_narrow(out, tensor->name, start, tensor->count * tensor->columns);
+    tl_memory_free(others);
+    tl_memory_free(values);
     return ok;
 }
 
-static bool write_tensors(const tl_model *model, const float *block, const char *path, tl_error *err)
+static bool is_by_rows(const output *out, const output_tensor *tensor)
 {
-    const tl_parameter_table *table = &model->table;
-    tl_file_writer *writer = NULL;
-    tl_tensor_source *tensors = tl_memory_allocate(table->count, sizeof *tensors, err);
-    if (tensors == NULL)
+    return !tensor->is_turned && tensor->columns <= BUFFER_FLOATS && !out->model->binding.values[tensor->row].is_transposed &&
+           (out->other == NULL || !out->other->binding.values[tensor->row].is_transposed);
+}
+
+static bool write_tensor(const output *out, const output_tensor *tensor)
+{
+    if (!is_by_rows(out, tensor))
+        return write_whole(out, tensor);
+    const size_t step = BUFFER_FLOATS / tensor->columns;
+    for (size_t at = 0; at < tensor->count; at += step) {
+        const size_t rows = tensor->count - at < step ? tensor->count - at : step, count = rows * tensor->columns;
+        fill_rows(out->model, tensor, tensor->first + at, rows, out->values);
+        if (out->other != NULL) {
+            fill_rows(out->other, tensor, tensor->first + at, rows, out->others);
+            mix(out->weight, out->others, count, out->values);
+        }
+        if (!write_narrow(out, tensor->name, out->values, count))
+            return false;
+    }
+    return true;
+}
+
+/* ---- the plan ---- */
+
+static void give_leading_ones(const tl_model_writer *writer, const char *ours, output_tensor *tensor)
+{
+    for (const tl_tensor_rank *rank = writer->ranks; rank != NULL && rank->ours != NULL; rank++)
+        while (strcmp(rank->ours, ours) == 0 && tensor->rank < rank->rank) {
+            memmove(tensor->shape + 1, tensor->shape, tensor->rank++ * sizeof *tensor->shape);
+            tensor->shape[0] = 1;
+        }
+}
+
+static void plan_row(const tl_model_writer *writer, output *out, size_t row)
+{
+    const tl_parameter *parameter = &out->model->table.items[row];
+    char names[TL_WEIGHT_MAX_PARTS][TL_TENSOR_NAME_SIZE];
+    bool is_turned = false;
+    uint32_t parts = tl_tensor_map_names(writer->heads, parameter->name, names, &is_turned);
+    if (parts == 0)
+        parts = tl_tensor_map_names(writer->names, parameter->name, names, &is_turned);
+    if (parts == 0) {
+        snprintf(names[0], sizeof names[0], "%s", parameter->name);
+        parts = 1;
+    }
+    const size_t rows = parameter->rank == 0 ? 1 : parameter->shape[0];
+    for (uint32_t part = 0; part < parts; part++) {
+        output_tensor *tensor = &out->tensors[out->count++];
+        *tensor = (output_tensor){.row = row,
+                                  .first = rows / parts * part,
+                                  .count = rows / parts,
+                                  .columns = parameter->count / rows,
+                                  .rank = parameter->rank,
+                                  .is_turned = is_turned};
+        memcpy(tensor->name, names[part], sizeof tensor->name);
+        memcpy(tensor->shape, parameter->shape, parameter->rank * sizeof *parameter->shape);
+        if (parameter->rank != 0)
+            tensor->shape[0] = tensor->count;
+        if (is_turned) {
+            tensor->shape[0] = tensor->columns;
+            tensor->shape[1] = tensor->count;
+        }
+        give_leading_ones(writer, parameter->name, tensor);
+    }
+}
+
+static bool write_file(output *out, const char *path)
+{
+    bool ok = false;
+    tl_tensor_source *sources = tl_memory_allocate(out->count, sizeof *sources, out->err);
+    if (sources == NULL)
         return false;
-    for (size_t row = 0; row < table->count; row++) {
-        const tl_parameter *parameter = &table->items[row];
-        tensors[row] = (tl_tensor_source){parameter->name, parameter->rank, parameter->shape, block + parameter->offset};
+    for (size_t i = 0; i < out->count; i++) {
+        const output_tensor *tensor = &out->tensors[i];
+        const uint64_t size = (uint64_t)tensor->count * tensor->columns * tl_dtype_size(out->dtype);
+        sources[i] = (tl_tensor_source){.name = tensor->name,
+                                        .rank = tensor->rank,
+                                        .shape = tensor->shape,
+                                        .type_name = dtype_names[out->dtype],
+                                        .size = size};
     }
-    bool ok = tl_file_writer_open(path, &writer, err) && tl_safetensors_write(writer, tensors, table->count, NULL, NULL, err) &&
-              tl_file_writer_commit(writer, err);
-    tl_file_writer_close(writer);
-    tl_memory_free(tensors);
+    if (!tl_file_writer_open(path, &out->writer, out->err) ||
+        !tl_safetensors_write_header(out->writer, sources, out->count, out->err))
+        goto done;
+    for (size_t i = 0; i < out->count; i++)
+        if (!write_tensor(out, &out->tensors[i]))
+            goto done;
+    ok = tl_file_writer_commit(out->writer, out->err);
+done:
+    tl_file_writer_close(out->writer);
+    tl_memory_free(sources);
     return ok;
 }
 
-static bool write_json(const char *directory, const char *name, tl_json *json, tl_error *err)
+static bool write_weights(const tl_model_writer *writer, output *out, const char *directory)
 {
-    char *path = json != NULL ? tl_path_join(directory, name, err) : NULL;
-    bool ok = path != NULL && tl_json_write_file(json, path, err);
+    const size_t rows = out->model->table.count;
+    char *path = tl_path_join(directory, writer->weights_file, out->err);
+    bool ok = path != NULL &&
+              (out->tensors = tl_memory_allocate(rows * TL_WEIGHT_MAX_PARTS, sizeof *out->tensors, out->err)) != NULL &&
+              (out->values = tl_memory_allocate(BUFFER_FLOATS, sizeof *out->values, out->err)) != NULL &&
+              (out->others = tl_memory_allocate(BUFFER_FLOATS, sizeof *out->others, out->err)) != NULL &&
+              (out->narrow = tl_memory_allocate(BUFFER_FLOATS, sizeof *out->narrow, out->err)) != NULL;
+    if (ok) {
+        for (size_t row = 0; row < rows; row++)
+            plan_row(writer, out, row);
+        ok = write_file(out, path);
+    }
+    tl_memory_free(out->narrow);
+    tl_memory_free(out->others);
+    tl_memory_free(out->values);
+    tl_memory_free(out->tensors);
     tl_memory_free(path);
-    tl_json_free(json);
     return ok;
 }
 
-static bool write_config(const tl_model_info *info, tl_model_format format, const char *directory, tl_error *err)
+tl_dtype tl_model_exact_dtype(const tl_model *model)
 {
-    tl_json *config = NULL, *recipe = NULL;
-    if (format == TL_MODEL_OPEN_CLIP)
-        return describe_open_clip(&info->config, &info->recipe, &config, err) &&
-               write_json(directory, "open_clip_config.json", config, err);
-    return tl_model_config_write(&info->config, &config, err) && write_json(directory, TL_MODEL_CONFIG_FILE, config, err) &&
-           tl_image_recipe_write(&info->recipe, &recipe, err) && write_json(directory, TL_MODEL_RECIPE_FILE, recipe, err);
+    const size_t count = tl_weight_files_count(model->weights);
+    tl_tensor_type type = TL_TENSOR_OTHER;
+    for (size_t i = 0; i < count; i++) {
+        const tl_tensor_type own = tl_weight_files_item(model->weights, i)->type;
+        if (own != TL_TENSOR_OTHER && own != type)
+            type = type == TL_TENSOR_OTHER ? own : TL_TENSOR_F32;
+    }
+    return type == TL_TENSOR_F16 ? TL_F16 : type == TL_TENSOR_BF16 ? TL_BF16 : TL_F32;
 }
 
-bool tl_model_write(const tl_model *model, const tl_model *other, double weight, tl_model_format format, const char *directory,
-                    tl_error *err)
+static bool check_alike(const tl_model *model, const tl_model *other, tl_error *err)
 {
-    if (!(weight >= 0.0 && weight <= 1.0))
-        return tl_fail(err, TL_ERROR_INVALID, "weight: expected 0 to 1, found %g", weight);
-    if (other != NULL && other->table.count != model->table.count)
+    if (other->table.count != model->table.count)
         return tl_fail(err, TL_ERROR_INVALID, "expected two models of the same tensors, found %zu and %zu", model->table.count,
                        other->table.count);
-    if (format == TL_MODEL_OPEN_CLIP && !check_open_clip(&model->info.config, err))
-        return false;
-    float *block = tl_memory_allocate_aligned(model->table.flat_count, sizeof *block, err);
-    char *path =
-        block != NULL
-            ? tl_path_join(directory, format == TL_MODEL_OPEN_CLIP ? "open_clip_model.safetensors" : TL_MODEL_WEIGHTS_FILE, err)
-            : NULL;
-    bool ok = path != NULL && mix_rows(model, other, weight, block, err) && tl_directory_create(directory, err) &&
-              write_tensors(model, block, path, err) && write_config(&model->info, format, directory, err);
-    tl_memory_free(path);
-    tl_memory_free(block);
-    return ok;
+    for (size_t row = 0; row < model->table.count; row++) {
+        const tl_parameter *a = &model->table.items[row], *b = &other->table.items[row];
+        if (strcmp(a->name, b->name) != 0 || a->rank != b->rank || memcmp(a->shape, b->shape, a->rank * sizeof *a->shape) != 0)
+            return tl_fail(err, TL_ERROR_INVALID, "tensor '%s': expected the same one in both models, found '%s' of %zu numbers",
+                           a->name, b->name, b->count);
+    }
+    return true;
+}
+
+bool tl_model_write(const tl_model *model, const tl_model *other, const tl_model_write_options *options, const char *directory,
+                    tl_error *err)
+{
+    const bool is_siglip = model->info.config.vision.pooling == TL_POOL_ATTENTION;
+    const tl_model_writer *writer = options->format == TL_MODEL_TWINLENS    ? &tl_writer_twinlens
+                                    : options->format == TL_MODEL_OPEN_CLIP ? &tl_writer_open_clip
+                                    : is_siglip                             ? &tl_writer_siglip
+                                                                            : &tl_writer_clip;
+    output out = {.model = model,
+                  .other = other,
+                  .weight = options->weight,
+                  .dtype = options->has_dtype ? options->dtype
+                           : other != NULL    ? TL_F32
+                                              : tl_model_exact_dtype(model),
+                  .err = err};
+    if (!(options->weight >= 0.0 && options->weight <= 1.0))
+        return tl_fail(err, TL_ERROR_INVALID, "weight: expected 0 to 1, found %g", options->weight);
+    return (other == NULL || check_alike(model, other, err)) && writer->check(&model->info, err) &&
+           tl_directory_create(directory, err) && write_weights(writer, &out, directory) &&
+           writer->write_config(&model->info, out.dtype, options->tokenizer_name, directory, err);
 }

@@ -4,6 +4,7 @@
  * stays in the second-level cache; against the product of that block with some hundred rows the widening is a few percent, and no
  * copy of the weight is kept.
  */
+#include "base/compute/codes.h"
 #include "base/compute/compute.h"
 #include "base/compute/kernels_internal.h"
 #include "base/compute/packed.h"
@@ -67,6 +68,33 @@ void tl_widen(tl_dtype dtype, const void *values, size_t count, float *out)
         break;
     case TL_BF16:
         tl_kernels_active()->widen_bf16(values, out, count);
+        break;
+    }
+}
+
+/* Adding just below half of what is cut off, and one more to an odd value, rounds ties to even. A NaN stays one. */
+static uint16_t bf16_of_float(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    if ((bits & 0x7FFFFFFF) > 0x7F800000)
+        return (uint16_t)(bits >> 16 | 0x40);
+    return (uint16_t)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+}
+
+void tl_narrow(tl_dtype dtype, const float *values, size_t count, void *out)
+{
+    uint16_t *halves = out;
+    switch (dtype) {
+    case TL_F32:
+        memcpy(out, values, count * sizeof *values);
+        break;
+    case TL_F16:
+        tl_narrow_to_f16(values, halves, count);
+        break;
+    case TL_BF16:
+        for (size_t i = 0; i < count; i++)
+            halves[i] = bf16_of_float(values[i]);
         break;
     }
 }

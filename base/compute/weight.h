@@ -65,6 +65,8 @@ void tl_weight_widen_row(const tl_weight *weight, size_t row, size_t columns, fl
 size_t tl_dtype_size(tl_dtype dtype); /* bytes */
 /* out [count] = values of the type, exactly. */
 void tl_widen(tl_dtype dtype, const void *values, size_t count, float *out);
+/* values [count] of the type, to the nearest with ties to even; what is too large for f16 becomes infinite. */
+void tl_narrow(tl_dtype dtype, const float *values, size_t count, void *out);
 /* Number of the first value that is not finite, count when all are. values may be unaligned. */
 size_t tl_find_not_finite(tl_dtype dtype, const void *values, size_t count);
 

@@ -64,21 +64,38 @@ static bool copy_if_there(const char *from, const char *to, const char *name, tl
     return ok;
 }
 
+static const char *const vocabulary_files[] = {
+    "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "tokenizer.json", "tokenizer.model",
+    "spiece.model",          "sentencepiece.bpe.model", "vocab.json",        "merges.txt",     "vocab.txt"};
+
+static bool copy_files(const char *from, const char *to, tl_error *err)
+{
+    if (!tl_directory_create(to, err))
+        return false;
+    for (size_t i = 0; i < sizeof vocabulary_files / sizeof vocabulary_files[0]; i++)
+        if (!copy_if_there(from, to, vocabulary_files[i], err))
+            return false;
+    return true;
+}
+
 /* The vocabulary files of a folder of another framework, and the configurations that say how they are read. Where both frameworks
  * have left theirs, the one whose weights are read decides. */
 static bool copy_dialect(const char *from, const char *to, tl_error *err)
 {
-    static const char *const files[] = {
-        "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "tokenizer.json", "tokenizer.model",
-        "spiece.model",          "sentencepiece.bpe.model", "vocab.json",        "merges.txt",     "vocab.txt",
-        "open_clip_config.json"};
     tl_file_kind open_clip_weights;
-    if (!kind_of(from, "open_clip_model.safetensors", &open_clip_weights, err) || !tl_directory_create(to, err))
-        return false;
-    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
-        if (!copy_if_there(from, to, files[i], err))
-            return false;
-    return open_clip_weights != TL_FILE_MISSING || copy_if_there(from, to, "config.json", err);
+    return kind_of(from, "open_clip_model.safetensors", &open_clip_weights, err) && copy_files(from, to, err) &&
+           copy_if_there(from, to, "open_clip_config.json", err) &&
+           (open_clip_weights != TL_FILE_MISSING || copy_if_there(from, to, "config.json", err));
+}
+
+bool tl_train_folder_copy_vocabulary(const char *from, const char *to, tl_error *err)
+{
+    tl_file_kind published;
+    char *folder = tl_path_join(from, "tokenizer", err);
+    bool ok = folder != NULL && kind_of(from, "tokenizer", &published, err) &&
+              copy_files(published == TL_FILE_DIRECTORY ? folder : from, to, err);
+    tl_memory_free(folder);
+    return ok;
 }
 
 bool tl_train_folder_copy_tokenizer(const char *from, const char *to, tl_error *err)

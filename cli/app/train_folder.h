@@ -12,6 +12,8 @@ bool tl_train_folder_claim(const char *model_directory, tl_error *err) TL_MUST_U
 bool tl_train_folder_copy_file(const char *from, const char *to, tl_error *err) TL_MUST_USE;
 /* Copies the vocabulary of a model folder: tokenizer.model and tokenizer/ of one of ours, else its files to tokenizer/. */
 bool tl_train_folder_copy_tokenizer(const char *from, const char *to, tl_error *err) TL_MUST_USE;
+/* Copies the files of a model's vocabulary, wherever they lie in its folder, to where a framework looks: the folder itself. */
+bool tl_train_folder_copy_vocabulary(const char *from, const char *to, tl_error *err) TL_MUST_USE;
 /* config.json and preprocessor_config.json, as every model of ours has them. */
 bool tl_train_folder_write_config(const char *model_directory, const tl_model_config *config, const tl_image_recipe *recipe,
                                   tl_error *err) TL_MUST_USE;

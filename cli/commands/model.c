@@ -14,7 +14,7 @@ typedef struct model_options {
     bool tensors, json, offline;
     int64_t retries;
     double retry_wait;
-    const char *activation, *output, *to;
+    const char *activation, *output, *to, *dtype;
     double weight;
 } model_options;
 
@@ -44,10 +44,14 @@ static const tl_option options[] = {
      .fallback = 0.5},
     {.name = "to",
      .type = TL_OPTION_TEXT,
-     .choices = "twinlens|open_clip",
-     .help = "convert: whose folder it becomes",
-     .offset = AT(to),
-     .fallback_text = "twinlens"},
+     .choices = "twinlens|open_clip|transformers",
+     .help = "convert: whose folder it becomes; default: as it is",
+     .offset = AT(to)},
+    {.name = "dtype",
+     .type = TL_OPTION_TEXT,
+     .choices = "f32|f16|bf16",
+     .help = "convert: type of the numbers; default: the narrowest that loses nothing",
+     .offset = AT(dtype)},
     {.name = "retries",
      .type = TL_OPTION_INTEGER,
      .value = "N",
@@ -161,6 +165,7 @@ static bool pull(tl_command_call *call, const char *given, tl_error *err)
 static bool make_folder(tl_command_call *call, const char *first, const char *second, tl_error *err)
 {
     const model_options *values = call->options;
+    char warning[TL_CONVERT_WARNING_SIZE] = "";
     if (values->output == NULL)
         return tl_command_misuse(call, err, "expected -o MODEL, found none");
     char *from = tl_runtime_model_path(call->runtime, first, err);
@@ -169,8 +174,10 @@ static bool make_folder(tl_command_call *call, const char *first, const char *se
     if (ok && second != NULL)
         ok = tl_model_mix(from, with, values->weight, values->output, err);
     else if (ok)
-        ok = tl_model_convert(from, strcmp(values->to, "open_clip") == 0 ? TL_MODEL_OPEN_CLIP : TL_MODEL_TWINLENS, values->output,
-                              err);
+        ok = tl_model_convert(from, &(tl_model_convert_options){.to = values->to, .dtype = values->dtype}, values->output,
+                              warning, err);
+    if (ok && warning[0] != '\0')
+        fprintf(stderr, "twinlens: warning: %s: %s\n", values->output, warning);
     if (ok)
         printf("%s is written\n", values->output);
     tl_memory_free(with);
@@ -219,7 +226,7 @@ const tl_command tl_command_model = {
         "\n"
         "mix interpolates the weights of two models of the same sizes (a fine-tuned one and what it started from); convert "
         "writes\n"
-        "a model in our words, or in open_clip's (--to open_clip).\n"
+        "a model with smaller numbers (--dtype), in our words, or in those that open_clip or transformers loads (--to).\n"
         "\n"
         "environment: HF_ENDPOINT (another hub or a mirror), HF_TOKEN (for private and gated models; sent to that host alone),\n"
         "TWINLENS_OFFLINE=1 (as --offline), https_proxy, http_proxy, no_proxy, XDG_DATA_HOME (models lie in twinlens/models "

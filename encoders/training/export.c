@@ -21,7 +21,8 @@ bool tl_trainer__write_tensors(const tl_trainer *trainer, const char *path, cons
         const tl_parameter *parameter = &trainer->table.items[i % rows];
         char *name = names + i * NAME_SIZE;
         snprintf(name, NAME_SIZE, "%s%s", prefixes[i / rows], parameter->name);
-        tensors[i] = (tl_tensor_source){name, parameter->rank, parameter->shape, blocks[i / rows] + parameter->offset};
+        tensors[i] = (tl_tensor_source){
+            .name = name, .rank = parameter->rank, .shape = parameter->shape, .values = blocks[i / rows] + parameter->offset};
     }
     if (!tl_file_writer_open(path, &writer, err) ||
         !tl_safetensors_write(writer, tensors, block_count * rows, hasher, size, err) || !tl_file_writer_commit(writer, err))

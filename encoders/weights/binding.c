@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_NAME = 256 };
-
 typedef struct found_row {
     const tl_tensor_view *parts[TL_WEIGHT_MAX_PARTS]; /* NULL: zeros */
     const void *values[TL_WEIGHT_MAX_PARTS];
@@ -49,13 +47,39 @@ static bool matches(const char *pattern, const char *name, tl_slice *digits)
     return count != 0 && strcmp(star + 1, name + before + count) == 0;
 }
 
-static void fill_in(const char *pattern, tl_slice digits, char name[MAX_NAME])
+static void fill_in(const char *pattern, tl_slice digits, char name[TL_TENSOR_NAME_SIZE])
 {
     const char *star = strchr(pattern, '*');
     if (star == NULL)
-        snprintf(name, MAX_NAME, "%s", pattern);
+        snprintf(name, TL_TENSOR_NAME_SIZE, "%s", pattern);
     else
-        snprintf(name, MAX_NAME, "%.*s%.*s%s", (int)(star - pattern), pattern, (int)digits.size, digits.data, star + 1);
+        snprintf(name, TL_TENSOR_NAME_SIZE, "%.*s%.*s%s", (int)(star - pattern), pattern, (int)digits.size, digits.data,
+                 star + 1);
+}
+
+static bool leaves_out(const tl_tensor_name *row)
+{
+    for (uint32_t part = 0; part < TL_WEIGHT_MAX_PARTS && row->theirs[part] != NULL; part++)
+        if (strcmp(row->theirs[part], TL_TENSOR_ZEROS) == 0)
+            return true;
+    return false;
+}
+
+uint32_t tl_tensor_map_names(const tl_tensor_map *map, const char *ours, char names[TL_WEIGHT_MAX_PARTS][TL_TENSOR_NAME_SIZE],
+                             bool *is_transposed)
+{
+    tl_slice digits;
+    for (size_t i = 0; map != NULL && i < map->count; i++) {
+        const tl_tensor_name *row = &map->rows[i];
+        if (!matches(row->ours, ours, &digits) || leaves_out(row))
+            continue;
+        uint32_t count = 0;
+        for (; count < TL_WEIGHT_MAX_PARTS && row->theirs[count] != NULL; count++)
+            fill_in(row->theirs[count], digits, names[count]);
+        *is_transposed = row->is_transposed;
+        return count;
+    }
+    return 0;
 }
 
 /* ---- finding ---- */
@@ -138,7 +162,7 @@ static bool stack_parts(const binder *work, const tl_parameter *parameter, found
 
 static bool take(binder *work, const tl_parameter *parameter, const tl_tensor_name *name, tl_slice digits, found_row *row)
 {
-    char text[MAX_NAME];
+    char text[TL_TENSOR_NAME_SIZE];
     for (uint32_t part = 0; part < TL_WEIGHT_MAX_PARTS && name->theirs[part] != NULL; part++) {
         if (strcmp(name->theirs[part], TL_TENSOR_ZEROS) == 0) {
             row->part_count++;
@@ -167,7 +191,7 @@ static bool find_row(binder *work, size_t number)
     const tl_tensor_name itself = {.ours = parameter->name, .theirs = {parameter->name}};
     const tl_tensor_name *first = NULL;
     tl_slice first_digits = {NULL, 0}, digits;
-    char text[MAX_NAME];
+    char text[TL_TENSOR_NAME_SIZE];
     for (size_t i = 0; work->map != NULL && i < work->map->count; i++) {
         const tl_tensor_name *name = &work->map->rows[i];
         if (!matches(name->ours, parameter->name, &digits))

@@ -27,6 +27,13 @@ typedef struct tl_tensor_map {
     const char *const *ignored; /* tensors that are no parameters: "*" matches any digits; NULL ends, or NULL: none */
 } tl_tensor_map;
 
+enum { TL_TENSOR_NAME_SIZE = 256 };
+
+/* What one of ours is called there: names of its parts, by the first row for it that leaves nothing out. The number of names, 0
+ * when there is no such row. map may be NULL. */
+uint32_t tl_tensor_map_names(const tl_tensor_map *map, const char *ours, char names[TL_WEIGHT_MAX_PARTS][TL_TENSOR_NAME_SIZE],
+                             bool *is_transposed);
+
 typedef struct tl_binding {
     tl_weight *values;        /* one a row of the table */
     float *floats;            /* what had to be copied */

@@ -355,7 +355,8 @@ static size_t value_count(const tl_tensor_source *tensor)
 static bool append_tensor_header(tl_string *header, const tl_tensor_source *tensor, uint64_t begin, uint64_t end, tl_error *err)
 {
     TL_ASSERT(needs_no_escape(tensor->name));
-    if (!tl_string_append_format(header, err, ",\"%s\":{\"dtype\":\"F32\",\"shape\":[", tensor->name))
+    if (!tl_string_append_format(header, err, ",\"%s\":{\"dtype\":\"%s\",\"shape\":[", tensor->name,
+                                 tensor->type_name != NULL ? tensor->type_name : "F32"))
         return false;
     for (uint32_t i = 0; i < tensor->rank; i++)
         if (!tl_string_append_format(header, err, "%s%zu", i != 0 ? "," : "", tensor->shape[i]))
@@ -364,13 +365,18 @@ static bool append_tensor_header(tl_string *header, const tl_tensor_source *tens
                                    (unsigned long long)end);
 }
 
+static uint64_t byte_count(const tl_tensor_source *tensor)
+{
+    return tensor->size != 0 ? tensor->size : (uint64_t)value_count(tensor) * sizeof(float);
+}
+
 static bool build_header(const tl_tensor_source *tensors, size_t count, tl_string *header, tl_error *err)
 {
     uint64_t reached = 0;
     if (!tl_string_append_text(header, "{\"__metadata__\":{\"format\":\"pt\"}", err))
         return false;
     for (size_t i = 0; i < count; i++) {
-        uint64_t end = reached + (uint64_t)value_count(&tensors[i]) * sizeof(float);
+        uint64_t end = reached + byte_count(&tensors[i]);
         if (!append_tensor_header(header, &tensors[i], reached, end, err))
             return false;
         reached = end;
@@ -392,11 +398,10 @@ static bool write_hashed(tl_file_writer *writer, tl_hasher *hasher, const void *
     return tl_file_writer_write(writer, bytes, size, err);
 }
 
-bool tl_safetensors_write(tl_file_writer *writer, const tl_tensor_source *tensors, size_t count, tl_hasher *hasher,
-                          uint64_t *size, tl_error *err)
+static bool write_header(tl_file_writer *writer, const tl_tensor_source *tensors, size_t count, tl_hasher *hasher,
+                         uint64_t *total, tl_error *err)
 {
     bool ok = false;
-    uint64_t total = 0;
     tl_string header;
     tl_string_init(&header, MAX_HEADER_SIZE);
     if (!build_header(tensors, count, &header, err))
@@ -404,16 +409,29 @@ bool tl_safetensors_write(tl_file_writer *writer, const tl_tensor_source *tensor
     unsigned char prefix[PREFIX_SIZE];
     for (size_t i = 0; i < PREFIX_SIZE; i++)
         prefix[i] = (unsigned char)((uint64_t)header.size >> (8 * i));
-    if (!write_hashed(writer, hasher, prefix, sizeof prefix, &total, err) ||
-        !write_hashed(writer, hasher, header.data, header.size, &total, err))
-        goto done;
-    for (size_t i = 0; i < count; i++)
-        if (!write_hashed(writer, hasher, tensors[i].values, value_count(&tensors[i]) * sizeof(float), &total, err))
-            goto done;
-    if (size != NULL)
-        *size = total;
-    ok = true;
+    ok = write_hashed(writer, hasher, prefix, sizeof prefix, total, err) &&
+         write_hashed(writer, hasher, header.data, header.size, total, err);
 done:
     tl_string_clear(&header);
     return ok;
+}
+
+bool tl_safetensors_write_header(tl_file_writer *writer, const tl_tensor_source *tensors, size_t count, tl_error *err)
+{
+    uint64_t total = 0;
+    return write_header(writer, tensors, count, NULL, &total, err);
+}
+
+bool tl_safetensors_write(tl_file_writer *writer, const tl_tensor_source *tensors, size_t count, tl_hasher *hasher,
+                          uint64_t *size, tl_error *err)
+{
+    uint64_t total = 0;
+    if (!write_header(writer, tensors, count, hasher, &total, err))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!write_hashed(writer, hasher, tensors[i].values, value_count(&tensors[i]) * sizeof(float), &total, err))
+            return false;
+    if (size != NULL)
+        *size = total;
+    return true;
 }

@@ -52,7 +52,9 @@ typedef struct tl_tensor_source {
     const char *name;
     uint32_t rank;
     const size_t *shape;
-    const float *values;
+    const float *values;   /* of tl_safetensors_write; others are written by the caller */
+    const char *type_name; /* as files say it, static; NULL: "F32" */
+    uint64_t size;         /* bytes; 0: of f32 */
 } tl_tensor_source;
 
 /*
@@ -61,5 +63,8 @@ typedef struct tl_tensor_source {
  */
 bool tl_safetensors_write(tl_file_writer *writer, const tl_tensor_source *tensors, size_t count, tl_hasher *hasher,
                           uint64_t *size, tl_error *err) TL_MUST_USE;
+/* The part before the values: what follows is for the caller to write, tensor by tensor, size bytes each. */
+bool tl_safetensors_write_header(tl_file_writer *writer, const tl_tensor_source *tensors, size_t count,
+                                 tl_error *err) TL_MUST_USE;
 
 #endif

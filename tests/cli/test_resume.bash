@@ -96,6 +96,16 @@ expect_error 1 'expected' "$TWINLENS" model mix whole rich -o mixed-none # rich 
 expect 0 "$TWINLENS" model convert whole -o theirs --to open_clip
 grep -q '"model_cfg"' theirs/open_clip_config.json || fail "expected open_clip's configuration"
 expect_error 2 'expected -o MODEL' "$TWINLENS" model convert whole
+expect_error 1 'CLIPModel has no place for average pooling' "$TWINLENS" model convert whole -o refused --to transformers
+[ ! -e refused ] && [ ! -e refused.partial ] || [ -z "$(ls -A refused)" ] || fail "a refused conversion left files behind"
+mkdir refused.partial && touch refused.partial/of_a_kill
+expect 0 "$TWINLENS" model convert whole -o refused --dtype f16
+[ ! -e refused.partial ] || fail "an earlier try's folder is still there"
+expect 0 "$TWINLENS" evaluate retrieval d --model refused
+[ "$(wc -c <refused/model.safetensors)" -lt $(($(wc -c <whole/model.safetensors) * 6 / 10)) ] || fail "f16: not half the size"
+expect 0 "$TWINLENS" model convert whole -o same
+cmp whole/model.safetensors same/model.safetensors || fail "converted to itself: other bits"
+expect_error 1 'holds a config.json already' "$TWINLENS" model convert whole -o same
 
 # The same seed on another number of threads: the same bits.
 TWINLENS_THREADS=1 expect 0 "$TWINLENS" train d -o one $small_training --steps 80

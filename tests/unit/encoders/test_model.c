@@ -155,7 +155,8 @@ static void write_changed_weights(const weight_change *change)
     float spoiled[4096];
     for (size_t i = 0; i < tl_safetensors_count(file); i++) {
         const tl_tensor_view *view = tl_safetensors_item(file, i);
-        tl_tensor_source tensor = {view->name, view->rank, view->shape, tl_tensor_view_floats(view)};
+        tl_tensor_source tensor = {
+            .name = view->name, .rank = view->rank, .shape = view->shape, .values = tl_tensor_view_floats(view)};
         if (change->removed != NULL && strcmp(change->removed, view->name) == 0)
             continue;
         if (change->renamed != NULL && strcmp(change->renamed, view->name) == 0)

@@ -201,7 +201,10 @@ static void a_written_file_reads_back(void **state)
         values[i] = (float)i * 0.5F - 3.0F;
     size_t shapes[][3] = {{2, 3, 4}, {5, 0, 0}};
     tl_tensor_source tensors[] = {
-        {"first.weight", 3, shapes[0], values}, {"scalar", 0, NULL, values + 7}, {"bias", 1, shapes[1], values}};
+        {.name = "first.weight", .rank = 3, .shape = shapes[0], .values = values},
+        {.name = "scalar", .values = values + 7},
+        {.name = "bias", .rank = 1, .shape = shapes[1], .values = values},
+    };
     tl_file_writer *writer;
     tl_hasher *hasher;
     uint64_t size;
