@@ -4,6 +4,7 @@
 #include "base/core/memory.h"
 #include "base/io/file.h"
 #include "cli/app/embedder.h"
+#include "cli/app/train_settings.h"
 #include "crawler-import/import.h"
 
 #include <math.h>
@@ -54,29 +55,46 @@ static bool embed_unwanted(tl_embedder *embedder, const char *what, float *vecto
                                                                        : embed_sentence(embedder, what, vector, err);
 }
 
+/* One a part of the query, in the order of tl_search_job; NULL with err. */
+static double *read_weights(const tl_search_job *job, size_t parts, tl_error *err)
+{
+    double *weights = tl_memory_allocate(parts, sizeof *weights, err);
+    for (size_t i = 0; weights != NULL && i < parts; i++)
+        weights[i] = 1;
+    if (weights == NULL || job->weights == NULL ||
+        tl_train_weights_read(job->weights, parts, "TEXT, each --like and each --not", weights, err))
+        return weights;
+    tl_memory_free(weights);
+    return NULL;
+}
+
 static bool embed_query(const tl_search_job *job, float *query, tl_error *err)
 {
     tl_embedder *embedder = NULL;
     float *vector = NULL;
     uint32_t dim = job->bundle->info->config.embedding_dim;
-    bool ok = tl_embedder_create(job->bundle, 1, job->pool, &embedder, err) &&
+    const size_t parts = (job->text != NULL) + job->like_count + job->unlike_count;
+    double *weights = read_weights(job, parts, err);
+    const double *weight = weights;
+    bool ok = weights != NULL && tl_embedder_create(job->bundle, 1, job->pool, &embedder, err) &&
               (vector = tl_memory_allocate(dim, sizeof *vector, err)) != NULL;
     for (uint32_t i = 0; i < dim; i++)
         query[i] = 0;
     if (ok && job->text != NULL && (ok = embed_sentence(embedder, job->text, vector, err)))
-        tl_axpy(1, vector, query, dim);
+        tl_axpy((float)*weight++, vector, query, dim);
     for (size_t i = 0; ok && i < job->like_count; i++)
         if ((ok = embed_picture(embedder, job->like[i], vector, err)))
-            tl_axpy(1, vector, query, dim);
+            tl_axpy((float)*weight++, vector, query, dim);
     for (size_t i = 0; ok && i < job->unlike_count; i++)
         if ((ok = embed_unwanted(embedder, job->unlike[i], vector, err)))
-            tl_axpy(-1, vector, query, dim);
+            tl_axpy(-(float)*weight++, vector, query, dim);
     double square = ok ? tl_sum_squares(query, dim) : 1;
     if (!(square > 1e-6))
         ok = tl_fail(err, TL_ERROR_INVALID, "query: expected something that is left, found wishes that cancel out");
     /* A query of one part is a unit vector already, and stays the bits that it is. */
-    if (ok && (job->text != NULL) + job->like_count + job->unlike_count > 1)
+    if (ok && (parts > 1 || job->weights != NULL))
         tl_scale(query, (float)(1 / sqrt(square)), query, dim);
+    tl_memory_free(weights);
     tl_memory_free(vector);
     tl_embedder_destroy(embedder);
     return ok;

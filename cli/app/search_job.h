@@ -20,6 +20,8 @@ typedef struct tl_search_job {
     size_t like_count;
     const char *const *unlike; /* pictures, or sentences where there is no such file */
     size_t unlike_count;
+    /* "W,W,...": how much each of them counts, the sentence first, then like, then unlike; NULL: all 1. */
+    const char *weights;
     bool captions; /* find captions instead of pictures */
     size_t k;
     const char *directory; /* only items in it, or NULL */

@@ -7,6 +7,7 @@
 
 typedef struct search_options {
     tl_text_list like, unlike;
+    const char *weights;
     const char *index, *model, *target, *directory, *where;
     const char *precision;
     int64_t threads;
@@ -27,6 +28,11 @@ static const tl_option options[] = {
      .value = "FILE|TEXT",
      .help = "away from a picture, or from words",
      .offset = AT(unlike)},
+    {.name = "weights",
+     .type = TL_OPTION_TEXT,
+     .value = "W,W,...",
+     .help = "how much TEXT, each --like and each --not count, in this order; default: 1",
+     .offset = AT(weights)},
     {.name = "count",
      .letter = 'k',
      .type = TL_OPTION_INTEGER,
@@ -142,6 +148,7 @@ static bool run(tl_command_call *call, tl_error *err)
                              .like_count = values->like.count,
                              .unlike = values->unlike.items,
                              .unlike_count = values->unlike.count,
+                             .weights = values->weights,
                              .captions = strcmp(values->target, "caption") == 0,
                              .k = (size_t)values->k,
                              .exact = values->exact,
@@ -163,7 +170,7 @@ const tl_command tl_command_search = {
     .usage = "\"TEXT\" [--like FILE] [--not FILE|TEXT]",
     .details = "Prints score (cosine), path, split where the dataset has one, and caption, separated by tabs, best first.",
     .example = "  twinlens search \"a red fox in snow\" -k 5\n  twinlens search --like fox.jpg\n  twinlens search --like fox.jpg "
-               "--target caption",
+               "--target caption\n  twinlens search \"at night\" --like a.jpg --not b.jpg --weights 1,0.5,0.3",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .options_size = sizeof(search_options),

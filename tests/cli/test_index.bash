@@ -42,6 +42,21 @@ cut -f 2 out.txt | diff -q - plain.txt >/dev/null || fail "adding and taking off
 expect 0 "$TWINLENS" search 'a green square' --like p/sub/night.ppm --like p/red-disc.ppm --not 'a yellow disc' -k 100
 cut -f 2 out.txt | diff -q - plain.txt >/dev/null && fail "a mix of four finds what the words alone do"
 expect_error 1 'cancel out' "$TWINLENS" search --like p/red-disc.ppm --not p/red-disc.ppm
+# Weights: 0 leaves a part out, equal ones change nothing, and of two pictures the one that counts more is found first.
+expect 0 "$TWINLENS" search 'a green square' --like p/sub/night.ppm --weights 1,0 -k 100
+cut -f 2 out.txt | diff -q - plain.txt >/dev/null || fail "a part of weight 0 changes the order"
+expect 0 "$TWINLENS" search 'a green square' --weights 0.5 -k 100
+cut -f 2 out.txt | diff -q - plain.txt >/dev/null || fail "a lone weight changes the order"
+for weights in 1,0.1:red-disc.ppm 0.1,1:sub/night.ppm; do
+    expect 0 "$TWINLENS" search --like p/red-disc.ppm --like p/sub/night.ppm --weights "${weights%:*}" -k 1
+    expect_output "${weights#*:}"
+done
+expect 0 "$TWINLENS" search 'a green square' --not p/red-disc.ppm --weights 1,0 -k 100
+cut -f 2 out.txt | diff -q - plain.txt >/dev/null || fail "a --not of weight 0 changes the order"
+for wrong in 1 1,2,3 1,-1 1,x 1,nan '1;2' ''; do
+    expect_error 1 'weights: expected 2 numbers' "$TWINLENS" search 'a green square' --like p/red-disc.ppm --weights "$wrong"
+done
+expect_error 1 'cancel out' "$TWINLENS" search 'a green square' --weights 0
 expect_error 1 'where: no such column: colour' "$TWINLENS" search 'green' --where "colour = 'red'"
 expect_error 1 'more after' "$TWINLENS" search 'green' --where "1); DROP TABLE items; --"
 ! grep -q 'blue-square' out.txt || fail "expected the removed picture to be gone"
