@@ -4,6 +4,7 @@
  * that the folder always holds a usable model of the last checkpoint.
  */
 #include "cli/app/train_job.h"
+#include "cli/app/train_page.h"
 
 #include "base/core/clock.h"
 #include "cli/app/train_setup.h"
@@ -150,6 +151,7 @@ bool tl_train_job_run(const tl_train_job *job, tl_train_report *report, tl_error
     *report = (tl_train_report){0};
     bool ok = run(&state, report, err);
     tl_training_log_close(state.log);
+    ok = ok && tl_train_page_write(job->model_directory, err);
     tl_train_run_clear(&state.run);
     return ok;
 }

@@ -1,5 +1,6 @@
 /* The options are those of the list of settings (cli/app/train_settings_list.inc) and the few that are about this call. */
 #include "cli/app/train_job.h"
+#include "cli/app/train_page.h"
 #include "cli/commands/command.h"
 #include "cli/progress.h"
 
@@ -8,7 +9,7 @@
 
 typedef struct train_options {
     const char *output, *config;
-    bool resume, json;
+    bool resume, report, json;
     double checkpoint_seconds;
     int64_t threads;
 #define TEXT(field, name, choices, value, fallback, help) const char *field;
@@ -36,6 +37,10 @@ static const tl_option options[] = {
      .type = TL_OPTION_FLAG,
      .help = "go on from MODEL's last checkpoint, with its settings",
      .offset = AT(resume)},
+    {.name = "report",
+     .type = TL_OPTION_FLAG,
+     .help = "train nothing: write MODEL/report.html of what has been done so far",
+     .offset = AT(report)},
     {.name = "config",
      .type = TL_OPTION_TEXT,
      .value = "FILE",
@@ -176,11 +181,24 @@ static void print_report(const char *output, const tl_train_report *report)
         printf("stopped after step %llu: no better one for long enough\n", (unsigned long long)report->stopped_at);
 }
 
+static bool write_report(tl_command_call *call, tl_error *err)
+{
+    const train_options *values = call->options;
+    if (call->arguments->count != 0 || values->resume)
+        return tl_command_misuse(call, err, "expected --report without DATASET and --resume, since it trains nothing");
+    if (!tl_train_page_write(values->output, err))
+        return false;
+    printf("%s/report.html is written\n", values->output);
+    return true;
+}
+
 static bool run(tl_command_call *call, tl_error *err)
 {
     const train_options *values = call->options;
     if (values->output == NULL)
         return tl_command_misuse(call, err, "expected -o MODEL, found none");
+    if (values->report)
+        return write_report(call, err);
     int lengths =
         values->given[TL_TRAIN_SETTING_epochs] + values->given[TL_TRAIN_SETTING_steps] + values->given[TL_TRAIN_SETTING_minutes];
     if (lengths > 1)
@@ -228,7 +246,7 @@ const tl_command tl_command_train = {
         "Trains a SentencePiece vocabulary on the captions, then an image and a text tower jointly; or goes on training any\n"
         "model (--init), both towers or one (--freeze). Samples whose split is not \"train\" are left out. Ctrl-C saves;\n"
         "--resume goes on and ends with the same bits as an unbroken run. Every setting is kept in MODEL/train.json, which\n"
-        "--config reads; MODEL/training.jsonl holds a line a step. docs/TRAINING.md has recipes.",
+        "--config reads; MODEL/training.jsonl holds a line a step, MODEL/report.html its curves. docs/TRAINING.md has recipes.",
     .example = "  twinlens train stamps.dataset -o stamps.model --minutes 4\n"
                "  twinlens train stamps.dataset -o stamps.model --resume\n"
                "  twinlens train shop.dataset -o shop.model --init ViT-B-32 --freeze text --learning-rate 1e-5 --epochs 3",

@@ -16,6 +16,11 @@ for file in config.json model.safetensors tokenizer.model preprocessor_config.js
     [ -s "m/$file" ] || fail "expected m/$file"
 done
 [ "$(wc -l <m/training.jsonl)" -eq 60 ] || fail "expected 60 lines in training.jsonl"
+grep -q '<figcaption>Loss</figcaption>' m/report.html || fail "expected the loss in report.html"
+cp m/report.html report.html && rm m/report.html
+expect 0 "$TWINLENS" train -o m --report
+cmp m/report.html report.html || fail "--report writes another page than the run did"
+expect_error 2 'without DATASET' "$TWINLENS" train all -o m --report
 head -n 2 m/training.jsonl >out.txt
 expect_json_lines
 expect_output '"mutual_information_nats"'
