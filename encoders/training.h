@@ -65,6 +65,7 @@ typedef struct tl_training_options {
     size_t max_batch;            /* required: the largest batch a step will bring */
     bool plain_sgd;              /* for comparing with a reference: p -= rate * gradient, no moments, no decay, constant rate */
     bool constant_rate;          /* no warm-up, no cosine */
+    bool in_bf16;                /* factors of large products rounded to bf16; sums, weights and all else stay f32 */
 } tl_training_options;
 
 /* The largest chunk whose activations take at most so many bytes: the whole batch where it fits, else, since small chunks are as

@@ -41,6 +41,8 @@ tl_weight tl_weight_rows(const tl_weight *weight, size_t first, size_t count, si
     tl_weight out = {.dtype = weight->dtype};
     if (weight->packed.panels != NULL)
         out.packed = tl_packed_rows(&weight->packed, first, count);
+    if (weight->turned.panels != NULL)
+        out.turned = tl_packed_columns(&weight->turned, first, count);
     for (uint32_t part = 0; part < weight->part_count && count != 0; part++) {
         size_t rows = weight->part_rows[part];
         if (first >= rows) {
@@ -222,6 +224,18 @@ static bool is_rounded(const tl_weight *weight)
 tl_dtype tl_linear_dtype_between(const tl_weight *first, const tl_weight *second)
 {
     return is_rounded(first) && is_rounded(second) ? TL_BF16 : TL_F32;
+}
+
+void tl_linear_run_backward(tl_thread_pool *pool, const tl_weight *weight, const float *dy, size_t rows, size_t out, size_t in,
+                            float *dx, void *scratch)
+{
+    if (weight->turned.panels == NULL) {
+        tl_linear_backward_input(pool, dy, rows, out, tl_weight_floats(weight), in, dx);
+        return;
+    }
+    const tl_weight turned = {.packed = weight->turned};
+    const tl_linear_call call = {.weight = &turned, .rows = rows, .in = out, .out = in, .x = dy, .y = dx};
+    tl_packed_linear(pool, &call, scratch);
 }
 
 void tl_linear_run(tl_thread_pool *pool, const tl_linear_call *call, void *scratch)

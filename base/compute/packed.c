@@ -92,7 +92,7 @@ static void multiply_block(const packed_work *work, const pass *groups, size_t b
     const tl_packed_kernels *kernels = work->kernels;
     const tl_linear_call *call = work->call;
     const tl_packed_weight *weight = work->weight;
-    const size_t bytes = tl_packed_panel_bytes(weight->kind, weight->in), y_size = tl_dtype_size(call->y_dtype);
+    const size_t bytes = tl_packed_panel_step(weight), y_size = tl_dtype_size(call->y_dtype);
     const size_t first = block * work->block_rows, rows = rows_of_block(work, block);
     const size_t column = begin * TL_PACKED_COLUMNS, at = first * call->out + column;
     const char *panel = (const char *)weight->panels + begin * bytes;

@@ -27,6 +27,26 @@ void tl_pack_weight(tl_packed_kind kind, const tl_weight *weight, const float *f
 
 /* Rows first..first + count - 1 of a packed weight; none (panels NULL) when first is not where a panel starts. */
 tl_packed_weight tl_packed_rows(const tl_packed_weight *weight, size_t first, size_t count);
+/* Columns first..first + count - 1; none of int8, and none where a group would be cut. */
+tl_packed_weight tl_packed_columns(const tl_packed_weight *weight, size_t first, size_t count);
+
+/* Panels first..first + count - 1 of what tl_pack_weight makes in bf16 of one part of f32, fast: for weights that change with
+ * every step. panels: of the whole weight. */
+void tl_pack_bf16(const tl_weight *weight, size_t out, size_t in, size_t first, size_t count, void *panels);
+
+/* c [m, n] += a^T b in bf16 with f32 sums, a [k, m] and b [k, n] of f32, rows *_row floats apart: a gradient by a weight. On the
+ * caller's thread; sums run in an order that m, n and k alone give. */
+typedef struct tl_outer_call {
+    size_t m, n, k;
+    const float *a, *b;
+    size_t a_row, b_row;
+    float *c;
+    size_t c_row;
+} tl_outer_call;
+/* Bytes of scratch of products of at most so many rows and columns. */
+size_t tl_outer_scratch_size(size_t m, size_t n);
+/* scratch is aligned to 64 bytes. */
+void tl_outer_bf16(const tl_outer_call *call, void *scratch);
 
 /* Bytes of scratch for x of so many rows. */
 size_t tl_packed_scratch_size(tl_packed_kind kind, size_t rows, size_t in);

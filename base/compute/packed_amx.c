@@ -108,6 +108,16 @@ static void pack_rows_bf16(const tl_packed_source *source)
     }
 }
 
+static void pack_pairs(const uint32_t *pairs, size_t group_row, size_t groups, size_t rows, void *a)
+{
+    const size_t bytes = row_bytes(TL_PACKED_BF16, 2 * groups);
+    /* As floats, which are only moved. */
+    tl_kernels_active()->transpose((const float *)(const void *)pairs, group_row, groups, rows, a, bytes / 4);
+    if (groups * 4 < bytes)
+        for (size_t r = 0; r < rows; r++)
+            memset((char *)a + r * bytes + groups * 4, 0, bytes - groups * 4);
+}
+
 static void pack_rows_int8(const tl_packed_source *source)
 {
     float piece[PIECE];
@@ -256,6 +266,9 @@ const tl_packed_kernels tl_packed_amx = {
     .multiply = {multiply_f32, multiply_bf16, multiply_int8},
     .begin_blocks = begin_blocks,
     .end_blocks = end_blocks,
+    .narrow_row = narrow_row,
+    .pair_rows = pair_rows,
+    .pack_pairs = pack_pairs,
 };
 #else
 typedef int tl_no_amx_here;

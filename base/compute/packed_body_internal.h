@@ -295,6 +295,38 @@ static void pack_rows_f32(const tl_packed_source *source)
                                    source->block_rows);
 }
 
+KERNEL_INLINE group_vector pair_of(vector first, vector second)
+{
+    return __builtin_convertvector(narrow(first), group_vector) | __builtin_convertvector(narrow(second), group_vector) << 16;
+}
+
+static void pair_rows(const float *first, const float *second, size_t count, uint32_t *groups)
+{
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        const group_vector pairs = pair_of(load(first + i), second != NULL ? load(second + i) : splat(0.0f));
+        memcpy(groups + i, &pairs, sizeof pairs);
+    }
+    if (i < count) {
+        const group_vector pairs =
+            pair_of(load_part(first + i, count - i), second != NULL ? load_part(second + i, count - i) : splat(0.0f));
+        memcpy(groups + i, &pairs, (count - i) * sizeof *groups);
+    }
+}
+
+static void narrow_row(const float *from, size_t count, uint16_t *to)
+{
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        const half_lanes halves = narrow(load(from + i));
+        memcpy(to + i, &halves, sizeof halves);
+    }
+    if (i < count) {
+        const half_lanes halves = narrow(load_part(from + i, count - i));
+        memcpy(to + i, &halves, (count - i) * sizeof *to);
+    }
+}
+
 /* NaN of a row that is not finite. */
 KERNEL_INLINE float largest_of_row(const float *row, size_t count)
 {
@@ -387,6 +419,13 @@ static void pack_rows_int8(const tl_packed_source *source)
     }
 }
 
+static void pack_pairs(const uint32_t *pairs, size_t group_row, size_t groups, size_t rows, void *a)
+{
+    uint32_t *to = a;
+    for (size_t g = 0; g < groups; g++)
+        memcpy(to + g * rows, pairs + g * group_row, rows * sizeof *to);
+}
+
 static size_t row_bytes(tl_packed_kind kind, size_t in)
 {
     return tl_packed_group_count(kind, in) * 4;
@@ -414,5 +453,8 @@ const tl_packed_kernels TL_PACKED_TABLE = {
     .takes_rows_as_they_are = takes_rows_as_they_are,
     .pack_rows = {pack_rows_f32, pack_rows_bf16, pack_rows_int8},
     .multiply = {multiply_f32, multiply_bf16, multiply_int8},
+    .narrow_row = narrow_row,
+    .pair_rows = pair_rows,
+    .pack_pairs = pack_pairs,
 };
 #endif

@@ -88,6 +88,12 @@ typedef struct tl_packed_kernels {
     void (*end_blocks)(tl_packed_kind kind);
     /* Bytes from group `group` on to where a block of so many rows has its next: packed rows lie side by side, or groups do. */
     size_t (*group_offset)(tl_packed_kind kind, size_t group, size_t rows);
+    /* to [count] = from in bf16. */
+    void (*narrow_row)(const float *from, size_t count, uint16_t *to);
+    /* groups [count] = bf16 pairs of a number of one row and that of another (NULL: 0) */
+    void (*pair_rows)(const float *first, const float *second, size_t count, uint32_t *groups);
+    /* A block of so many rows as pack_rows would make it of bf16, from pairs [groups, group_row]. */
+    void (*pack_pairs)(const uint32_t *pairs, size_t group_row, size_t groups, size_t rows, void *a);
 } tl_packed_kernels;
 
 /* Groups of 32 bits of a row. */
@@ -100,6 +106,11 @@ static inline size_t tl_packed_group_count(tl_packed_kind kind, size_t in)
 static inline size_t tl_packed_panel_bytes(tl_packed_kind kind, size_t in)
 {
     return tl_packed_group_count(kind, in) * TL_PACKED_COLUMNS * 4 + (kind == TL_PACKED_INT8 ? TL_INT8_HEADER : 0);
+}
+
+static inline size_t tl_packed_panel_step(const tl_packed_weight *weight)
+{
+    return weight->panel_bytes != 0 ? weight->panel_bytes : tl_packed_panel_bytes(weight->kind, weight->in);
 }
 
 static inline size_t tl_packed_panel_count(size_t out)

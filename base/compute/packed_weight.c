@@ -150,8 +150,20 @@ tl_packed_weight tl_packed_rows(const tl_packed_weight *weight, size_t first, si
     if (first % TL_PACKED_COLUMNS != 0)
         return (tl_packed_weight){.panels = NULL};
     rows.out = count;
-    rows.panels = (const char *)weight->panels + first / TL_PACKED_COLUMNS * tl_packed_panel_bytes(weight->kind, weight->in);
+    rows.panels = (const char *)weight->panels + first / TL_PACKED_COLUMNS * tl_packed_panel_step(weight);
     rows.scales = weight->scales != NULL ? weight->scales + first : NULL;
     rows.bias = weight->bias != NULL ? weight->bias + first : NULL;
     return rows;
+}
+
+tl_packed_weight tl_packed_columns(const tl_packed_weight *weight, size_t first, size_t count)
+{
+    const size_t numbers = weight->kind == TL_PACKED_F32 ? 1 : 2;
+    tl_packed_weight columns = *weight;
+    if (weight->kind == TL_PACKED_INT8 || first % numbers != 0)
+        return (tl_packed_weight){.panels = NULL};
+    columns.in = count;
+    columns.panel_bytes = tl_packed_panel_step(weight);
+    columns.panels = (const char *)weight->panels + first / numbers * TL_PACKED_COLUMNS * 4;
+    return columns;
 }

@@ -34,6 +34,7 @@ typedef struct tl_packed_weight {
     size_t out, in;      /* of the weight [out, in] */
     const void *panels;  /* aligned to 64 bytes */
     const float *scales; /* int8: [out], what one step of a row is worth */
+    size_t panel_bytes;  /* from one panel to the next; 0: as `in` says */
     /* Where the columns are another multiple of the weight's and its input is to be moved: gain and bias [in] of the norm that
      * makes the input and the bias [out], in place of the layer's own; NULL: as they are. */
     const float *norm_gain, *norm_bias, *bias;
@@ -50,6 +51,7 @@ typedef struct tl_weight {
     tl_dtype dtype;
     bool is_transposed;      /* memory holds [columns, rows]; then there is one part */
     tl_packed_weight packed; /* the same once more, for tl_linear_run; panels NULL: not made */
+    tl_packed_weight turned; /* and transposed, [in, out], for tl_linear_run_backward */
 } tl_weight;
 
 /* One part of f32 rows. */

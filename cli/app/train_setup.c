@@ -175,6 +175,7 @@ static tl_training_options options_of(const tl_train_run *run, uint64_t steps)
                                    .captions_per_picture = (size_t)settings->captions,
                                    .parts = (size_t)settings->accumulate,
                                    .chunk = (size_t)settings->chunk,
+                                   .in_bf16 = strcmp(settings->precision, "bf16") == 0,
                                    .max_batch = tl_train_run_pictures(run)};
     if (strcmp(settings->schedule, "constant") == 0) {
         options.schedule = TL_SCHEDULE_CONSTANT;

@@ -77,8 +77,11 @@ static size_t whole_lines(size_t floats)
 
 size_t tl_block_scratch_count(const tl_block_shape *shape, size_t max_rows, size_t max_tokens)
 {
-    size_t attention = tl_attention_scratch_count(max_tokens, max_tokens, shape->width / shape->heads);
-    return whole_lines(max_rows * shape->width) + whole_lines(max_rows * shape->mlp_width) + whole_lines(attention);
+    const size_t attention = tl_attention_scratch_count(max_tokens, max_tokens, shape->width / shape->heads);
+    const size_t joint = 3 * shape->width, widest = joint > shape->mlp_width ? joint : shape->mlp_width;
+    const size_t product = tl_linear_scratch_count(max_rows, widest);
+    return whole_lines(max_rows * shape->width) + whole_lines(max_rows * shape->mlp_width) +
+           whole_lines(attention > product ? attention : product);
 }
 
 size_t tl_block_forward_scratch_count(const tl_block_shape *shape, size_t max_rows, size_t max_tokens)
@@ -345,34 +348,35 @@ void tl_block_add_vectors(const tl_block_shape *shape, const tl_block_parameters
 /* From the gradient by `middle` (in its place) to the gradient by `input` (in its place). d_normal: [N, W] of scratch. */
 static void attention_half_backward(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_weight *values,
                                     const tl_chunk *chunk, const tl_block_state *state, float *vectors, float *d_normal,
-                                    float *attention_scratch)
+                                    float *inner_scratch)
 {
     const size_t width = shape->width;
     const bool is_pooled = chunk->pooled_rows != NULL;
     const size_t rows = is_pooled ? chunk->item_count : chunk->row_count;
     const vector_layout layout = lay_out_vectors(shape);
-    const float *in_weight = tl_weight_floats(&values[parameters->in_proj_weight]);
+    const tl_weight *in_weight = &values[parameters->in_proj_weight];
     float *in_bias = vectors + layout.in_proj_bias;
 
     tl_column_sums(state->middle, rows, width, vectors + layout.out_proj_bias);
-    tl_linear_backward_input(NULL, state->middle, rows, width, tl_weight_floats(&values[parameters->out_proj_weight]), width,
-                             d_normal);
+    tl_linear_run_backward(NULL, &values[parameters->out_proj_weight], state->middle, rows, width, width, d_normal,
+                           inner_scratch);
     tl_attention_call call = attention_call(shape, chunk, state);
     if (is_pooled) {
-        tl_attention_backward(&call, state->probabilities, d_normal, attention_scratch, state->query, state->qkv,
-                              state->qkv + width);
+        tl_attention_backward(&call, state->probabilities, d_normal, inner_scratch, state->query, state->qkv, state->qkv + width);
         tl_column_sums(state->query, rows, width, in_bias);
         tl_column_sums(state->qkv, chunk->row_count, 2 * width, in_bias + width);
-        tl_linear_backward_input(NULL, state->qkv, chunk->row_count, 2 * width, in_weight + width * width, width, d_normal);
+        const tl_weight query_weight = tl_weight_rows(in_weight, 0, width, width);
+        const tl_weight key_value_weight = tl_weight_rows(in_weight, width, 2 * width, width);
+        tl_linear_run_backward(NULL, &key_value_weight, state->qkv, chunk->row_count, 2 * width, width, d_normal, inner_scratch);
         /* query_input was only the residual's copy: its memory takes the part that comes through the queries. */
-        tl_linear_backward_input(NULL, state->query, rows, width, in_weight, width, state->query_input);
+        tl_linear_run_backward(NULL, &query_weight, state->query, rows, width, width, state->query_input, inner_scratch);
         for (size_t i = 0; i < chunk->item_count; i++)
             tl_axpy(1.0f, state->query_input + i * width, d_normal + chunk->pooled_rows[i] * width, width);
     } else {
-        tl_attention_backward(&call, state->probabilities, d_normal, attention_scratch, state->qkv, state->qkv + width,
+        tl_attention_backward(&call, state->probabilities, d_normal, inner_scratch, state->qkv, state->qkv + width,
                               state->qkv + 2 * width);
         tl_column_sums(state->qkv, rows, 3 * width, in_bias);
-        tl_linear_backward_input(NULL, state->qkv, rows, 3 * width, in_weight, width, d_normal);
+        tl_linear_run_backward(NULL, in_weight, state->qkv, rows, 3 * width, width, d_normal, inner_scratch);
     }
     tl_layer_norm_backward(d_normal, state->input, tl_weight_floats(&values[parameters->ln_1_weight]), state->mean_1,
                            state->inverse_1, is_pooled ? NULL : state->middle, chunk->row_count, width, state->input,
@@ -391,19 +395,18 @@ void tl_block_backward(const tl_block_shape *shape, const tl_block_parameters *p
     TL_ASSERT(shape->rotary == NULL && !shape->is_gated && !shape->has_inner_norms && !shape->norms_last);
     float *d_normal = scratch;
     float *d_after = d_normal + whole_lines(chunk->row_count * width);
-    float *attention_scratch = d_after + whole_lines(chunk->row_count * mlp);
+    float *inner_scratch = d_after + whole_lines(chunk->row_count * mlp);
     memset(vectors, 0, layout.total * sizeof *vectors);
 
     tl_column_sums(state->output, rows, width, vectors + layout.c_proj_bias);
-    tl_linear_backward_input(NULL, state->output, rows, width, tl_weight_floats(&values[parameters->c_proj_weight]), mlp,
-                             d_after);
+    tl_linear_run_backward(NULL, &values[parameters->c_proj_weight], state->output, rows, width, mlp, d_after, inner_scratch);
     tl_gelu_backward(shape->activation, state->before, d_after, state->before, rows * mlp);
     tl_column_sums(state->before, rows, mlp, vectors + layout.c_fc_bias);
-    tl_linear_backward_input(NULL, state->before, rows, mlp, tl_weight_floats(&values[parameters->c_fc_weight]), width, d_normal);
+    tl_linear_run_backward(NULL, &values[parameters->c_fc_weight], state->before, rows, mlp, width, d_normal, inner_scratch);
     tl_layer_norm_backward(d_normal, state->middle, tl_weight_floats(&values[parameters->ln_2_weight]), state->mean_2,
                            state->inverse_2, state->output, rows, width, state->middle, vectors + layout.ln_2_weight,
                            vectors + layout.ln_2_bias);
-    attention_half_backward(shape, parameters, values, chunk, state, vectors, d_normal, attention_scratch);
+    attention_half_backward(shape, parameters, values, chunk, state, vectors, d_normal, inner_scratch);
 }
 
 size_t tl_block_weight_products(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_block_state *state,
@@ -414,17 +417,18 @@ size_t tl_block_weight_products(const tl_block_shape *shape, const tl_block_para
     float *in_gradient = gradients[parameters->in_proj_weight];
     size_t count = 0;
     products[count++] =
-        (tl_weight_product){state->before, mlp, state->normal_2, read, mlp, width, gradients[parameters->c_fc_weight]};
+        (tl_weight_product){state->before, mlp, state->normal_2, read, mlp, width, gradients[parameters->c_fc_weight], false};
     products[count++] =
-        (tl_weight_product){state->output, width, state->after, read, width, mlp, gradients[parameters->c_proj_weight]};
-    products[count++] =
-        (tl_weight_product){state->middle, width, state->attended, read, width, width, gradients[parameters->out_proj_weight]};
+        (tl_weight_product){state->output, width, state->after, read, width, mlp, gradients[parameters->c_proj_weight], false};
+    products[count++] = (tl_weight_product){
+        state->middle, width, state->attended, read, width, width, gradients[parameters->out_proj_weight], false};
     if (is_pooled) {
-        products[count++] = (tl_weight_product){state->query, width, state->query_normal, read, width, width, in_gradient};
-        products[count++] =
-            (tl_weight_product){state->qkv, 2 * width, state->normal_1, rows, 2 * width, width, in_gradient + width * width};
+        products[count++] = (tl_weight_product){state->query, width, state->query_normal, read, width, width, in_gradient, false};
+        products[count++] = (tl_weight_product){
+            state->qkv, 2 * width, state->normal_1, rows, 2 * width, width, in_gradient + width * width, false};
     } else {
-        products[count++] = (tl_weight_product){state->qkv, 3 * width, state->normal_1, rows, 3 * width, width, in_gradient};
+        products[count++] =
+            (tl_weight_product){state->qkv, 3 * width, state->normal_1, rows, 3 * width, width, in_gradient, false};
     }
     return count;
 }

@@ -6,6 +6,7 @@
 #ifndef TL_ENCODERS_LAYERS_WEIGHT_PRODUCTS_H
 #define TL_ENCODERS_LAYERS_WEIGHT_PRODUCTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct tl_weight_product {
@@ -14,10 +15,13 @@ typedef struct tl_weight_product {
     const float *x; /* rows lie together */
     size_t rows, out, in;
     float *gradient;
+    bool in_bf16; /* with f32 sums */
 } tl_weight_product;
 
 size_t tl_weight_product_tile_count(const tl_weight_product *product);
-/* Computes tile number `tile` on the caller's thread. */
-void tl_weight_product_run_tile(const tl_weight_product *product, size_t tile);
+/* Computes tile number `tile` on the caller's thread. scratch: tl_weight_product_scratch_count floats, aligned to 64 bytes; only
+ * for bf16. */
+void tl_weight_product_run_tile(const tl_weight_product *product, size_t tile, float *scratch);
+size_t tl_weight_product_scratch_count(void);
 
 #endif

@@ -232,8 +232,7 @@ static worker_layout lay_out_worker(const tl_transformer *transformer, size_t ma
         layout.query = at;
         at += tl_whole_lines(max_items * width);
     }
-    size_t scratch = is_kept ? tl_block_scratch_count(&transformer->shape, 0, max_tokens)
-                             : tl_block_forward_scratch_count(&transformer->shape, max_rows, max_tokens);
+    size_t scratch = tl_block_forward_scratch_count(&transformer->shape, max_rows, max_tokens);
     const size_t embedding = max_rows * embedding_scratch_per_row;
     if (scratch < embedding)
         scratch = embedding;

@@ -18,6 +18,8 @@ typedef struct backward_job {
     const tl_embedding_gradient *embedding;
     const float *out_gradient;
     tl_chunk_scratch scratch;
+    bool in_bf16;        /* the gradients by weights */
+    float *tile_scratch; /* [threads, tl_weight_product_scratch_count], where they are */
     float *vectors;      /* [layers, chunk_count, vector_count] */
     size_t vector_count; /* of a block */
     float *head_vectors; /* [chunk_count, head_vector_count]: the final norm's two, then the attention pooling's */
@@ -192,7 +194,8 @@ static void run_task(void *context, size_t index, size_t worker)
         size_t product = 0;
         for (size_t tiles; index >= (tiles = tl_weight_product_tile_count(&job->products[product])); product++)
             index -= tiles;
-        tl_weight_product_run_tile(&job->products[product], index);
+        tl_weight_product_run_tile(&job->products[product], index,
+                                   job->in_bf16 ? job->tile_scratch + worker * tl_weight_product_scratch_count() : NULL);
         return;
     }
     index -= job->tile_tasks;
@@ -218,7 +221,8 @@ static void queue_head(backward_job *job)
                                                                   state->items,
                                                                   width,
                                                                   transformer->output_dim,
-                                                                  job->gradients[transformer->projection]};
+                                                                  job->gradients[transformer->projection],
+                                                                  false};
     if (transformer->pooling == TL_POOLING_ATTENTION) {
         const tl_block_shape shape = tl_transformer_pool_shape(transformer);
         tl_attention_pool_weight_products(&shape, &transformer->attention_pool, &state->attention_pool, state->rows, state->items,
@@ -235,6 +239,8 @@ static void queue_leftovers(backward_job *job, size_t layer)
     job->product_count =
         tl_block_weight_products(&transformer->shape, &transformer->blocks[layer], &state->blocks[layer], state->rows,
                                  state->items, tl_transformer_is_pooled_layer(transformer, layer), job->gradients, job->products);
+    for (size_t i = 0; i < job->product_count; i++)
+        job->products[i].in_bf16 = job->in_bf16;
     if (layer + 1 == transformer->layers)
         queue_head(job);
     job->sums_layer = true;
@@ -262,6 +268,9 @@ bool tl_transformer_backward(const tl_transformer *transformer, const tl_weight 
                         .embedding = embedding,
                         .out_gradient = out_gradient,
                         .vector_count = tl_block_vector_count(&transformer->shape)};
+    const tl_packed_weight *turned = &values[transformer->blocks[0].in_proj_weight].turned;
+    job.in_bf16 = turned->panels != NULL && turned->kind == TL_PACKED_BF16;
+    const tl_arena_mark mark = tl_arena_save(arena);
     const tl_block_shape pool_shape = tl_transformer_pool_shape(transformer);
     job.head_vector_count =
         2 * width + (transformer->pooling == TL_POOLING_ATTENTION ? tl_attention_pool_vector_count(&pool_shape) : 0);
@@ -269,7 +278,9 @@ bool tl_transformer_backward(const tl_transformer *transformer, const tl_weight 
         tl_transformer_backward_scratch_count(transformer, state->max_rows, state->max_items, state->max_tokens);
     if (!tl_take_floats(arena, transformer->layers * state->chunk_count * job.vector_count, &job.vectors, err) ||
         !tl_take_floats(arena, state->chunk_count * job.head_vector_count, &job.head_vectors, err) ||
-        !tl_chunk_scratch_take(&job.scratch, scratch_count, state->chunk_count, pool, arena, err))
+        !tl_chunk_scratch_take(&job.scratch, scratch_count, state->chunk_count, pool, arena, err) ||
+        (job.in_bf16 &&
+         !tl_take_floats(arena, tl_thread_pool_size(pool) * tl_weight_product_scratch_count(), &job.tile_scratch, err)))
         return false;
 
     for (size_t left = transformer->layers; left-- > 0;) {
@@ -283,9 +294,12 @@ bool tl_transformer_backward(const tl_transformer *transformer, const tl_weight 
     }
     job.chunk_tasks = 0;
     queue_leftovers(&job, 0);
-    if (embedding->product != NULL)
-        job.products[job.product_count++] = *embedding->product;
+    if (embedding->product != NULL) {
+        job.products[job.product_count] = *embedding->product;
+        job.products[job.product_count++].in_bf16 = job.in_bf16;
+    }
     job.embedding_tasks = embedding->task_count;
     run_round(&job, pool);
+    tl_arena_rewind(arena, mark);
     return true;
 }

@@ -188,7 +188,7 @@ static void embed(const void *context, const tl_chunk *chunk, const tl_tower_sta
         .bias = tower->has_patch_bias ? tl_weight_floats(&values[tower->conv1_bias]) : NULL,
     };
     tl_patch_embed(patches, chunk->item_count, tower->tokens, tower->patch_floats, &weights, width,
-                   scratch + chunk->row_count * (tower->patch_floats + width), embedded);
+                   is_kept ? scratch : scratch + chunk->row_count * (tower->patch_floats + width), embedded);
     if (tower->has_pre_norm)
         tl_layer_norm(embedded, tl_weight_floats(&values[tower->ln_pre_weight]), tl_weight_floats(&values[tower->ln_pre_bias]),
                       chunk->row_count, width, tower->transformer.shape.epsilon, rows,
@@ -213,7 +213,7 @@ static bool forward_vit(const void *trunk, const tl_weight *values, const float 
          !tl_take_floats(arena, planned->rows, &planned->embedded_inverse, err)))
         return false;
     embed_context context = {tower, values, pixels};
-    tl_embedding embedding = {&context, embed, state != NULL ? 0 : embedding_scratch_per_row(tower)};
+    tl_embedding embedding = {&context, embed, embedding_scratch_per_row(tower)};
     if (!tl_transformer_forward(&tower->transformer, values, planned, &embedding, pool, arena, observer, out, err))
         return false;
     if (state != NULL)
@@ -284,7 +284,7 @@ static bool backward_vit(const void *trunk, const tl_weight *values, float *cons
     if (!tl_take_floats(arena, state->chunk_count * 2 * width, &context.vectors, err))
         return false;
     tl_weight_product product = {
-        embedded, width, state->patches, state->rows, width, tower->patch_floats, gradients[tower->conv1_weight]};
+        embedded, width, state->patches, state->rows, width, tower->patch_floats, gradients[tower->conv1_weight], false};
     tl_embedding_gradient embedding = {.context = &context,
                                        .take_chunk = tower->has_pre_norm ? take_chunk : NULL,
                                        .task_count = position_task_count(tower) + 1,

@@ -98,6 +98,7 @@ static tl_json *describe_options(const tl_training_options *options, tl_error *e
         set_exact(json, "gradient_clip", options->gradient_clip, err) &&
         tl_json_set_bool(json, "plain_sgd", options->plain_sgd, err) &&
         tl_json_set_bool(json, "constant_rate", options->constant_rate, err) &&
+        tl_json_set_text(json, "precision", options->in_bf16 ? "bf16" : "f32", err) &&
         tl_json_set_text(json, "loss", options->loss, err) &&
         tl_json_set_text(json, "schedule", options->schedule == TL_SCHEDULE_CONSTANT ? "constant" : "cosine", err) &&
         set_whole(json, "cooldown_steps", options->cooldown_steps, err) &&

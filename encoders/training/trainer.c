@@ -3,6 +3,7 @@
  * is computed at a time. The scalars of the objective (scale, and bias where it has one) are rows of the table as any other.
  */
 #include "base/core/memory.h"
+#include "encoders/layers/weight_products.h"
 #include "encoders/training/trainer_internal.h"
 
 #include <inttypes.h>
@@ -26,7 +27,8 @@ static size_t step_scratch_size(const tl_vision_tower *vision, const tl_text_tow
     const size_t loss = tl_objective_scratch_size(pairs, pairs * each, dim, threads);
     const size_t for_vision = tl_vision_tower_scratch_size(vision, chunk, !options->freeze_images),
                  for_text = tl_text_tower_scratch_size(text, chunk * each, !options->freeze_texts);
-    return chunk >= pairs ? for_vision + for_text + loss : larger(larger(for_vision, for_text), loss);
+    const size_t for_tiles = options->in_bf16 ? threads * tl_weight_product_scratch_count() * sizeof(float) : 0;
+    return for_tiles + (chunk >= pairs ? for_vision + for_text + loss : larger(larger(for_vision, for_text), loss));
 }
 
 static bool create_towers(const tl_model_config *config, tl_parameter_table *table, tl_vision_tower **vision,
@@ -83,6 +85,8 @@ static bool allocate_blocks(tl_trainer *trainer, tl_error *err)
     if (trainer->row_rates == NULL)
         return false;
     tl_parameter_table_point_weights(&trainer->table, trainer->parameters, trainer->weights);
+    if (options->in_bf16 && !tl_rounded_weights_create(&trainer->table, trainer->weights, &trainer->rounded, err))
+        return false;
     tl_parameter_table_point(&trainer->table, trainer->parameters, trainer->values);
     tl_parameter_table_point(&trainer->table, trainer->gradients, trainer->value_gradients);
     return tl_arena_create(
@@ -156,6 +160,7 @@ void tl_trainer_destroy(tl_trainer *trainer)
         tl_memory_free(blocks[i]);
     tl_memory_free(trainer->values);
     tl_memory_free(trainer->weights);
+    tl_rounded_weights_destroy(trainer->rounded);
     tl_memory_free(trainer->value_gradients);
     tl_optimizer_plan_clear(&trainer->plan);
     tl_text_tower_destroy(trainer->text);

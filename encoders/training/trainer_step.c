@@ -157,6 +157,7 @@ static bool forward_backward(tl_trainer *trainer, const tl_training_batch *batch
     const size_t parts = trainer->options.parts, pairs = batch->pairs / parts;
     *result = (tl_objective_result){0};
     memset(trainer->gradients, 0, trainer->table.flat_count * sizeof(float));
+    tl_rounded_weights_update(trainer->rounded, trainer->pool);
     for (size_t part = 0; part < parts; part++) {
         tl_objective_result found;
         bool ok = pairs <= trainer->options.chunk ? run_part_at_once(trainer, batch, part * pairs, pairs, &found, err)

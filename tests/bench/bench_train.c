@@ -1,7 +1,7 @@
 /*
  * Steps of training at the sizes of tests/bench/train/peer.py: ViT 6 x 256, patch 16 at 128 px, text 4 x 256, context 32,
  * vocabulary 8,192, batch 128, with AdamW. Captions are random tokens of full length, or of lengths drawn about a mean (real
- * captions: flickr8k's have some 13 tokens). usage: bench_train [threads [mean length [batch [chunk]]]]
+ * captions: flickr8k's have some 13 tokens). usage: bench_train [threads [mean length [batch [chunk [bf16]]]]]
  */
 #include "base/core/clock.h"
 #include "base/core/memory.h"
@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 enum { WARMUP = 1, STEPS = 3, SIDE = 128, CONTEXT = 32, VOCABULARY = 8192, EOS = 3 };
@@ -70,12 +71,13 @@ static bool make_batch(size_t pairs, size_t mean_length, made_batch *out, tl_err
     return true;
 }
 
-static bool run(tl_thread_pool *pool, size_t mean_length, size_t pairs, size_t chunk, tl_error *err)
+static bool run(tl_thread_pool *pool, size_t mean_length, size_t pairs, size_t chunk, bool in_bf16, tl_error *err)
 {
     made_batch made = {0};
     tl_trainer *trainer = NULL;
     tl_image_recipe recipe = tl_image_recipe_default(SIDE);
-    const tl_training_options options = {.steps = WARMUP + STEPS, .constant_rate = true, .max_batch = pairs, .chunk = chunk};
+    const tl_training_options options = {
+        .steps = WARMUP + STEPS, .constant_rate = true, .max_batch = pairs, .chunk = chunk, .in_bf16 = in_bf16};
     bool ok = make_batch(pairs, mean_length, &made, err) && tl_trainer_create(&config, &recipe, &options, pool, &trainer, err);
     double best = 0;
     for (size_t step = 0; ok && step < WARMUP + STEPS; step++) {
@@ -89,9 +91,11 @@ static bool run(tl_thread_pool *pool, size_t mean_length, size_t pairs, size_t c
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     if (ok)
-        printf("{\"what\": \"training\", \"threads\": %zu, \"batch\": %zu, \"chunk\": %zu, \"mean_length\": %zu, "
+        printf("{\"what\": \"training\", \"precision\": \"%s\", \"threads\": %zu, \"batch\": %zu, \"chunk\": %zu, "
+               "\"mean_length\": %zu, "
                "\"pairs_per_second\": %.2f, \"peak_mib\": %.0f}\n",
-               tl_thread_pool_size(pool), pairs, chunk, mean_length, (double)pairs / best, (double)usage.ru_maxrss / 1024);
+               in_bf16 ? "bf16" : "f32", tl_thread_pool_size(pool), pairs, chunk, mean_length, (double)pairs / best,
+               (double)usage.ru_maxrss / 1024);
     tl_trainer_destroy(trainer);
     tl_memory_free(made.lengths);
     tl_memory_free(made.ids);
@@ -108,7 +112,7 @@ int main(int argc, char **argv)
     tl_thread_pool *pool;
     bool ok = tl_thread_pool_create(numbers[0], &pool, &err);
     if (ok) {
-        ok = run(pool, numbers[1], numbers[2], numbers[3], &err);
+        ok = run(pool, numbers[1], numbers[2], numbers[3], argc > 5 && strcmp(argv[5], "bf16") == 0, &err);
         tl_thread_pool_destroy(pool);
     }
     if (!ok)

@@ -7,17 +7,22 @@ here=$(cd "$(dirname "$0")" && pwd)
 results=$(mktemp)
 trap 'rm -f "$results"' EXIT
 for round in $(seq "$rounds"); do
-    "$bench" "$threads" 32 | sed 's/^/ours_full /' | tee -a "$results"
-    "$bench" "$threads" 13 | sed 's/^/ours_short /' | tee -a "$results"
-    "$python" "$here/peer.py" "$threads" f32 | sed 's/^/theirs_f32 /' | tee -a "$results"
-    "$python" "$here/peer.py" "$threads" bf16 | sed 's/^/theirs_bf16 /' | tee -a "$results"
+    for precision in f32 bf16; do
+        "$bench" "$threads" 32 128 0 "$precision" | sed "s/^/ours_full_$precision /" | tee -a "$results"
+        "$bench" "$threads" 13 128 0 "$precision" | sed "s/^/ours_short_$precision /" | tee -a "$results"
+        "$python" "$here/peer.py" "$threads" "$precision" | sed "s/^/theirs_$precision /" | tee -a "$results"
+    done
 done
 awk '{
     match($0, /"pairs_per_second": [0-9.]+/); rate = substr($0, RSTART + 20, RLENGTH - 20) + 0
     match($0, /"peak_mib": [0-9]+/); peak[$1] = substr($0, RSTART + 12, RLENGTH - 12) + 0
     if (rate > best[$1]) best[$1] = rate
 } END {
-    printf "full length: %.2f x open_clip f32, %.2f x bf16; short captions: %.2f x f32, %.2f x bf16; memory %.2f of f32\n",
-        best["ours_full"] / best["theirs_f32"], best["ours_full"] / best["theirs_bf16"],
-        best["ours_short"] / best["theirs_f32"], best["ours_short"] / best["theirs_bf16"], peak["ours_full"] / peak["theirs_f32"]
+    split("f32 bf16", precisions)
+    for (i = 1; i <= 2; i++) {
+        p = precisions[i]
+        printf "%s beside open_clip in %s: full length %.2f x, short captions %.2f x, memory %.2f of it\n", p, p,
+            best["ours_full_" p] / best["theirs_" p], best["ours_short_" p] / best["theirs_" p],
+            peak["ours_full_" p] / peak["theirs_" p]
+    }
 }' "$results"

@@ -275,6 +275,114 @@ static void any_layout_packs_alike(void **state)
     tl_memory_free(turned);
 }
 
+/* The fast way of training into panels, in pieces of them, gives what the careful one gives; NaN and what rounds to infinity too.
+ */
+static void weights_of_a_step_pack_alike(void **state)
+{
+    (void)state;
+    static const size_t shapes[][2] = {{1, 1}, {32, 2}, {45, 27}, {70, 515}, {96, 256}, {257, 33}};
+    const char *names[MOST_LEVELS];
+    size_t levels = tl_kernels_available(names, MOST_LEVELS);
+    for (size_t level = 0; level < levels; level++)
+        for (size_t i = 0; i < 2 * sizeof shapes / sizeof shapes[0]; i++) {
+            const size_t out = shapes[i / 2][0], in = shapes[i / 2][1], size = tl_packed_panel_size(TL_PACKED_BF16, out, in);
+            assert_true(tl_kernels_select(names[level], NULL));
+            float *values = random_block(out * in, 30 + i);
+            values[out * in / 2] = NAN;
+            values[out * in / 3] = 3.4e38f;
+            tl_weight weight = tl_weight_of_floats(values);
+            weight.is_transposed = i % 2 != 0;
+            packed slow = pack(TL_PACKED_BF16, &weight, out, in), fast = pack(TL_PACKED_BF16, &weight, out, in);
+            memset(fast.panels, 0xa5, size);
+            for (size_t first = 0; first < (out + 31) / 32; first += 2)
+                tl_pack_bf16(&weight, out, in, first, first + 2 <= (out + 31) / 32 ? 2 : 1, fast.panels);
+            assert_memory_equal(slow.panels, fast.panels, size);
+            discard(&slow);
+            discard(&fast);
+            tl_memory_free(values);
+        }
+    assert_true(tl_kernels_select(NULL, NULL));
+}
+
+static void check_outer(size_t m, size_t n, size_t k)
+{
+    enum { GAP = 3 };
+    const size_t a_row = m + GAP, b_row = n + 2 * GAP, c_row = n + GAP;
+    float *a = random_block(k * a_row, 40), *b = random_block(k * b_row, 41), *c = random_block(m * c_row, 42);
+    float *before = random_block(m * c_row, 42);
+    void *scratch = tl_memory_allocate_aligned(tl_outer_scratch_size(m, n), 1, NULL);
+    assert_non_null(scratch);
+    memset(scratch, 0xff, tl_outer_scratch_size(m, n)); /* NaN wherever something is read that was not written */
+    const tl_outer_call call = {m, n, k, a, b, a_row, b_row, c, c_row};
+    tl_outer_bf16(&call, scratch);
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < c_row; j++) {
+            double sum = (double)before[i * c_row + j];
+            for (size_t p = 0; p < k && j < n; p++)
+                sum += (double)rounded_to_bf16(a[p * a_row + i]) * (double)rounded_to_bf16(b[p * b_row + j]);
+            if (!(fabs((double)c[i * c_row + j] - sum) <= (j < n ? 2e-6 * (double)k + 1e-5 : 0.0)))
+                fail_msg("%s, %zu x %zu x %zu: [%zu, %zu]: expected %g, found %g", tl_kernels_name(), m, n, k, i, j, sum,
+                         (double)c[i * c_row + j]);
+        }
+    float *blocks[] = {a, b, c, before, scratch};
+    for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
+        tl_memory_free(blocks[i]);
+}
+
+static void gradients_by_weights_add_up_on_every_level(void **state)
+{
+    (void)state;
+    static const size_t shapes[][3] = {{1, 1, 1}, {3, 33, 2}, {32, 64, 255}, {33, 200, 257}, {70, 31, 513}, {129, 257, 40}};
+    const char *names[MOST_LEVELS];
+    size_t levels = tl_kernels_available(names, MOST_LEVELS);
+    for (size_t level = 0; level < levels; level++) {
+        assert_true(tl_kernels_select(names[level], NULL));
+        for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+            check_outer(shapes[i][0], shapes[i][1], shapes[i][2]);
+    }
+    assert_true(tl_kernels_select(NULL, NULL));
+}
+
+/* dx = dy W of the turned form, whole and of some rows of the weight, against the product in f32 of rounded factors. */
+static void the_way_back_through_rows_of_a_weight(void **state)
+{
+    (void)state;
+    enum { ROWS = 37, OUT = 96, IN = 70, FIRST = 32, COUNT = 64 };
+    const char *names[MOST_LEVELS];
+    size_t levels = tl_kernels_available(names, MOST_LEVELS);
+    float *values = random_block(OUT * IN, 50), *dy = random_block(ROWS * OUT, 51), *dx = random_block(ROWS * IN, 52);
+    float *plain = random_block(ROWS * IN, 53);
+    for (size_t i = 0; i < OUT * IN; i++)
+        values[i] = rounded_to_bf16(values[i]);
+    for (size_t i = 0; i < ROWS * OUT; i++)
+        dy[i] = rounded_to_bf16(dy[i]);
+    tl_weight weight = tl_weight_of_floats(values), turned = weight;
+    turned.is_transposed = true;
+    for (size_t level = 0; level < levels; level++) {
+        assert_true(tl_kernels_select(names[level], NULL));
+        void *scratch = tl_memory_allocate_aligned(tl_linear_scratch_count(ROWS, OUT), sizeof(float), NULL);
+        assert_non_null(scratch);
+        packed made = pack(TL_PACKED_BF16, &turned, IN, OUT);
+        weight.turned = made.weight;
+        const tl_weight some = tl_weight_rows(&weight, FIRST, COUNT, IN);
+        assert_non_null(some.turned.panels);
+        tl_linear_run_backward(NULL, &weight, dy, ROWS, OUT, IN, dx, scratch);
+        tl_linear_backward_input(NULL, dy, ROWS, OUT, values, IN, plain);
+        for (size_t i = 0; i < ROWS * IN; i++)
+            assert_true(fabsf(dx[i] - plain[i]) < 1e-4f);
+        tl_linear_run_backward(NULL, &some, dy, ROWS, COUNT, IN, dx, scratch);
+        tl_linear_backward_input(NULL, dy, ROWS, COUNT, values + FIRST * IN, IN, plain);
+        for (size_t i = 0; i < ROWS * IN; i++)
+            assert_true(fabsf(dx[i] - plain[i]) < 1e-4f);
+        discard(&made);
+        tl_memory_free(scratch);
+    }
+    assert_true(tl_kernels_select(NULL, NULL));
+    float *blocks[] = {values, dy, dx, plain};
+    for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
+        tl_memory_free(blocks[i]);
+}
+
 /* One value of x, then one of the weight, is not finite; the first and last of a vector, of a piece and of the row. */
 static void what_is_not_finite_stays_so(void **state)
 {
@@ -369,9 +477,15 @@ static void the_longest_row_of_int8_fits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_kind_on_every_level),    cmocka_unit_test(any_layout_packs_alike),
-        cmocka_unit_test(what_is_not_finite_stays_so),  cmocka_unit_test(tiny_rows_are_zeros_of_int8),
-        cmocka_unit_test(the_longest_row_of_int8_fits), cmocka_unit_test(what_stands_around_a_product_is_the_same_on_the_way),
+        cmocka_unit_test(every_kind_on_every_level),
+        cmocka_unit_test(any_layout_packs_alike),
+        cmocka_unit_test(weights_of_a_step_pack_alike),
+        cmocka_unit_test(gradients_by_weights_add_up_on_every_level),
+        cmocka_unit_test(the_way_back_through_rows_of_a_weight),
+        cmocka_unit_test(what_is_not_finite_stays_so),
+        cmocka_unit_test(tiny_rows_are_zeros_of_int8),
+        cmocka_unit_test(the_longest_row_of_int8_fits),
+        cmocka_unit_test(what_stands_around_a_product_is_the_same_on_the_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -290,15 +290,17 @@ static void a_state_that_was_edited_is_refused(void **state)
     tl_safetensors_close(batches.file);
 }
 
-/* Every piece of state that an option brings: chunks, parts, the sigmoid's bias, a moving average, a frozen tower, a cooldown. */
+/* Every piece of state that an option brings: chunks, parts, the sigmoid's bias, a moving average, a frozen tower, a cooldown,
+ * bf16. */
 static void every_kind_of_run_resumes_to_the_same_bits(void **state)
 {
     (void)state;
     tl_error err;
     fixture_batches batches;
     load_batches(&batches);
-    tl_training_options kinds[5];
-    for (size_t i = 0; i < 5; i++)
+    enum { KINDS = 6 };
+    tl_training_options kinds[KINDS];
+    for (size_t i = 0; i < KINDS; i++)
         kinds[i] = sound_options();
     kinds[0].average_decay = 0.9;
     kinds[1].loss = "sigmoid";
@@ -309,7 +311,8 @@ static void every_kind_of_run_resumes_to_the_same_bits(void **state)
     kinds[3].freeze_images = true;
     kinds[3].average_decay = 0.5;
     kinds[4].image_learning_rate = 1e-4;
-    for (size_t i = 0; i < 5; i++) {
+    kinds[5].in_bf16 = true;
+    for (size_t i = 0; i < KINDS; i++) {
         start_clean();
         tl_trainer *unbroken = make_trainer(&kinds[i], NULL), *stopped = make_trainer(&kinds[i], NULL),
                    *resumed = make_trainer(&kinds[i], NULL);
@@ -335,7 +338,7 @@ static void every_kind_of_run_resumes_to_the_same_bits(void **state)
             tl_string_clear(&bytes[1]);
         }
         /* And none of the kinds continues another. */
-        tl_trainer *other = make_trainer(&kinds[(i + 1) % 5], NULL);
+        tl_trainer *other = make_trainer(&kinds[(i + 1) % KINDS], NULL);
         assert_false(tl_trainer_resume(other, "run", &err));
         assert_int_equal(err.kind, TL_ERROR_INVALID);
         tl_trainer_destroy(other);

@@ -2,6 +2,7 @@
  */
 #include "tests/support/training_fixture.h"
 
+#include "base/compute/compute.h"
 #include "encoders/encoders.h"
 
 static tl_training_options sound_options(void)
@@ -58,9 +59,8 @@ static void thread_counts_give_the_same_bits(void **state)
 }
 
 /* Large enough that products, rows and the optimizer's pieces are really split: two steps, all weights. */
-static void threads_that_share_the_work_give_the_same_bits(void **state)
+static void check_that_threads_agree(bool in_bf16)
 {
-    (void)state;
     tl_error err;
     enum { PAIRS = 24, SIDE = 32, CONTEXT = 16, VOCABULARY = 600, DIM = 64 };
     tl_model_config config = {.embedding_dim = DIM,
@@ -82,7 +82,7 @@ static void threads_that_share_the_work_give_the_same_bits(void **state)
                                        .eos_id = 3,
                                        .layer_norm_epsilon = 1e-5F}};
     tl_image_recipe recipe = tl_image_recipe_default(SIDE);
-    tl_training_options options = {.seed = 1, .steps = 2, .max_batch = PAIRS, .constant_rate = true};
+    tl_training_options options = {.seed = 1, .steps = 2, .max_batch = PAIRS, .constant_rate = true, .in_bf16 = in_bf16};
     float *pixels = tl_memory_allocate(PAIRS * 3 * SIDE * SIDE, sizeof(float), NULL);
     int32_t ids[PAIRS * CONTEXT] = {0};
     uint32_t lengths[PAIRS];
@@ -120,6 +120,13 @@ static void threads_that_share_the_work_give_the_same_bits(void **state)
     for (size_t i = 0; i < 4; i++)
         tl_trainer_destroy(trainers[i]);
     tl_memory_free(pixels);
+}
+
+static void threads_that_share_the_work_give_the_same_bits(void **state)
+{
+    (void)state;
+    check_that_threads_agree(false);
+    check_that_threads_agree(true);
 }
 
 /* ---- chunks and parts ---- */
@@ -208,6 +215,42 @@ static void chunks_give_the_gradients_of_the_whole_batch(void **state)
         tl_trainer_destroy(chunked);
         tl_trainer_destroy(whole);
     }
+    tl_memory_free(pairs.pixels);
+}
+
+/* Every tensor's gradient, of each instruction set, and that it was rounded at all; whole and in chunks. */
+static void gradients_in_bf16_are_near_those_in_f32(void **state)
+{
+    (void)state;
+    enum { MOST_LEVELS = 16 };
+    tl_error err;
+    many_pairs pairs;
+    make_many(&pairs);
+    const char *names[MOST_LEVELS];
+    const size_t levels = tl_kernels_available(names, MOST_LEVELS);
+    tl_training_batch batch = {.pairs = MANY, .pixels = pairs.pixels, .ids = pairs.ids, .lengths = pairs.lengths};
+    for (size_t level = 0; level < levels; level++) {
+        assert_true(tl_kernels_select(names[level], &err));
+        tl_training_options options = {.seed = 5, .steps = 3, .max_batch = MANY};
+        tl_trainer *exact = make_trainer(&options, NULL);
+        options.in_bf16 = true;
+        tl_trainer *rounded = make_trainer(&options, NULL);
+        options.chunk = 100;
+        tl_trainer *chunked = make_trainer(&options, NULL);
+        tl_step_metrics expected, found;
+        if (!tl_trainer_gradients(exact, &batch, &expected, &err) || !tl_trainer_gradients(rounded, &batch, &found, &err))
+            fail_msg("%s", err.message);
+        const double apart = gradients_apart(rounded, exact);
+        print_message("%s: gradients in bf16 at most %.2e from those in f32\n", names[level], apart);
+        assert_true(fabs(found.loss / expected.loss - 1.0) < 1e-3);
+        assert_true(apart <= 3e-2 && apart >= 1e-4);
+        assert_true(tl_trainer_gradients(chunked, &batch, &found, &err));
+        assert_true(gradients_apart(chunked, rounded) <= 1e-2);
+        tl_trainer_destroy(chunked);
+        tl_trainer_destroy(rounded);
+        tl_trainer_destroy(exact);
+    }
+    assert_true(tl_kernels_select(NULL, &err));
     tl_memory_free(pairs.pixels);
 }
 
@@ -638,6 +681,7 @@ int main(void)
         cmocka_unit_test(thread_counts_give_the_same_bits),
         cmocka_unit_test(threads_that_share_the_work_give_the_same_bits),
         cmocka_unit_test(chunks_give_the_gradients_of_the_whole_batch),
+        cmocka_unit_test(gradients_in_bf16_are_near_those_in_f32),
         cmocka_unit_test(parts_are_averaged),
         cmocka_unit_test(chunks_are_chosen_by_memory),
         cmocka_unit_test(a_frozen_tower_keeps_its_bits),

@@ -1,0 +1,143 @@
+/*
+ * Products of training in bf16: weights packed anew at every step, and gradients by weights, whose factors are both made by the
+ * batch and both lie with the summed dimension outside. Two rows that follow each other make the groups of b's panels by
+ * themselves; a's are turned from the same pairs, block by block. k is cut into slabs whose factors stay in the second-level
+ * cache; sums go on from c.
+ */
+#include "base/compute/kernels_internal.h"
+#include "base/compute/packed.h"
+#include "base/compute/packed_internal.h"
+
+enum { SLAB = 256, GROUPS_OF_A_PIECE = 128, LINE = 64 };
+
+/* Columns of rows [rows, row] to panels of so many groups. */
+static void pack_columns(const float *rows, size_t row, size_t count, size_t columns, size_t panel_bytes, char *panels)
+{
+    const tl_packed_kernels *kernels = tl_packed_active();
+    const size_t whole = columns / TL_PACKED_COLUMNS, rest = columns % TL_PACKED_COLUMNS;
+    if (rest != 0)
+        memset(panels + whole * panel_bytes, 0, (count + 1) / 2 * TL_PACKED_COLUMNS * 4);
+    for (size_t k = 0; k < count; k += 2) {
+        const float *first = rows + k * row, *second = k + 1 < count ? first + row : NULL;
+        for (size_t p = 0; p <= whole; p++) {
+            const size_t at = p * TL_PACKED_COLUMNS, some = p < whole ? TL_PACKED_COLUMNS : rest;
+            if (some != 0)
+                kernels->pair_rows(first + at, second != NULL ? second + at : NULL, some,
+                                   (uint32_t *)(void *)(panels + p * panel_bytes) + k / 2 * TL_PACKED_COLUMNS);
+        }
+    }
+}
+
+/* Rows of a weight [count <= 32, in] to one panel. */
+static void pack_panel(const float *rows, size_t count, size_t in, uint32_t *panel)
+{
+    uint16_t halves[TL_PACKED_COLUMNS][2 * GROUPS_OF_A_PIECE];
+    const size_t groups = (in + 1) / 2;
+    if (count < TL_PACKED_COLUMNS)
+        memset(panel, 0, groups * TL_PACKED_COLUMNS * sizeof *panel);
+    for (size_t group = 0; group < groups; group += GROUPS_OF_A_PIECE) {
+        const size_t some = groups - group < GROUPS_OF_A_PIECE ? groups - group : GROUPS_OF_A_PIECE;
+        const size_t numbers = in - 2 * group < 2 * some ? in - 2 * group : 2 * some;
+        for (size_t r = 0; r < count; r++) {
+            tl_packed_active()->narrow_row(rows + r * in + 2 * group, numbers, halves[r]);
+            if (numbers < 2 * some)
+                halves[r][numbers] = 0;
+        }
+        /* As floats, which are only moved. */
+        tl_kernels_active()->transpose((const float *)(const void *)halves, GROUPS_OF_A_PIECE, count, some,
+                                       (float *)(void *)(panel + group * TL_PACKED_COLUMNS), TL_PACKED_COLUMNS);
+    }
+}
+
+void tl_pack_bf16(const tl_weight *weight, size_t out, size_t in, size_t first, size_t count, void *panels)
+{
+    TL_ASSERT(weight->part_count == 1 && weight->dtype == TL_F32);
+    const size_t bytes = tl_packed_panel_bytes(TL_PACKED_BF16, in), column = first * TL_PACKED_COLUMNS;
+    const size_t left = out - column, columns = left < count * TL_PACKED_COLUMNS ? left : count * TL_PACKED_COLUMNS;
+    const float *values = weight->parts[0];
+    char *to = (char *)panels + first * bytes;
+    if (weight->is_transposed) {
+        pack_columns(values + column, out, in, columns, bytes, to);
+        return;
+    }
+    for (size_t r = 0; r < columns; r += TL_PACKED_COLUMNS)
+        pack_panel(values + (column + r) * in, columns - r < TL_PACKED_COLUMNS ? columns - r : TL_PACKED_COLUMNS, in,
+                   (uint32_t *)(void *)(to + r / TL_PACKED_COLUMNS * bytes));
+}
+
+/* ---- products ---- */
+
+static size_t align(size_t bytes)
+{
+    return (bytes + LINE - 1) / LINE * LINE;
+}
+
+/* Scratch: pairs of a's rows [SLAB / 2, m], one packed block of them, b's panels. */
+static size_t pairs_size(size_t m)
+{
+    return align(SLAB / 2 * m * sizeof(uint32_t));
+}
+
+static size_t block_size(void)
+{
+    const tl_packed_kernels *kernels = tl_packed_active();
+    return align(kernels->block_rows[TL_PACKED_BF16] * kernels->row_bytes(TL_PACKED_BF16, SLAB));
+}
+
+size_t tl_outer_scratch_size(size_t m, size_t n)
+{
+    return pairs_size(m) + block_size() + tl_packed_panel_size(TL_PACKED_BF16, n, SLAB);
+}
+
+/* One block of rows of c by all panels. */
+static void multiply_block(const tl_outer_call *call, size_t first, size_t rows, size_t count, const char *block,
+                           const char *panels)
+{
+    const tl_packed_kernels *kernels = tl_packed_active();
+    const size_t bytes = tl_packed_panel_bytes(TL_PACKED_BF16, count), panel_count = tl_packed_panel_count(call->n);
+    for (size_t p = 0; p < panel_count; p += TL_MOST_PANELS_OF_A_RUN) {
+        const size_t column = p * TL_PACKED_COLUMNS, left = panel_count - p;
+        float *c = call->c + first * call->c_row + column;
+        const tl_packed_run run = {.panel_count = left < TL_MOST_PANELS_OF_A_RUN ? left : TL_MOST_PANELS_OF_A_RUN,
+                                   .panel_bytes = bytes,
+                                   .columns = call->n - column,
+                                   .first = {.a = block,
+                                             .a_row = kernels->row_bytes(TL_PACKED_BF16, count),
+                                             .rows = rows,
+                                             .groups = (count + 1) / 2,
+                                             .panel = panels + p * bytes,
+                                             .ahead = panels,
+                                             .residual = c,
+                                             .y = c,
+                                             .y_row = call->c_row}};
+        kernels->multiply[TL_PACKED_BF16](&run);
+    }
+}
+
+void tl_outer_bf16(const tl_outer_call *call, void *scratch)
+{
+    const tl_packed_kernels *kernels = tl_packed_active();
+    const size_t most = kernels->block_rows[TL_PACKED_BF16];
+    uint32_t *pairs = scratch;
+    char *block = (char *)scratch + pairs_size(call->m), *panels = block + block_size();
+    size_t configured = 0;
+    for (size_t k = 0; k < call->k; k += SLAB) {
+        const size_t count = call->k - k < SLAB ? call->k - k : SLAB, groups = (count + 1) / 2;
+        pack_columns(call->b + k * call->b_row, call->b_row, count, call->n, tl_packed_panel_bytes(TL_PACKED_BF16, count),
+                     panels);
+        for (size_t g = 0; g < groups; g++) {
+            const float *first = call->a + (k + 2 * g) * call->a_row;
+            kernels->pair_rows(first, 2 * g + 1 < count ? first + call->a_row : NULL, call->m, pairs + g * call->m);
+        }
+        for (size_t row = 0; row < call->m; row += most) {
+            const size_t rows = call->m - row < most ? call->m - row : most;
+            kernels->pack_pairs(pairs + row, call->m, groups, rows, block);
+            if (kernels->begin_blocks != NULL && rows != configured)
+                kernels->begin_blocks(TL_PACKED_BF16, rows);
+            configured = rows;
+            multiply_block(call, row, rows, count, block, panels);
+        }
+    }
+    if (kernels->end_blocks != NULL && configured != 0)
+        kernels->end_blocks(TL_PACKED_BF16);
+}
