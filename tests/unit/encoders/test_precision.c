@@ -14,7 +14,7 @@ enum {
     CONTEXT = 16,
     VOCABULARY = 200,
     DIM = 64,
-    ITEMS = 64,
+    ITEMS = 32,
     OUTLIER = 37,
     OTHER_OUTLIER = 90
 };
