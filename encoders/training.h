@@ -34,6 +34,7 @@ typedef struct tl_training_batch {
     const int32_t *ids;           /* [B K, T], K captions a picture */
     const uint32_t *lengths;      /* [B K] */
     const uint64_t *caption_keys; /* [B K], equal where captions are: they are no negatives of each other; NULL: all differ */
+    const uint64_t *picture_keys; /* [B], equal where pictures are: each other's captions are their own; NULL: all differ */
 } tl_training_batch;
 
 typedef enum tl_schedule_kind {

@@ -29,7 +29,7 @@ struct tl_sample_batches {
     size_t chunk_first;
     tl_arena *arena; /* the batch's texts */
     tl_slice *texts; /* [batch, captions_per_picture], as the next three */
-    uint64_t *keys;
+    uint64_t *keys, *picture_keys;
     int32_t *ids;
     uint32_t *lengths;
     float *pixels; /* [chunk, 3, S, S] */
@@ -79,7 +79,10 @@ static bool allocate(tl_sample_batches *batches, tl_error *err)
     batches->made = batches->chosen != NULL ? tl_memory_allocate(options->chunk, sizeof *batches->made, err) : NULL;
     batches->texts = batches->made != NULL ? tl_memory_allocate(texts, sizeof *batches->texts, err) : NULL;
     batches->keys = batches->texts != NULL ? tl_memory_allocate(texts, sizeof *batches->keys, err) : NULL;
-    batches->ids = batches->keys != NULL ? tl_memory_allocate(texts, info.context_length * sizeof *batches->ids, err) : NULL;
+    batches->picture_keys =
+        batches->keys != NULL ? tl_memory_allocate(batches->options.batch, sizeof *batches->picture_keys, err) : NULL;
+    batches->ids =
+        batches->picture_keys != NULL ? tl_memory_allocate(texts, info.context_length * sizeof *batches->ids, err) : NULL;
     batches->lengths = batches->ids != NULL ? tl_memory_allocate(texts, sizeof *batches->lengths, err) : NULL;
     batches->pixels = batches->lengths != NULL
                           ? tl_memory_allocate_aligned(options->chunk, frame_size(batches->set) * sizeof(float), err)
@@ -129,6 +132,7 @@ void tl_sample_batches_destroy(tl_sample_batches *batches)
     tl_memory_free(batches->made);
     tl_memory_free(batches->texts);
     tl_memory_free(batches->keys);
+    tl_memory_free(batches->picture_keys);
     tl_memory_free(batches->ids);
     tl_memory_free(batches->lengths);
     tl_memory_free(batches->pixels);
@@ -227,6 +231,13 @@ static bool choose_texts(tl_sample_batches *batches, size_t index, uint64_t numb
     return true;
 }
 
+/* Pairs of a set are told apart by their numbers; a blend is a picture of its own. */
+static uint64_t picture_key(const tl_sample_batches *batches, size_t index)
+{
+    const uint64_t other = batches->blended != NULL ? batches->blended[index] : NOT_MIXED;
+    return other << 32 | batches->chosen[index];
+}
+
 bool tl_sample_batches_make(tl_sample_batches *batches, uint64_t step, tl_training_batch *out, tl_error *err)
 {
     const size_t batch = batches->options.batch;
@@ -238,12 +249,14 @@ bool tl_sample_batches_make(tl_sample_batches *batches, uint64_t step, tl_traini
         batches->chosen[i] = batches->order[number % batches->epoch_size];
         if (!choose_texts(batches, i, number, err) || !choose_blend(batches, i, number, err))
             return false;
+        batches->picture_keys[i] = picture_key(batches, i);
     }
     *out = (tl_training_batch){.pairs = batch,
                                .source = &batches->source,
                                .ids = batches->ids,
                                .lengths = batches->lengths,
-                               .caption_keys = batches->keys};
+                               .caption_keys = batches->keys,
+                               .picture_keys = batches->picture_keys};
     return tl_tokenizer_encode(batches->tokenizer, batches->texts, batch * batches->options.captions_per_picture, batches->ids,
                                batches->lengths, err);
 }

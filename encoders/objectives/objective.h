@@ -18,6 +18,7 @@ typedef struct tl_objective_input {
     const float *images;          /* [M, D], not normalised */
     const float *texts;           /* [N, D], not normalised */
     const uint64_t *caption_keys; /* [N], equal where captions are; NULL: all differ */
+    const uint64_t *picture_keys; /* [M], equal where pictures are: each other's captions are their own; NULL: all differ */
     bool equals_are_positives;    /* a caption equal to one of the picture's own is one more of its own; else it is left out */
     float logit_scale;            /* the logarithm: similarity = exp(logit_scale) * cosine + logit_bias */
     float logit_bias;

@@ -22,11 +22,16 @@ typedef struct tile_job {
     float *gradient; /* [row_count, D], NULL: look */
 } tile_job;
 
+static bool is_same_picture(const tl_objective_input *input, size_t a, size_t b)
+{
+    return a == b || (input->picture_keys != NULL && input->picture_keys[a] == input->picture_keys[b]);
+}
+
 /* Of picture i: whether caption j is among its own, equal to one of them, or neither. */
 static tl_pair_kind kind_of(const tl_objective_input *input, size_t picture, size_t caption)
 {
     const size_t each = input->captions_per_picture;
-    if (caption / each == picture)
+    if (is_same_picture(input, caption / each, picture))
         return TL_PAIR_POSITIVE;
     if (input->caption_keys != NULL)
         for (size_t k = 0; k < each; k++)

@@ -189,12 +189,36 @@ static void equal_captions_have_equal_keys(void **state)
     tl_sample_batches_destroy(batches);
 }
 
+/* A batch of two epochs shows each picture twice; what is blended is another picture. */
+static void equal_pictures_have_equal_keys(void **state)
+{
+    (void)state;
+    for (int is_mixed = 0; is_mixed < 2; is_mixed++) {
+        const tl_sample_options options = {.seed = 4, .batch = 2 * COUNT, .mix = is_mixed != 0 ? 1.0 : 0.0};
+        tl_sample_batches *batches = make_batches(&options);
+        tl_training_batch batch = batch_at(batches, 0);
+        size_t equal = 0;
+        for (size_t i = 0; i < 2 * COUNT; i++)
+            for (size_t j = 0; j < i; j++) {
+                const bool is_same = batch.picture_keys[i] == batch.picture_keys[j];
+                assert_true(!is_same || tl_sample_batches_pair(batches, i) == tl_sample_batches_pair(batches, j));
+                equal += is_same;
+            }
+        if (is_mixed == 0)
+            assert_int_equal(equal, COUNT);
+        else
+            assert_true(equal < COUNT / 4);
+        tl_sample_batches_destroy(batches);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_batch_depends_on_seed_and_step_only),
         cmocka_unit_test(an_epoch_shows_each_as_its_weight_says),
         cmocka_unit_test(equal_captions_have_equal_keys),
+        cmocka_unit_test(equal_pictures_have_equal_keys),
     };
     return cmocka_run_group_tests(tests, make_set, drop_set);
 }

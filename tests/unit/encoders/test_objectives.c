@@ -79,7 +79,8 @@ static void read_keys(tl_safetensors *file, const char *name, uint64_t *keys, si
     }
 }
 
-static void check_case(const tl_objective *objective, const char *treatment, bool is_many)
+/* by_picture: what is equal are the pictures, whose captions are then each other's own. */
+static void check_case(const tl_objective *objective, const char *treatment, bool is_many, bool by_picture)
 {
     char name[64];
     uint64_t keys[70];
@@ -92,8 +93,9 @@ static void check_case(const tl_objective *objective, const char *treatment, boo
                                 .dim = DIM,
                                 .images = floats_of(inputs, is_many ? "many_images" : "images"),
                                 .texts = floats_of(inputs, is_many ? "many_texts" : "texts"),
-                                .caption_keys = is_plain ? NULL : keys,
-                                .equals_are_positives = strcmp(treatment, "positives") == 0,
+                                .caption_keys = is_plain || by_picture ? NULL : keys,
+                                .picture_keys = by_picture ? keys : NULL,
+                                .equals_are_positives = !by_picture && strcmp(treatment, "positives") == 0,
                                 .logit_scale = scale,
                                 .logit_bias = objective->has_logit_bias ? bias : 0.0f};
     found_gradients found;
@@ -111,7 +113,8 @@ static void check_case(const tl_objective *objective, const char *treatment, boo
         fail_msg("%s: relative distance of a gradient %g", name, worst);
     /* What is left out or counted otherwise must show. */
     if (!is_plain) {
-        input.equals_are_positives = !input.equals_are_positives;
+        input.equals_are_positives = !by_picture && !input.equals_are_positives;
+        input.picture_keys = NULL;
         run(objective, &input, NULL, &found);
         assert_true(distance(found.images, floats_of(expected, "images"), pairs * DIM) > 1e-3);
     }
@@ -125,9 +128,19 @@ static void both_are_those_of_the_reference(void **state)
     static const char *const treatments[] = {"plain", "left_out", "positives"};
     for (size_t i = 0; i < 3; i++)
         for (int is_many = 0; is_many < 2; is_many++) {
-            check_case(&tl_objective_contrastive, treatments[i], is_many != 0);
-            check_case(&tl_objective_sigmoid, treatments[i], is_many != 0);
+            check_case(&tl_objective_contrastive, treatments[i], is_many != 0, false);
+            check_case(&tl_objective_sigmoid, treatments[i], is_many != 0, false);
         }
+}
+
+/* The same picture twice is as good as the same caption twice: the reference is the one of equal captions. */
+static void a_picture_shown_twice_is_its_own(void **state)
+{
+    (void)state;
+    for (int is_many = 0; is_many < 2; is_many++) {
+        check_case(&tl_objective_contrastive, "positives", is_many != 0, true);
+        check_case(&tl_objective_sigmoid, "positives", is_many != 0, true);
+    }
 }
 
 /* ---- central differences ---- */
@@ -317,6 +330,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_are_those_of_the_reference),
+        cmocka_unit_test(a_picture_shown_twice_is_its_own),
         cmocka_unit_test(both_agree_with_central_differences),
         cmocka_unit_test(threads_do_not_change_bits),
         cmocka_unit_test(large_logits_stay_finite),
