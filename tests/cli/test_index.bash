@@ -32,6 +32,21 @@ expect 0 "$TWINLENS" search 'green' -k 3 --where "path LIKE '%yellow%' AND width
 [ "$(grep -c yellow out.txt)" -eq 3 ] && [ "$(wc -l <out.txt)" -eq 3 ] || fail "expected 3 yellow pictures, found $(cat out.txt)"
 expect 0 "$TWINLENS" search 'green' --target caption --where "caption LIKE 'a yellow%'"
 [ "$(wc -l <out.txt)" -ge 2 ] || fail "expected captions that are yellow, found $(cat out.txt)"
+# Duplicates: a copy of a file is one by both measures, other pictures only where the threshold is low.
+expect 0 "$TWINLENS" dedup --threshold 0.99999
+[ "$(cut -f 1 out.txt | sort | uniq -c | grep -c ' 2 ')" -ge 1 ] || fail "expected a pair, found $(cat out.txt)"
+grep -q 'green-disc.ppm' out.txt && grep -q 'grün.ppm' out.txt || fail "expected the copy, found $(cat out.txt)"
+expect 0 "$TWINLENS" dedup --threshold -1
+[ "$(cut -f 1 out.txt | sort -u)" = 1 ] && [ "$(wc -l <out.txt)" -eq 18 ] || fail "expected one group of all, found $(cat out.txt)"
+expect 0 "$TWINLENS" dedup --by hash --bits 0 --json
+expect_json_lines
+grep -q '"first":true.*green-disc.ppm\|green-disc.ppm.*"first":true' out.txt || fail "expected the older file first, found $(cat out.txt)"
+[ "$(wc -l <out.txt)" -eq 2 ] || fail "expected the copy and no other colour, found $(cat out.txt)"
+mv p/green-disc.ppm hidden.ppm
+expect 3 "$TWINLENS" dedup --by hash --bits 0
+grep -q 'grün.ppm' out.txt && fail "a file that is not there has a copy"
+mv hidden.ppm p/green-disc.ppm
+expect_error 2 'embedding|hash' "$TWINLENS" dedup --by name
 # Mixes: a picture alone is nearest to itself; adding it and taking it off again leaves the words' order.
 expect 0 "$TWINLENS" search --like p/sub/night.ppm -k 1
 expect_output 'sub/night.ppm'
