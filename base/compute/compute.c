@@ -58,7 +58,12 @@ void tl_gelu(tl_gelu_kind kind, const float *x, float *y, size_t count)
 
 void tl_gelu_backward(tl_gelu_kind kind, const float *x, const float *dy, float *out, size_t count)
 {
-    tl_kernels_active()->gelu_backward(kind, x, dy, out, count);
+    tl_kernels_active()->gelu_backward(kind, x, dy, NULL, out, count);
+}
+
+void tl_gelu_again_backward(tl_gelu_kind kind, const float *x, const float *dy, float *y, float *out, size_t count)
+{
+    tl_kernels_active()->gelu_backward(kind, x, dy, y, out, count);
 }
 
 void tl_layer_norm(const float *x, const float *gain, const float *bias, size_t rows, size_t dim, float epsilon, float *y,

@@ -70,6 +70,8 @@ void tl_dot_matrix(tl_thread_pool *pool, const float *rows, size_t count, size_t
 void tl_gelu(tl_gelu_kind kind, const float *x, float *y, size_t count);
 /* out = dy * gelu'(x); out may be x or dy. */
 void tl_gelu_backward(tl_gelu_kind kind, const float *x, const float *dy, float *out, size_t count);
+/* The same, and y = gelu(x) once more, at little cost; y overlaps nothing. */
+void tl_gelu_again_backward(tl_gelu_kind kind, const float *x, const float *dy, float *y, float *out, size_t count);
 
 /* y [rows, dim] = silu(gate) * value of rows (gate [dim], value [dim]) of x, silu(g) = g sigmoid(g) ("SwiGLU", Shazeer 2020). y
  * may be x. */

@@ -46,8 +46,8 @@ typedef struct tl_kernels {
     const char *name;
     /* y = gelu(x); y may be x */
     void (*gelu)(tl_gelu_kind kind, const float *x, float *y, size_t count);
-    /* out = dy * gelu'(x); out may be x or dy */
-    void (*gelu_backward)(tl_gelu_kind kind, const float *x, const float *dy, float *out, size_t count);
+    /* out = dy * gelu'(x), y = gelu(x) (NULL: not wanted); out may be x or dy */
+    void (*gelu_backward)(tl_gelu_kind kind, const float *x, const float *dy, float *y, float *out, size_t count);
     /* y [rows, dim] = silu(gate) * value of the rows (gate, value) of x; y may be x */
     void (*swiglu)(const float *x, size_t rows, size_t dim, float *y);
     void (*exponential)(const float *x, float *y, size_t count);

@@ -25,34 +25,40 @@ KERNEL_INLINE size_t step_size(size_t i, size_t count)
 
 /* ---- activations ---- */
 
-KERNEL_INLINE vector gelu_slope_of(tl_gelu_kind kind, vector x)
+/* gelu(x), and its slope in *slope: what is dear about them is the same. */
+KERNEL_INLINE vector gelu_and_slope_of(tl_gelu_kind kind, vector x, vector *slope)
 {
-    if (kind == TL_GELU_BY_ERF)
-        return 0.5f * (1.0f + error_function_of(x * 0.70710678f)) + x * 0.39894228f * exponential_of(-0.5f * x * x);
-    if (kind == TL_GELU_BY_SIGMOID) {
-        vector s = sigmoid_of(1.702f * x);
-        return s + 1.702f * x * s * (1.0f - s);
+    if (kind == TL_GELU_BY_ERF) {
+        const vector share = 0.5f * (1.0f + error_function_of(x * 0.70710678f));
+        *slope = share + x * 0.39894228f * exponential_of(-0.5f * x * x);
+        return x * share;
     }
-    vector s = sigmoid_of(1.5957691216f * (x + 0.044715f * x * x * x));
-    return s + x * s * (1.0f - s) * 1.5957691216f * (1.0f + 0.134145f * x * x);
+    const bool is_quick = kind == TL_GELU_BY_SIGMOID;
+    const vector s = sigmoid_of(is_quick ? 1.702f * x : 1.5957691216f * (x + 0.044715f * x * x * x));
+    const vector inner = is_quick ? splat(1.702f) : 1.5957691216f * (1.0f + 0.134145f * x * x);
+    *slope = s + x * s * (1.0f - s) * inner;
+    return x * s;
 }
 
-#define GELU_LOOPS(NAME, KIND)                                                                                               \
-    static void NAME##_forward(const float *x, float *y, size_t count)                                                       \
-    {                                                                                                                        \
-        size_t i = 0;                                                                                                        \
-        for (; i + LANES <= count; i += LANES)                                                                               \
-            store(y + i, gelu_of(KIND, load(x + i)));                                                                        \
-        if (i < count)                                                                                                       \
-            store_part(y + i, gelu_of(KIND, load_part(x + i, count - i)), count - i);                                        \
-    }                                                                                                                        \
-    static void NAME##_backward(const float *x, const float *dy, float *out, size_t count)                                   \
-    {                                                                                                                        \
-        size_t i = 0;                                                                                                        \
-        for (; i + LANES <= count; i += LANES)                                                                               \
-            store(out + i, load(dy + i) * gelu_slope_of(KIND, load(x + i)));                                                 \
-        if (i < count)                                                                                                       \
-            store_part(out + i, load_part(dy + i, count - i) * gelu_slope_of(KIND, load_part(x + i, count - i)), count - i); \
+#define GELU_LOOPS(NAME, KIND)                                                                       \
+    static void NAME##_forward(const float *x, float *y, size_t count)                               \
+    {                                                                                                \
+        size_t i = 0;                                                                                \
+        for (; i + LANES <= count; i += LANES)                                                       \
+            store(y + i, gelu_of(KIND, load(x + i)));                                                \
+        if (i < count)                                                                               \
+            store_part(y + i, gelu_of(KIND, load_part(x + i, count - i)), count - i);                \
+    }                                                                                                \
+    static void NAME##_backward(const float *x, const float *dy, float *y, float *out, size_t count) \
+    {                                                                                                \
+        for (size_t i = 0; i < count; i += LANES) {                                                  \
+            const size_t n = step_size(i, count);                                                    \
+            vector slope;                                                                            \
+            const vector value = gelu_and_slope_of(KIND, load_some(x + i, n), &slope);               \
+            store_some(out + i, load_some(dy + i, n) * slope, n);                                    \
+            if (y != NULL)                                                                           \
+                store_some(y + i, value, n);                                                         \
+        }                                                                                            \
     }
 
 GELU_LOOPS(gelu_by_erf, TL_GELU_BY_ERF)
@@ -69,14 +75,14 @@ static void gelu(tl_gelu_kind kind, const float *x, float *y, size_t count)
         gelu_by_tanh_forward(x, y, count);
 }
 
-static void gelu_backward(tl_gelu_kind kind, const float *x, const float *dy, float *out, size_t count)
+static void gelu_backward(tl_gelu_kind kind, const float *x, const float *dy, float *y, float *out, size_t count)
 {
     if (kind == TL_GELU_BY_ERF)
-        gelu_by_erf_backward(x, dy, out, count);
+        gelu_by_erf_backward(x, dy, y, out, count);
     else if (kind == TL_GELU_BY_SIGMOID)
-        gelu_by_sigmoid_backward(x, dy, out, count);
+        gelu_by_sigmoid_backward(x, dy, y, out, count);
     else
-        gelu_by_tanh_backward(x, dy, out, count);
+        gelu_by_tanh_backward(x, dy, y, out, count);
 }
 
 /* A row of y ends before the rows of x that are still to be read begin, so y may be x. */

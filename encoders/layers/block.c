@@ -400,7 +400,7 @@ void tl_block_backward(const tl_block_shape *shape, const tl_block_parameters *p
 
     tl_column_sums(state->output, rows, width, vectors + layout.c_proj_bias);
     tl_linear_run_backward(NULL, &values[parameters->c_proj_weight], state->output, rows, width, mlp, d_after, inner_scratch);
-    tl_gelu_backward(shape->activation, state->before, d_after, state->before, rows * mlp);
+    tl_gelu_again_backward(shape->activation, state->before, d_after, state->after, state->before, rows * mlp);
     tl_column_sums(state->before, rows, mlp, vectors + layout.c_fc_bias);
     tl_linear_run_backward(NULL, &values[parameters->c_fc_weight], state->before, rows, mlp, width, d_normal, inner_scratch);
     tl_layer_norm_backward(d_normal, state->middle, tl_weight_floats(&values[parameters->ln_2_weight]), state->mean_2,

@@ -68,7 +68,8 @@ typedef struct tl_block_state {
     float *middle;             /* [R, W] g */
     float *normal_2;           /* [R, W] */
     float *mean_2, *inverse_2; /* [R], NULL in inference */
-    float *before, *after;     /* [R, M] around the activation; before is g, and [R, 2 M] where the MLP is gated */
+    float *before, *after;     /* [R, M] around the activation; before is g, and [R, 2 M] where the MLP is gated; after need not
+                                  be kept: backward makes it again */
     float *output;             /* [R, W]; its gradient comes in here */
 } tl_block_state;
 

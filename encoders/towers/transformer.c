@@ -132,6 +132,10 @@ bool tl_transformer_keep(const tl_transformer *transformer, tl_tower_state *stat
     if (state->blocks == NULL)
         return false;
     memset(state->blocks, 0, transformer->layers * sizeof *state->blocks);
+    /* What the activation gave is made again in backward, where one layer's products read it while the next one's is made. */
+    float *after[2];
+    if (!tl_take_floats(arena, rows * mlp, &after[0], err) || !tl_take_floats(arena, rows * mlp, &after[1], err))
+        return false;
     size_t read = rows;
     for (size_t layer = 0; layer < transformer->layers; layer++) {
         tl_block_state *block = &state->blocks[layer];
@@ -144,6 +148,7 @@ bool tl_transformer_keep(const tl_transformer *transformer, tl_tower_state *stat
         } else {
             block->input = state->blocks[layer - 1].output;
         }
+        block->after = after[layer % 2];
         if (!tl_take_floats(arena, rows * width, &block->normal_1, err) || !tl_take_floats(arena, rows, &block->mean_1, err) ||
             !tl_take_floats(arena, rows, &block->inverse_1, err) ||
             !tl_take_floats(arena, rows * width * (is_pooled ? 2 : 3), &block->qkv, err) ||
@@ -152,7 +157,7 @@ bool tl_transformer_keep(const tl_transformer *transformer, tl_tower_state *stat
             !tl_take_floats(arena, read * width, &block->middle, err) ||
             !tl_take_floats(arena, read * width, &block->normal_2, err) || !tl_take_floats(arena, read, &block->mean_2, err) ||
             !tl_take_floats(arena, read, &block->inverse_2, err) || !tl_take_floats(arena, read * mlp, &block->before, err) ||
-            !tl_take_floats(arena, read * mlp, &block->after, err) || !tl_take_floats(arena, read * width, &block->output, err))
+            !tl_take_floats(arena, read * width, &block->output, err))
             return false;
         if (is_pooled && (!tl_take_floats(arena, read * width, &block->query_input, err) ||
                           !tl_take_floats(arena, read * width, &block->query_normal, err) ||
@@ -220,11 +225,11 @@ static worker_layout lay_out_worker(const tl_transformer *transformer, size_t ma
     size_t at = 0;
     layout.normal = at; /* also the head's, in training */
     at += tl_whole_lines(max_rows * width);
+    layout.wide = at; /* in training, of what the activation gives */
+    at += tl_whole_lines(is_kept ? max_rows * mlp : wide_rows > pool_wide ? wide_rows : pool_wide);
     if (!is_kept) {
         layout.rows = at;
         at += tl_whole_lines(max_rows * width);
-        layout.wide = at;
-        at += tl_whole_lines(wide_rows > pool_wide ? wide_rows : pool_wide);
         layout.query_input = at;
         at += tl_whole_lines(max_items * width);
         layout.query_normal = at;
@@ -398,6 +403,8 @@ static void run_chunk(void *context, size_t index, size_t worker)
         tl_chunk chunk = tl_transformer_view_chunk(transformer, job->state, layer, index);
         view = is_kept ? tl_transformer_view_block(transformer, job->state, layer, index)
                        : view_scratch(&job->layout, scratch, chunk.pooled_rows != NULL);
+        if (is_kept)
+            view.after = scratch + job->layout.wide;
         if (layer == 0) {
             job->embedding->embed(job->embedding->context, &chunk, job->state, block_scratch, view.input);
             show(job, transformer->stages.embedding, 0, view.input, chunk.row_count, transformer->shape.width);
@@ -450,7 +457,7 @@ size_t tl_transformer_scratch_size(const tl_transformer *transformer, size_t ite
     if (training) {
         size_t backward = tl_transformer_backward_scratch_count(transformer, chunk_rows, chunk_items, max_tokens);
         each = each > backward ? each : backward;
-        size_t a_row = 8 * width + 2 * shape->mlp_width + 8; /* of a block, its shared input once */
+        size_t a_row = 8 * width + shape->mlp_width + 8; /* of a block, its shared input once */
         size_t vectors = chunks * (tl_block_vector_count(shape) + 4 * width);
         if (transformer->pooling == TL_POOLING_ATTENTION) {
             const tl_block_shape pool = tl_transformer_pool_shape(transformer);
@@ -460,7 +467,7 @@ size_t tl_transformer_scratch_size(const tl_transformer *transformer, size_t ite
         }
         floats += transformer->layers * (rows * a_row + 3 * items * width +
                                          items * tl_attention_probability_count(shape->heads, max_tokens, max_tokens) + vectors);
-        floats += rows * (3 * width + embedding_scratch_per_row + 8);
+        floats += rows * (3 * width + 2 * shape->mlp_width + embedding_scratch_per_row + 8);
     }
     floats += workers * (each + slack) + (transformer->layers + 4) * 20 * 64;
     return floats * sizeof(float) + (items * 16 + chunks * 32 + slack) * sizeof(size_t);

@@ -72,12 +72,14 @@ static void check_functions(void)
         assert_true(fabsf(limit[i]) <= 1.0f && fabsf(limit[i] - (i < 3 ? -1.0f : 1.0f)) <= 2e-7f);
 
     for (tl_gelu_kind kind = TL_GELU_BY_ERF; kind <= TL_GELU_BY_TANH; kind++) {
-        float *slope = tl_memory_allocate(POINTS, sizeof *slope, NULL);
+        float *slope = tl_memory_allocate(POINTS, sizeof *slope, NULL), *again = tl_memory_allocate(POINTS, sizeof *again, NULL);
+        float *value = tl_memory_allocate(POINTS, sizeof *value, NULL);
         for (size_t i = 0; i < POINTS; i++) {
             x[i] = -12.0f + 24.0f * (float)i / (float)(POINTS - 1);
-            slope[i] = 2.0f;
+            slope[i] = again[i] = 2.0f;
         }
         tl_gelu(kind, x, y, POINTS);
+        tl_gelu_again_backward(kind, x, again, value, again, POINTS);
         tl_gelu_backward(kind, x, slope, slope, POINTS);
         for (size_t i = 0; i < POINTS; i++) {
             double at = (double)x[i], step = 1e-5;
@@ -85,7 +87,11 @@ static void check_functions(void)
             expect_near("gelu", i, (double)y[i], expected, 1e-6 + (at > 0.0 ? 5e-7 * at : 0.0));
             double derivative = (exact_gelu(kind, at + step) - exact_gelu(kind, at - step)) / (2.0 * step);
             expect_near("gelu slope", i, (double)slope[i], 2.0 * derivative, 4e-6);
+            expect_near("gelu again", i, (double)value[i], (double)y[i], 2e-7 * fabs(at));
         }
+        assert_memory_equal(again, slope, POINTS * sizeof *slope);
+        tl_memory_free(value);
+        tl_memory_free(again);
         tl_memory_free(slope);
     }
     tl_memory_free(y);
