@@ -20,8 +20,9 @@ enum {
     BUSY_TIMEOUT_MS = 5000,
     PAGE_SIZE = 16384, /* bytes: large values span few pages, small rows still share one */
     MAX_PATH_SIZE = 65536,
-    LOG_PAGES = 1000, /* from which on a commit folds the log into the file */
-    READERS_WAIT_MS = 20
+    LOG_PAGES = 1000,    /* from which on a commit folds the log into the file */
+    READERS_WAIT_MS = 5, /* of one try */
+    READERS_TRIES = 4
 };
 
 void tl_database_close(sqlite3 *database)
@@ -33,19 +34,24 @@ void tl_database_close(sqlite3 *database)
 /*
  * After a commit. Folding alone bounds nothing beside readers that come one after the other: the log begins anew only when none
  * of them reads from it. So once it is twice as long as it should be, those at work are waited for a moment, while new ones find
- * all they need in the file. One that stays longer is left alone, and the next commit tries again. The commit stands in any case.
+ * all they need in the file. It is several short tries, since one waits for the place where a reader stood when it began, though
+ * the next readers may have taken that place for what is new. One that stays longer is left alone, and the next commit tries
+ * again. The commit stands in any case.
  */
 static int fold_log(void *context, sqlite3 *database, const char *name, int pages)
 {
     (void)context;
     if (pages < LOG_PAGES)
         return SQLITE_OK;
-    bool waits = pages >= 2 * LOG_PAGES;
-    if (waits)
-        sqlite3_busy_timeout(database, READERS_WAIT_MS);
-    sqlite3_wal_checkpoint_v2(database, name, waits ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    if (waits)
-        sqlite3_busy_timeout(database, BUSY_TIMEOUT_MS);
+    if (pages < 2 * LOG_PAGES) {
+        sqlite3_wal_checkpoint_v2(database, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+        return SQLITE_OK;
+    }
+    sqlite3_busy_timeout(database, READERS_WAIT_MS);
+    for (int i = 0; i < READERS_TRIES; i++)
+        if (sqlite3_wal_checkpoint_v2(database, name, SQLITE_CHECKPOINT_RESTART, NULL, NULL) != SQLITE_BUSY)
+            break;
+    sqlite3_busy_timeout(database, BUSY_TIMEOUT_MS);
     return SQLITE_OK;
 }
 
