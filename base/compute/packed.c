@@ -8,6 +8,7 @@
 #include "base/compute/kernels_internal.h"
 #include "base/compute/packed_internal.h"
 #include "base/core/error.h"
+#include "base/core/memory.h"
 
 #include <string.h>
 
@@ -30,24 +31,24 @@ typedef struct packed_work {
     float *row_scales; /* [rows] */
 } packed_work;
 
-static size_t align(size_t bytes)
+static size_t smaller(size_t a, size_t b)
 {
-    return (bytes + LINE - 1) / LINE * LINE;
+    return a < b ? a : b;
 }
 
-static size_t of_two(size_t a, size_t b, bool least)
+static size_t larger(size_t a, size_t b)
 {
-    return (a < b) == least ? a : b;
+    return a > b ? a : b;
 }
 
 size_t tl_packed_scratch_size(tl_packed_kind kind, size_t rows, size_t in)
 {
-    return align(tl_packed_active()->row_bytes(kind, in) * rows) + align(rows * sizeof(float));
+    return tl_whole_lines(tl_packed_active()->row_bytes(kind, in) * rows) + tl_whole_lines(rows * sizeof(float));
 }
 
 static size_t rows_of_block(const packed_work *work, size_t block)
 {
-    return of_two(work->block_rows, work->call->rows - block * work->block_rows, true);
+    return smaller(work->block_rows, work->call->rows - block * work->block_rows);
 }
 
 static void pack_block(void *context, size_t block, size_t worker)
@@ -73,7 +74,7 @@ static void pack_block(void *context, size_t block, size_t worker)
     source.x = normal;
     for (size_t row = 0; row < rows; row += step) {
         source.first = row;
-        source.count = of_two(step, rows - row, true);
+        source.count = smaller(step, rows - row);
         tl_kernels_active()->layer_norm(x + row * in, call->norm->gain, call->norm->bias, source.count, in, call->norm->epsilon,
                                         normal, NULL, NULL);
         work->kernels->pack_rows[work->weight->kind](&source);
@@ -135,18 +136,18 @@ static void multiply_panels(void *context, size_t index, size_t worker)
     const packed_work *work = context;
     const tl_packed_kernels *kernels = work->kernels;
     const tl_packed_kind kind = work->weight->kind;
-    const size_t end = of_two((index + 1) * work->panels_of_a_task, work->panel_count, true);
+    const size_t end = smaller((index + 1) * work->panels_of_a_task, work->panel_count);
     const size_t groups = tl_packed_group_count(kind, work->weight->in);
     size_t rows = 0;
     for (size_t group = 0; group < groups; group += work->groups_of_a_pass) {
-        const pass now = {group, of_two(work->groups_of_a_pass, groups - group, true), group == 0};
+        const pass now = {group, smaller(work->groups_of_a_pass, groups - group), group == 0};
         for (size_t p = index * work->panels_of_a_task; p < end; p += work->panels_of_a_run)
             for (size_t block = 0; block < work->block_count; block++) {
                 if (kernels->begin_blocks != NULL && rows_of_block(work, block) != rows) {
                     rows = rows_of_block(work, block);
                     kernels->begin_blocks(kind, rows);
                 }
-                multiply_block(work, &now, block, p, of_two(p + work->panels_of_a_run, end, true));
+                multiply_block(work, &now, block, p, smaller(p + work->panels_of_a_run, end));
             }
     }
     if (kernels->end_blocks != NULL)
@@ -188,9 +189,9 @@ void tl_packed_linear(tl_thread_pool *pool, const tl_linear_call *call, void *sc
     const size_t panel = work.groups_of_a_pass * TL_PACKED_COLUMNS * 4;
     /* Few blocks pass as fast as a panel arrives: better that it is read from one end to the other. */
     work.panels_of_a_run =
-        work.block_count <= FEW_BLOCKS ? 1 : of_two(of_two(BYTES_OF_A_RUN / panel, TL_MOST_PANELS_OF_A_RUN, true), 1, false);
+        work.block_count <= FEW_BLOCKS ? 1 : larger(smaller(BYTES_OF_A_RUN / panel, TL_MOST_PANELS_OF_A_RUN), 1);
     work.panels_of_a_task = (PANELS_OF_A_TASK + work.panels_of_a_run - 1) / work.panels_of_a_run * work.panels_of_a_run;
-    work.row_scales = (float *)(void *)((char *)scratch + align(work.row_bytes * call->rows));
+    work.row_scales = (float *)(void *)((char *)scratch + tl_whole_lines(work.row_bytes * call->rows));
     if (work.kernels->takes_rows_as_they_are(weight->kind, straight.x_dtype, weight->in)) {
         work.a = straight.x;
         work.row_bytes = weight->in * tl_dtype_size(straight.x_dtype);

@@ -7,8 +7,9 @@
 #include "base/compute/kernels_internal.h"
 #include "base/compute/packed.h"
 #include "base/compute/packed_internal.h"
+#include "base/core/memory.h"
 
-enum { SLAB = 256, GROUPS_OF_A_PIECE = 128, LINE = 64 };
+enum { SLAB = 256, GROUPS_OF_A_PIECE = 128 };
 
 /* Columns of rows [rows, row] to panels of so many groups. */
 static void pack_columns(const float *rows, size_t row, size_t count, size_t columns, size_t panel_bytes, char *panels)
@@ -67,21 +68,16 @@ void tl_pack_bf16(const tl_weight *weight, size_t out, size_t in, size_t first, 
 
 /* ---- products ---- */
 
-static size_t align(size_t bytes)
-{
-    return (bytes + LINE - 1) / LINE * LINE;
-}
-
 /* Scratch: pairs of a's rows [SLAB / 2, m], one packed block of them, b's panels. */
 static size_t pairs_size(size_t m)
 {
-    return align(SLAB / 2 * m * sizeof(uint32_t));
+    return tl_whole_lines(SLAB / 2 * m * sizeof(uint32_t));
 }
 
 static size_t block_size(void)
 {
     const tl_packed_kernels *kernels = tl_packed_active();
-    return align(kernels->block_rows[TL_PACKED_BF16] * kernels->row_bytes(TL_PACKED_BF16, SLAB));
+    return tl_whole_lines(kernels->block_rows[TL_PACKED_BF16] * kernels->row_bytes(TL_PACKED_BF16, SLAB));
 }
 
 size_t tl_outer_scratch_size(size_t m, size_t n)

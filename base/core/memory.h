@@ -29,6 +29,16 @@ void tl_memory_free(void *block);
  */
 bool tl_memory_reserve(void **items, size_t *capacity, size_t needed, size_t item_size, tl_error *err) TL_MUST_USE;
 
+/* Rounded up to whole lines of the cache: pieces of one aligned block start there. Of bytes, and of floats. */
+static inline size_t tl_whole_lines(size_t bytes)
+{
+    return (bytes + 63) / 64 * 64;
+}
+static inline size_t tl_whole_line_floats(size_t floats)
+{
+    return (floats + 15) / 16 * 16;
+}
+
 /* a * b, or false when it does not fit size_t. */
 bool tl_size_multiply(size_t a, size_t b, size_t *product) TL_MUST_USE;
 

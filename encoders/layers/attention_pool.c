@@ -1,6 +1,8 @@
 /* The query is the same for every item: it is projected once and copied. */
 #include "encoders/layers/attention_pool.h"
 
+#include "base/core/memory.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -130,11 +132,6 @@ void tl_attention_pool_forward(const tl_block_shape *shape, const tl_attention_p
 
 /* ---- backward ---- */
 
-static size_t whole_lines(size_t floats)
-{
-    return (floats + 15) / 16 * 16;
-}
-
 /* Where the pieces of a chunk's vector gradients start. */
 typedef struct vector_layout {
     size_t probe, in_proj_bias, out_proj_bias, norm_weight, norm_bias, c_fc_bias, c_proj_bias, total;
@@ -142,11 +139,11 @@ typedef struct vector_layout {
 
 static vector_layout lay_out_vectors(const tl_block_shape *shape)
 {
-    const size_t width = whole_lines(shape->width);
+    const size_t width = tl_whole_line_floats(shape->width);
     vector_layout layout = {.out_proj_bias = width, .norm_weight = 2 * width, .norm_bias = 3 * width, .c_proj_bias = 4 * width};
     layout.in_proj_bias = 5 * width;
-    layout.c_fc_bias = layout.in_proj_bias + whole_lines(3 * shape->width);
-    layout.total = layout.c_fc_bias + whole_lines(shape->mlp_width);
+    layout.c_fc_bias = layout.in_proj_bias + tl_whole_line_floats(3 * shape->width);
+    layout.total = layout.c_fc_bias + tl_whole_line_floats(shape->mlp_width);
     return layout;
 }
 
@@ -157,8 +154,8 @@ size_t tl_attention_pool_vector_count(const tl_block_shape *shape)
 
 size_t tl_attention_pool_backward_scratch_count(const tl_block_shape *shape, size_t max_items, size_t max_tokens)
 {
-    return whole_lines(max_items * shape->width) + whole_lines(max_items * shape->mlp_width) +
-           whole_lines(tl_attention_scratch_count(1, max_tokens, shape->width / shape->heads));
+    return tl_whole_line_floats(max_items * shape->width) + tl_whole_line_floats(max_items * shape->mlp_width) +
+           tl_whole_line_floats(tl_attention_scratch_count(1, max_tokens, shape->width / shape->heads));
 }
 
 void tl_attention_pool_backward(const tl_block_shape *shape, const tl_attention_pool_parameters *parameters,
@@ -168,8 +165,8 @@ void tl_attention_pool_backward(const tl_block_shape *shape, const tl_attention_
     const size_t width = shape->width, mlp = shape->mlp_width, items = chunk->item_count;
     const vector_layout layout = lay_out_vectors(shape);
     const float *in_weight = tl_weight_floats(&values[parameters->in_proj_weight]);
-    float *d_normal = scratch, *d_after = d_normal + whole_lines(items * width);
-    float *attention_scratch = d_after + whole_lines(items * mlp);
+    float *d_normal = scratch, *d_after = d_normal + tl_whole_line_floats(items * width);
+    float *attention_scratch = d_after + tl_whole_line_floats(items * mlp);
     memset(vectors, 0, layout.total * sizeof *vectors);
 
     tl_column_sums(state->pooled, items, width, vectors + layout.c_proj_bias);

@@ -4,6 +4,8 @@
  */
 #include "encoders/layers/block.h"
 
+#include "base/core/memory.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,25 +72,20 @@ bool tl_block_create(const tl_block_shape *shape, const char *prefix, const tl_b
     return is_added;
 }
 
-static size_t whole_lines(size_t floats)
-{
-    return (floats + 15) / 16 * 16;
-}
-
 size_t tl_block_scratch_count(const tl_block_shape *shape, size_t max_rows, size_t max_tokens)
 {
     const size_t attention = tl_attention_scratch_count(max_tokens, max_tokens, shape->width / shape->heads);
     const size_t joint = 3 * shape->width, widest = joint > shape->mlp_width ? joint : shape->mlp_width;
     const size_t product = tl_linear_scratch_count(max_rows, widest);
-    return whole_lines(max_rows * shape->width) + whole_lines(max_rows * shape->mlp_width) +
-           whole_lines(attention > product ? attention : product);
+    return tl_whole_line_floats(max_rows * shape->width) + tl_whole_line_floats(max_rows * shape->mlp_width) +
+           tl_whole_line_floats(attention > product ? attention : product);
 }
 
 size_t tl_block_forward_scratch_count(const tl_block_shape *shape, size_t max_rows, size_t max_tokens)
 {
     size_t attention = tl_attention_scratch_count(max_tokens, max_tokens, shape->width / shape->heads);
     size_t product = tl_linear_scratch_count(max_rows, shape->width > shape->mlp_width ? shape->width : shape->mlp_width);
-    return whole_lines(attention > product ? attention : product);
+    return tl_whole_line_floats(attention > product ? attention : product);
 }
 
 static tl_attention_call attention_call(const tl_block_shape *shape, const tl_chunk *chunk, const tl_block_state *state)
@@ -311,7 +308,7 @@ typedef struct vector_layout {
 
 static vector_layout lay_out_vectors(const tl_block_shape *shape)
 {
-    const size_t width = whole_lines(shape->width);
+    const size_t width = tl_whole_line_floats(shape->width);
     vector_layout layout;
     layout.ln_1_weight = 0;
     layout.ln_1_bias = width;
@@ -320,8 +317,8 @@ static vector_layout lay_out_vectors(const tl_block_shape *shape)
     layout.ln_2_bias = 4 * width;
     layout.c_proj_bias = 5 * width;
     layout.in_proj_bias = 6 * width;
-    layout.c_fc_bias = layout.in_proj_bias + whole_lines(3 * shape->width);
-    layout.total = layout.c_fc_bias + whole_lines(shape->mlp_width);
+    layout.c_fc_bias = layout.in_proj_bias + tl_whole_line_floats(3 * shape->width);
+    layout.total = layout.c_fc_bias + tl_whole_line_floats(shape->mlp_width);
     return layout;
 }
 
@@ -394,8 +391,8 @@ void tl_block_backward(const tl_block_shape *shape, const tl_block_parameters *p
     const vector_layout layout = lay_out_vectors(shape);
     TL_ASSERT(shape->rotary == NULL && !shape->is_gated && !shape->has_inner_norms && !shape->norms_last);
     float *d_normal = scratch;
-    float *d_after = d_normal + whole_lines(chunk->row_count * width);
-    float *inner_scratch = d_after + whole_lines(chunk->row_count * mlp);
+    float *d_after = d_normal + tl_whole_line_floats(chunk->row_count * width);
+    float *inner_scratch = d_after + tl_whole_line_floats(chunk->row_count * mlp);
     memset(vectors, 0, layout.total * sizeof *vectors);
 
     tl_column_sums(state->output, rows, width, vectors + layout.c_proj_bias);

@@ -19,7 +19,7 @@ bool tl_chunk_scratch_take(tl_chunk_scratch *scratch, size_t count_each, size_t 
 {
     size_t threads = tl_thread_pool_size(pool);
     scratch->is_by_chunk = chunk_count < threads;
-    scratch->count_each = tl_whole_lines(count_each);
+    scratch->count_each = tl_whole_line_floats(count_each);
     return tl_take_floats(arena, scratch->count_each * (scratch->is_by_chunk ? chunk_count : threads), &scratch->floats, err);
 }
 
@@ -224,18 +224,18 @@ static worker_layout lay_out_worker(const tl_transformer *transformer, size_t ma
     worker_layout layout = {0};
     size_t at = 0;
     layout.normal = at; /* also the head's, in training */
-    at += tl_whole_lines(max_rows * width);
+    at += tl_whole_line_floats(max_rows * width);
     layout.wide = at; /* in training, of what the activation gives */
-    at += tl_whole_lines(is_kept ? max_rows * mlp : wide_rows > pool_wide ? wide_rows : pool_wide);
+    at += tl_whole_line_floats(is_kept ? max_rows * mlp : wide_rows > pool_wide ? wide_rows : pool_wide);
     if (!is_kept) {
         layout.rows = at;
-        at += tl_whole_lines(max_rows * width);
+        at += tl_whole_line_floats(max_rows * width);
         layout.query_input = at;
-        at += tl_whole_lines(max_items * width);
+        at += tl_whole_line_floats(max_items * width);
         layout.query_normal = at;
-        at += tl_whole_lines(max_items * width);
+        at += tl_whole_line_floats(max_items * width);
         layout.query = at;
-        at += tl_whole_lines(max_items * width);
+        at += tl_whole_line_floats(max_items * width);
     }
     size_t scratch = tl_block_forward_scratch_count(&transformer->shape, max_rows, max_tokens);
     const size_t embedding = max_rows * embedding_scratch_per_row;
@@ -250,7 +250,7 @@ static worker_layout lay_out_worker(const tl_transformer *transformer, size_t ma
         scratch = scratch < product ? product : scratch;
     }
     layout.scratch = at;
-    layout.total = at + tl_whole_lines(scratch);
+    layout.total = at + tl_whole_line_floats(scratch);
     return layout;
 }
 

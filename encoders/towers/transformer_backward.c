@@ -40,12 +40,12 @@ size_t tl_transformer_backward_scratch_count(const tl_transformer *transformer, 
                                              size_t max_tokens)
 {
     /* The head's rows, an item each and a row each, fit the block's; averaging needs both at once. */
-    size_t count =
-        tl_block_scratch_count(&transformer->shape, max_rows, max_tokens) + tl_whole_lines(max_items * transformer->shape.width);
+    size_t count = tl_block_scratch_count(&transformer->shape, max_rows, max_tokens) +
+                   tl_whole_line_floats(max_items * transformer->shape.width);
     if (transformer->pooling == TL_POOLING_ATTENTION) {
         const tl_block_shape pool = tl_transformer_pool_shape(transformer);
         size_t head = tl_attention_pool_backward_scratch_count(&pool, max_items, max_tokens) +
-                      tl_whole_lines(max_rows * transformer->shape.width);
+                      tl_whole_line_floats(max_rows * transformer->shape.width);
         count = count > head ? count : head;
     }
     return count;
@@ -108,7 +108,7 @@ static void run_head_backward(const backward_job *job, size_t index, float *scra
     const size_t width = transformer->shape.width, items = chunk->item_count;
     float *output = state->blocks[transformer->layers - 1].output;
     float *rows = output + chunk->first_row * width;
-    float *d_pooled = scratch, *d_rows = scratch + tl_whole_lines(items * width);
+    float *d_pooled = scratch, *d_rows = scratch + tl_whole_line_floats(items * width);
     switch (transformer->pooling) {
     case TL_POOLING_ROW:
         rows = output + chunk->first_item * width;

@@ -2,6 +2,7 @@
 #ifndef TL_ENCODERS_TOWERS_TRANSFORMER_INTERNAL_H
 #define TL_ENCODERS_TOWERS_TRANSFORMER_INTERNAL_H
 
+#include "base/core/memory.h"
 #include "encoders/towers/transformer.h"
 
 /* Scratch for tasks on chunks: by worker, or by chunk where there are fewer chunks than threads. */
@@ -40,11 +41,6 @@ static inline tl_block_shape tl_transformer_pool_shape(const tl_transformer *tra
     shape.heads = transformer->attention_pool_heads;
     shape.mlp_width = transformer->attention_pool_mlp_width;
     return shape;
-}
-
-static inline size_t tl_whole_lines(size_t floats)
-{
-    return (floats + 15) / 16 * 16;
 }
 
 #endif

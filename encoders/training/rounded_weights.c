@@ -5,7 +5,7 @@
 #include "base/compute/packed.h"
 #include "base/core/memory.h"
 
-enum { PANELS_OF_A_TASK = 8, COLUMNS_OF_A_PANEL = 32, LINE = 64 };
+enum { PANELS_OF_A_TASK = 8, COLUMNS_OF_A_PANEL = 32 };
 
 /* One form of one matrix. */
 typedef struct form {
@@ -24,11 +24,6 @@ struct tl_rounded_weights {
 static size_t panel_count(size_t out)
 {
     return (out + COLUMNS_OF_A_PANEL - 1) / COLUMNS_OF_A_PANEL;
-}
-
-static size_t whole_lines(size_t bytes)
-{
-    return (bytes + LINE - 1) / LINE * LINE;
 }
 
 static void add_form(tl_rounded_weights *rounded, const tl_weight *weight, bool is_turned, size_t out, size_t in)
@@ -58,11 +53,11 @@ bool tl_rounded_weights_create(const tl_parameter_table *table, tl_weight *weigh
             continue;
         const size_t rows = parameter->shape[0], columns = parameter->count / rows;
         add_form(rounded, &weights[row], false, rows, columns);
-        size += whole_lines(tl_packed_panel_size(TL_PACKED_BF16, rows, columns));
+        size += tl_whole_lines(tl_packed_panel_size(TL_PACKED_BF16, rows, columns));
         if (parameter->rank != 2)
             continue;
         add_form(rounded, &weights[row], true, columns, rows);
-        size += whole_lines(tl_packed_panel_size(TL_PACKED_BF16, columns, rows));
+        size += tl_whole_lines(tl_packed_panel_size(TL_PACKED_BF16, columns, rows));
     }
     rounded->block = tl_memory_allocate_aligned(size, 1, err);
     if (rounded->block == NULL) {
@@ -76,7 +71,7 @@ bool tl_rounded_weights_create(const tl_parameter_table *table, tl_weight *weigh
         for (size_t turned = 0; turned < (table->items[row].rank == 2 ? 2u : 1u); turned++) {
             form *placed = &rounded->forms[number++];
             placed->panels = rounded->block + at;
-            at += whole_lines(tl_packed_panel_size(TL_PACKED_BF16, placed->out, placed->in));
+            at += tl_whole_lines(tl_packed_panel_size(TL_PACKED_BF16, placed->out, placed->in));
             *(turned ? &weights[row].turned : &weights[row].packed) = packed_form(placed);
         }
     }

@@ -319,7 +319,7 @@ static bool point_rows(binder *work, tl_binding *out)
         }
         out->values[i].dtype = dtype;
         out->parameter_count += count;
-        floats += work->rows[i].is_copied ? (count + 15) / 16 * 16 : 0;
+        floats += work->rows[i].is_copied ? tl_whole_line_floats(count) : 0;
     }
     if (floats != 0 && (out->floats = tl_memory_allocate_aligned(floats, sizeof *out->floats, work->err)) == NULL)
         return false;
@@ -331,7 +331,7 @@ static bool point_rows(binder *work, tl_binding *out)
             copy_row(row, at);
             out->values[i] = tl_weight_of_floats(at);
             out->values[i].is_transposed = row->is_transposed && work->table->items[i].rank > 1;
-            at += (work->table->items[i].count + 15) / 16 * 16;
+            at += tl_whole_line_floats(work->table->items[i].count);
             continue;
         }
         out->values[i].part_count = row->part_count;

@@ -55,11 +55,6 @@ struct tl_packed_weights {
     tl_mapping mapping; /* empty: it is in memory */
 };
 
-static size_t whole_lines(size_t bytes)
-{
-    return (bytes + LINE - 1) / LINE * LINE;
-}
-
 static bool lay_out(const tl_packed_part *part, block_layout *out, tl_error *err)
 {
     size_t at = sizeof(header);
@@ -73,18 +68,18 @@ static bool lay_out(const tl_packed_part *part, block_layout *out, tl_error *err
             continue;
         place *next = &out->places[out->count++];
         *next = (place){.row = row, .out = rows, .in = in, .scales = at};
-        at += whole_lines(tl_packed_scale_count(part->kind, rows) * sizeof(float));
+        at += tl_whole_lines(tl_packed_scale_count(part->kind, rows) * sizeof(float));
         next->is_balanced = parameter->follows_norm && part->kind != TL_PACKED_F32;
         if (next->is_balanced) {
             next->gain = at;
-            next->shift = next->gain + whole_lines(in * sizeof(float));
-            next->bias = next->shift + whole_lines(in * sizeof(float));
-            at = next->bias + whole_lines(rows * sizeof(float));
+            next->shift = next->gain + tl_whole_lines(in * sizeof(float));
+            next->bias = next->shift + tl_whole_lines(in * sizeof(float));
+            at = next->bias + tl_whole_lines(rows * sizeof(float));
         }
     }
     for (size_t i = 0; i < out->count; i++) {
         out->places[i].panels = at;
-        at += whole_lines(tl_packed_panel_size(part->kind, out->places[i].out, out->places[i].in));
+        at += tl_whole_lines(tl_packed_panel_size(part->kind, out->places[i].out, out->places[i].in));
     }
     out->size = at;
     return true;
