@@ -219,34 +219,25 @@ KERNEL_INLINE void ask_for_rows(const tl_packed_tile *tile)
             __builtin_prefetch((const char *)tile->y + (r * tile->y_row + at) * (tile->y_dtype == TL_BF16 ? 2 : 4), 1);
 }
 
-static void multiply_f32(const tl_packed_run *run)
-{
-    for (size_t p = 0; p < run->panel_count; p++) {
-        const tl_packed_tile view = tl_packed_tile_of(run, p), *tile = &view;
-        const uint32_t *panel = tile->panel;
-        vector sums[TL_BLOCK_ROWS][VECTORS] = {0};
-        ask_for_rows(tile);
-        switch (tile->rows) {
-            FOR_ROWS(CASE_F32)
-        }
-        store_floats(tile, sums);
+/* A panel after the other: the sums of all groups by CASE, then what follows. */
+#define DEFINE_MULTIPLY(name, CASE)                                               \
+    static void name(const tl_packed_run *run)                                    \
+    {                                                                             \
+        for (size_t p = 0; p < run->panel_count; p++) {                           \
+            const tl_packed_tile view = tl_packed_tile_of(run, p), *tile = &view; \
+            const uint32_t *panel = tile->panel;                                  \
+            vector sums[TL_BLOCK_ROWS][VECTORS] = {0};                            \
+            ask_for_rows(tile);                                                   \
+            switch (tile->rows) {                                                 \
+                FOR_ROWS(CASE)                                                    \
+            }                                                                     \
+            store_floats(tile, sums);                                             \
+        }                                                                         \
     }
-}
 
+DEFINE_MULTIPLY(multiply_f32, CASE_F32)
 #ifndef TL_HAS_TILES
-static void multiply_bf16(const tl_packed_run *run)
-{
-    for (size_t p = 0; p < run->panel_count; p++) {
-        const tl_packed_tile view = tl_packed_tile_of(run, p), *tile = &view;
-        const uint32_t *panel = tile->panel;
-        vector sums[TL_BLOCK_ROWS][VECTORS] = {0};
-        ask_for_rows(tile);
-        switch (tile->rows) {
-            FOR_ROWS(CASE_BF16)
-        }
-        store_floats(tile, sums);
-    }
-}
+DEFINE_MULTIPLY(multiply_bf16, CASE_BF16)
 #endif
 
 /* A row of int32 sums to floats, and on. */
