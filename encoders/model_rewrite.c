@@ -6,12 +6,11 @@
 #include "encoders/families/activation.h"
 #include "encoders/fingerprint.h"
 #include "encoders/model_internal.h"
+#include "encoders/weights/tensor_values.h"
 
 #include <string.h>
 
 enum { BUFFER_FLOATS = 1 << 16, MAX_CONFIG_BYTES = 4 << 20 };
-
-static const char *const dtype_names[] = {[TL_F32] = "F32", [TL_F16] = "F16", [TL_BF16] = "BF16"};
 
 static tl_dtype dtype_of(tl_tensor_type type)
 {
@@ -37,17 +36,8 @@ static bool write_tensor(const rewrite *work, const tl_tensor_view *view)
         return false;
     for (size_t at = 0; at < view->count;) {
         const size_t count = view->count - at < BUFFER_FLOATS ? view->count - at : BUFFER_FLOATS;
-        const void *bytes = work->values;
         tl_widen(own, from + at * tl_dtype_size(own), count, work->values);
-        if (work->dtype != TL_F32) {
-            tl_narrow(work->dtype, work->values, count, work->narrow);
-            const size_t bad = tl_find_not_finite(work->dtype, work->narrow, count);
-            if (bad != count)
-                return tl_fail(work->err, TL_ERROR_UNSUPPORTED, "tensor '%.120s': expected numbers that %s holds, found %g",
-                               view->name, dtype_names[work->dtype], (double)work->values[bad]);
-            bytes = work->narrow;
-        }
-        if (!tl_file_writer_write(work->writer, bytes, count * tl_dtype_size(work->dtype), work->err))
+        if (!tl_tensor_values_write(work->writer, view->name, work->dtype, work->values, count, work->narrow, work->err))
             return false;
         at += count;
     }
@@ -60,7 +50,7 @@ static bool write_weights(rewrite *work, const char *path)
     const size_t count = tl_weight_files_count(work->files);
     tl_tensor_source *sources = tl_memory_allocate(count, sizeof *sources, work->err);
     if (sources == NULL || (work->values = tl_memory_allocate(BUFFER_FLOATS, sizeof *work->values, work->err)) == NULL ||
-        (work->narrow = tl_memory_allocate(BUFFER_FLOATS, sizeof *work->narrow, work->err)) == NULL)
+        (work->narrow = tl_memory_allocate(TL_NARROWED_AT_ONCE, sizeof *work->narrow, work->err)) == NULL)
         goto done;
     for (size_t i = 0; i < count; i++) {
         const tl_tensor_view *view = tl_weight_files_item(work->files, i);
@@ -69,7 +59,7 @@ static bool write_weights(rewrite *work, const char *path)
             .name = view->name,
             .rank = view->rank,
             .shape = view->shape,
-            .type_name = stays ? view->type_name : dtype_names[work->dtype],
+            .type_name = stays ? view->type_name : tl_dtype_tensor_name(work->dtype),
             .size = stays ? view->bytes.size : (uint64_t)view->count * tl_dtype_size(work->dtype),
         };
     }

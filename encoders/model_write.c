@@ -7,14 +7,13 @@
 #include "encoders/families/activation.h"
 #include "encoders/fingerprint.h"
 #include "encoders/model_internal.h"
+#include "encoders/weights/tensor_values.h"
 #include "encoders/writers/writer.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum { BUFFER_FLOATS = 1 << 16 };
-
-static const char *const dtype_names[] = {[TL_F32] = "F32", [TL_F16] = "F16", [TL_BF16] = "BF16"};
 
 /* One tensor of the new file: rows of one of the model's. */
 typedef struct output_tensor {
@@ -47,22 +46,9 @@ static void mix(double weight, const float *others, size_t count, float *values)
         values[i] = (float)((1.0 - weight) * (double)values[i] + weight * (double)others[i]);
 }
 
-static bool write_narrow(const output *out, const char *name, const float *values, size_t count)
+static bool write_values(const output *out, const char *name, const float *values, size_t count)
 {
-    if (out->dtype == TL_F32)
-        return tl_file_writer_write(out->writer, values, count * sizeof *values, out->err);
-    for (size_t at = 0; at < count;) {
-        const size_t size = count - at < BUFFER_FLOATS ? count - at : BUFFER_FLOATS;
-        tl_narrow(out->dtype, values + at, size, out->narrow);
-        const size_t bad = tl_find_not_finite(out->dtype, out->narrow, size);
-        if (bad != size)
-            return tl_fail(out->err, TL_ERROR_UNSUPPORTED, "tensor '%.120s': expected numbers that %s holds, found %g", name,
-                           dtype_names[out->dtype], (double)values[at + bad]);
-        if (!tl_file_writer_write(out->writer, out->narrow, size * sizeof *out->narrow, out->err))
-            return false;
-        at += size;
-    }
-    return true;
+    return tl_tensor_values_write(out->writer, name, out->dtype, values, count, out->narrow, out->err);
 }
 
 /* ---- tensors ---- */
@@ -102,7 +88,7 @@ static bool write_whole(const output *out, const output_tensor *tensor)
     if (ok && tensor->is_turned)
         turn(values, tensor->count, tensor->columns, others);
     const float *start = tensor->is_turned ? others : values + tensor->first * tensor->columns;
-    ok = ok && write_narrow(out, tensor->name, start, tensor->count * tensor->columns);
+    ok = ok && write_values(out, tensor->name, start, tensor->count * tensor->columns);
     tl_memory_free(others);
     tl_memory_free(values);
     return ok;
@@ -126,7 +112,7 @@ static bool write_tensor(const output *out, const output_tensor *tensor)
             fill_rows(out->other, tensor, tensor->first + at, rows, out->others);
             mix(out->weight, out->others, count, out->values);
         }
-        if (!write_narrow(out, tensor->name, out->values, count))
+        if (!write_values(out, tensor->name, out->values, count))
             return false;
     }
     return true;
@@ -188,7 +174,7 @@ static bool write_file(output *out, const char *path)
         sources[i] = (tl_tensor_source){.name = tensor->name,
                                         .rank = tensor->rank,
                                         .shape = tensor->shape,
-                                        .type_name = dtype_names[out->dtype],
+                                        .type_name = tl_dtype_tensor_name(out->dtype),
                                         .size = size};
     }
     if (!tl_file_writer_open(path, &out->writer, out->err) ||
@@ -212,7 +198,7 @@ static bool write_weights(const tl_model_writer *writer, output *out, const char
               (out->tensors = tl_memory_allocate(rows * TL_WEIGHT_MAX_PARTS, sizeof *out->tensors, out->err)) != NULL &&
               (out->values = tl_memory_allocate(BUFFER_FLOATS, sizeof *out->values, out->err)) != NULL &&
               (out->others = tl_memory_allocate(BUFFER_FLOATS, sizeof *out->others, out->err)) != NULL &&
-              (out->narrow = tl_memory_allocate(BUFFER_FLOATS, sizeof *out->narrow, out->err)) != NULL;
+              (out->narrow = tl_memory_allocate(TL_NARROWED_AT_ONCE, sizeof *out->narrow, out->err)) != NULL;
     if (ok) {
         for (size_t row = 0; row < rows; row++)
             plan_row(writer, out, row);
