@@ -10,6 +10,7 @@
 #include "base/core/memory.h"
 #include "base/core/random.h"
 #include "index/index.h"
+#include "tests/bench/unit_vectors.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -25,19 +26,6 @@ static void expect(bool ok, const tl_error *error)
     if (!ok) {
         fprintf(stderr, "bench_index: %s\n", error->message);
         exit(1);
-    }
-}
-
-static void fill_unit_vectors(tl_random *random, float *vectors, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        float *vector = vectors + i * DIM, sum = 0;
-        for (size_t j = 0; j < DIM; j++) {
-            vector[j] = tl_random_normal(random);
-            sum += vector[j] * vector[j];
-        }
-        for (size_t j = 0; j < DIM; j++)
-            vector[j] /= sqrtf(sum);
     }
 }
 
@@ -60,7 +48,7 @@ static double insert_rows(tl_index *index, size_t rows)
     expect(tl_index_writer_open(index, &writer, &error), &error);
     for (size_t row = 0; row < rows; row += BATCH) {
         size_t count = rows - row < BATCH ? rows - row : BATCH;
-        fill_unit_vectors(&random, vectors, count);
+        fill_unit_vectors(&random, vectors, count, DIM);
         double start = tl_clock_seconds();
         for (size_t i = 0; i < count; i++) {
             char name[64];
@@ -137,7 +125,7 @@ static void bench_searches(size_t rows)
         tl_index_searcher *searcher;
         tl_hit hits[K];
         size_t count;
-        fill_unit_vectors(&random, query, 1);
+        fill_unit_vectors(&random, query, 1, DIM);
         double start = tl_clock_seconds();
         expect(tl_index_open(path, TL_INDEX_READ, &index, &error), &error);
         expect(tl_index_searcher_create(index, set.model, set.kind, &searcher, &error), &error);

@@ -6,25 +6,13 @@
 #include "base/core/random.h"
 #include "cli/app/model_bundle.h"
 #include "index/index.h"
+#include "tests/bench/unit_vectors.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { BATCH = 64, COMMIT_EVERY = 4096, WORTH_DIVIDING = 50000 };
-
-static void fill_unit_vectors(tl_random *random, float *vectors, size_t count, size_t dim)
-{
-    for (size_t i = 0; i < count; i++) {
-        float *vector = vectors + i * dim, sum = 0.0f;
-        for (size_t j = 0; j < dim; j++) {
-            vector[j] = tl_random_normal(random);
-            sum += vector[j] * vector[j];
-        }
-        for (size_t j = 0; j < dim; j++)
-            vector[j] /= sqrtf(sum);
-    }
-}
 
 static bool put_rows(tl_index_writer *writer, const tl_vector_set *set, size_t rows, float *vectors, tl_error *err)
 {

@@ -5,9 +5,7 @@ unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy
 here=$(dirname "$0")
 helper() { python3 "$here/download_helper.py" "$@"; }
 
-free_port() {
-    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
+. "$here/nginx.bash"
 
 # serve_pictures: nginx on $site with www/ and places that behave badly; access.log has a line a request.
 serve_pictures() {
@@ -37,14 +35,7 @@ http {
     }
 }
 END
-    "$nginx" -p "$PWD" -e "$PWD/error.log" -c "$PWD/nginx.conf" 2>nginx.txt &
-    server=$!
-    trap 'kill $server 2>/dev/null' EXIT
-    for _ in $(seq 100); do
-        curl -s -o /dev/null "$site/" && return
-        sleep 0.1
-    done
-    fail "nginx does not answer: $(cat nginx.txt)"
+    start_nginx "$port"
 }
 
 # As fast as one server here bears it.

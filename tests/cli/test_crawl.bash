@@ -39,13 +39,8 @@ http {
     server { listen 127.0.0.1:$((port + 1)); root $PWD/site; location ~ ppm { limit_rate 500k; } }
 }
 CONF
-"$nginx" -p "$PWD" -e "$PWD/error.log" -c "$PWD/nginx.conf" 2>nginx.txt &
-server=$!
-trap 'kill $server 2>/dev/null' EXIT
-for _ in $(seq 100); do
-    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
-    sleep 0.05
-done
+. "$(dirname "$0")/nginx.bash"
+start_nginx "$port"
 crawl() {
     "$TWINLENS" crawl "http://127.0.0.1:$port/" --delay 0.01 "$@"
 }

@@ -21,9 +21,7 @@ for repository in lens/tiny lens/slow lens/moved lens/missing lens/broken lens/b
 done
 rm hub/lens/missing/resolve/$commit/model.safetensors
 
-free_port() {
-    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
+. "$(dirname "$0")/nginx.bash"
 port=$(free_port)
 other=$(free_port)
 cat >nginx.conf <<END
@@ -55,17 +53,7 @@ http {
     }
 }
 END
-serve() {
-    "$nginx" -p "$PWD" -e "$PWD/error.log" -c "$PWD/nginx.conf" 2>nginx.txt &
-    server=$!
-    for _ in $(seq 100); do
-        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && return
-        sleep 0.05
-    done
-    fail "expected nginx to listen: $(cat nginx.txt error.log)"
-}
-trap 'kill $server 2>/dev/null' EXIT
-serve
+start_nginx "$port"
 export HF_ENDPOINT=http://127.0.0.1:$port/
 pull() {
     "$TWINLENS" model pull --retry-wait 0.02 --retries 3 "$@"
@@ -99,7 +87,7 @@ grep -q "'lens/slow': 'model.safetensors': gave up after 1 tries: " err.txt || f
 had=$(wc -c <"$part")
 [ "$had" -gt 0 ] && [ "$had" -lt "$size" ] || fail "expected a part of the file, found $had of $size bytes"
 sed -i 's/limit_rate 200k;//' nginx.conf
-serve
+start_nginx "$port"
 expect 0 pull lens/slow
 cmp -s plain/model.safetensors "$store/lens--slow/model.safetensors" || fail "expected the model's bytes after a resume"
 grep -q "206 /lens/slow/resolve/$commit/model.safetensors bytes=$had-" access.log || fail "expected the rest alone to be fetched"

@@ -8,6 +8,7 @@
 #include "base/io/file.h"
 #include "encoders/encoders.h"
 #include "encoders/training.h"
+#include "tests/support/model_folder.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -34,36 +35,11 @@ static const subject subjects[] = {
     {"oc_resnet", "ResNet"},
 };
 
-static void must(bool ok, const tl_error *err)
-{
-    if (!ok)
-        fail_msg("%s", err->message);
-}
-
-/* A copy under the working directory, since opening a model writes its fingerprint. */
 static void copy_folder(const char *name, const char *to)
 {
-    static const char *const files[] = {"open_clip_config.json",
-                                        "open_clip_model.safetensors",
-                                        "config.json",
-                                        "preprocessor_config.json",
-                                        "model.safetensors",
-                                        "model.safetensors.index.json",
-                                        "model-00001-of-00002.safetensors",
-                                        "model-00002-of-00002.safetensors"};
-    tl_error err;
-    must(tl_directory_remove(to, &err) && tl_directory_create(to, &err), &err);
-    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        char path[512];
-        tl_string bytes;
-        tl_string_init(&bytes, 1 << 24);
-        snprintf(path, sizeof path, "%s%s/%s", MODELS, name, files[i]);
-        if (tl_file_read(path, &bytes, &err)) {
-            snprintf(path, sizeof path, "%s/%s", to, files[i]);
-            must(tl_file_replace(path, tl_string_slice(&bytes), &err), &err);
-        }
-        tl_string_clear(&bytes);
-    }
+    char source[512];
+    snprintf(source, sizeof source, "%s%s", MODELS, name);
+    copy_model_folder(source, to);
 }
 
 typedef struct made_batch {

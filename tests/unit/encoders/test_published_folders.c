@@ -4,6 +4,7 @@
  * that are huge, deep or absurd.
  */
 #include "tests/support/failing_memory.c"
+#include "tests/support/model_folder.h"
 
 #include "base/io/file.h"
 #include "encoders/encoders.h"
@@ -20,43 +21,6 @@
 
 #define MODELS TL_SOURCE_DIR "/tests/golden/fixtures/models/"
 enum { MOST_DIM = 16, MOST_PIXELS = 3 * 64 * 64, MOST_CONTEXT = 16 };
-
-static void must(bool ok, const tl_error *err)
-{
-    if (!ok)
-        fail_msg("%s", err->message);
-}
-
-static void write_file(const char *directory, const char *name, tl_slice bytes)
-{
-    tl_error err;
-    char path[512];
-    snprintf(path, sizeof path, "%s/%s", directory, name);
-    must(tl_file_replace(path, bytes, &err), &err);
-}
-
-static void copy_folder(const char *source, const char *directory)
-{
-    static const char *const names[] = {"open_clip_config.json",
-                                        "open_clip_model.safetensors",
-                                        "config.json",
-                                        "preprocessor_config.json",
-                                        "model.safetensors",
-                                        "model.safetensors.index.json",
-                                        "model-00001-of-00002.safetensors",
-                                        "model-00002-of-00002.safetensors"};
-    tl_error err;
-    must(tl_directory_remove(directory, &err) && tl_directory_create(directory, &err), &err);
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        char path[512];
-        tl_string bytes;
-        snprintf(path, sizeof path, "%s/%s", source, names[i]);
-        tl_string_init(&bytes, 1 << 24);
-        if (tl_file_read(path, &bytes, &err))
-            write_file(directory, names[i], tl_string_slice(&bytes));
-        tl_string_clear(&bytes);
-    }
-}
 
 /* The embedding of a grey picture and of a text of ones. */
 static bool encode(const tl_model *model, float out[2 * MOST_DIM], tl_error *err)
@@ -109,7 +73,7 @@ static void every_allocation_fails_in_turn(void **state)
         char source[256];
         size_t failed = 0;
         snprintf(source, sizeof source, MODELS "%s", models[i]);
-        copy_folder(source, named);
+        copy_model_folder(source, named);
         for (size_t number = 1;; number++) {
             tl_error err = {0};
             failing_memory_arm(number);
@@ -142,7 +106,7 @@ static void any_name_and_no_leave_to_write(void **state)
     float first[2 * MOST_DIM], next[2 * MOST_DIM];
     char fingerprint[33], path[512];
     must(tl_directory_create("a b", &err), &err);
-    copy_folder(MODELS "oc_vit", directory);
+    copy_model_folder(MODELS "oc_vit", directory);
     must(tl_model_open(directory, &model, &err) && encode(model, first, &err), &err);
     memcpy(fingerprint, tl_model_info_read(model)->fingerprint, sizeof fingerprint);
     tl_model_close(model);
@@ -169,9 +133,9 @@ static void an_open_model_is_not_what_its_folder_becomes(void **state)
     tl_error err;
     tl_model *model, *other;
     float first[2 * MOST_DIM], next[2 * MOST_DIM];
-    copy_folder(MODELS "oc_vit", "replaced");
+    copy_model_folder(MODELS "oc_vit", "replaced");
     must(tl_model_open("replaced", &model, &err) && encode(model, first, &err), &err);
-    copy_folder(MODELS "hf_vit_sharded", "replaced"); /* the folder is removed first */
+    copy_model_folder(MODELS "hf_vit_sharded", "replaced"); /* the folder is removed first */
     must(tl_model_open("replaced", &other, &err), &err);
     assert_string_equal(tl_model_info_read(other)->family, "CLIP (transformers)");
     assert_string_not_equal(tl_model_info_read(other)->fingerprint, tl_model_info_read(model)->fingerprint);
@@ -180,7 +144,7 @@ static void an_open_model_is_not_what_its_folder_becomes(void **state)
     tl_model_close(other);
     tl_model_close(model);
     /* By rename, as a download does it. */
-    copy_folder(MODELS "oc_vit", "replaced");
+    copy_model_folder(MODELS "oc_vit", "replaced");
     must(tl_model_open("replaced", &model, &err), &err);
     write_file("replaced", "open_clip_model.safetensors", tl_slice_of("short"));
     must(encode(model, next, &err), &err);
@@ -215,7 +179,7 @@ static void huge_and_deep_configurations_are_refused(void **state)
     (void)state;
     tl_error err;
     tl_string text;
-    copy_folder(MODELS "hf_vit", "absurd");
+    copy_model_folder(MODELS "hf_vit", "absurd");
     tl_string_init(&text, 8 << 20);
     repeat(&text, "[", 100000);
     expect_refusal("config.json", tl_string_slice(&text), "not valid json");
@@ -228,7 +192,7 @@ static void huge_and_deep_configurations_are_refused(void **state)
     expect_refusal("config.json", tl_string_slice(&text), "4194304");
     tl_string_clear(&text);
     /* 100,000 members that nobody asks for, in a tower of open_clip's, which knows all of its own. */
-    copy_folder(MODELS "oc_vit", "absurd");
+    copy_model_folder(MODELS "oc_vit", "absurd");
     must(tl_string_append_text(&text, "{\"model_cfg\":{\"embed_dim\":4,\"vision_cfg\":{", &err), &err);
     for (size_t i = 0; i < 100000; i++)
         must(tl_string_append_format(&text, &err, "\"layers%zu\":1,", i), &err);
@@ -285,7 +249,7 @@ static void sizes_of_another_world_are_refused_at_once(void **state)
         {"\"width\":64", "\"norm_kwargs\":[]", "expected an object"},
         {"\"width\":64", "\"vocab_size\":4194305", "'vocab_size'"},
     };
-    copy_folder(MODELS "oc_vit", "absurd");
+    copy_model_folder(MODELS "oc_vit", "absurd");
     for (size_t i = 0; i < sizeof configs / sizeof configs[0]; i++) {
         char text[1024];
         snprintf(text, sizeof text, "{\"model_cfg\":{\"embed_dim\":10,\"vision_cfg\":{%s},\"text_cfg\":{%s}}}", configs[i].vision,
