@@ -35,13 +35,11 @@ static int report(const tl_command *command, const tl_error *err, int exit_code)
 /* 0 where the command has no option --threads, or it was not given. */
 static size_t threads_given(const tl_command *command, const unsigned char *values)
 {
-    for (size_t i = 0; i < command->option_count; i++)
-        if (strcmp(command->options[i].name, "threads") == 0) {
-            int64_t threads;
-            memcpy(&threads, values + command->options[i].offset, sizeof threads);
-            return (size_t)threads;
-        }
-    return 0;
+    const tl_option *option = tl_options_find(command->options, command->option_count, "threads");
+    int64_t threads = 0;
+    if (option != NULL)
+        memcpy(&threads, values + option->offset, sizeof threads);
+    return (size_t)threads;
 }
 
 static int run_command(const tl_command *command, char **arguments, size_t count)

@@ -96,6 +96,8 @@ static bool set_value(const tl_option *option, void *values, const char *text, t
     case TL_OPTION_FLAG:
         *(bool *)target = true;
         return true;
+    case TL_OPTION_HEADING:
+        break;
     }
     return false;
 }
@@ -109,6 +111,11 @@ static const tl_option *find_long(const tl_option *options, size_t option_count,
                 return &options[i];
     }
     return NULL;
+}
+
+const tl_option *tl_options_find(const tl_option *options, size_t option_count, const char *name)
+{
+    return find_long(options, option_count, name, strlen(name));
 }
 
 static const tl_option *find_letter(const tl_option *options, size_t option_count, char letter)
@@ -195,17 +202,24 @@ static void print_default(const tl_option *option)
 
 void tl_options_print(const tl_option *options, size_t option_count)
 {
+    enum { LEFT_WIDTH = 30 };
+    printf("  %-*s %s\n", LEFT_WIDTH, "-h, --help", "this text");
     for (size_t i = 0; i < option_count; i++) {
         const tl_option *option = &options[i];
+        if (option->type == TL_OPTION_HEADING) {
+            printf("\n%s:\n", option->help);
+            continue;
+        }
         char left[64];
         const char *value = option->choices != NULL ? option->choices : option->value != NULL ? option->value : "";
         if (option->letter != 0)
             snprintf(left, sizeof left, "-%c, --%s %s", option->letter, option->name, value);
         else
             snprintf(left, sizeof left, "    --%s %s", option->name, value);
-        printf("  %-30s %s", left, option->help);
+        bool is_long = strlen(left) > LEFT_WIDTH;
+        printf("  %-*s%s", LEFT_WIDTH, left, is_long ? "\n" : "");
+        printf("%*s%s", is_long ? LEFT_WIDTH + 3 : 1, "", option->help);
         print_default(option);
         printf("\n");
     }
-    printf("  %-30s %s\n", "-h, --help", "this text");
 }

@@ -33,7 +33,7 @@ typedef struct tl_import_values {
     const char *contact, *user_agent, *proxy, *dns_servers;
 } tl_import_values;
 
-enum { TL_IMPORT_OPTION_COUNT = 55 };
+enum { TL_IMPORT_OPTION_COUNT = 65 };
 extern const tl_option tl_import_options_table[TL_IMPORT_OPTION_COUNT];
 
 /* Prints the report of the dataset: a table, or JSON. */

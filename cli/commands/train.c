@@ -46,6 +46,16 @@ static const tl_option options[] = {
      .value = "FILE",
      .help = "settings from a train.json; options given here come before it",
      .offset = AT(config)},
+    {.name = "checkpoint-seconds",
+     .type = TL_OPTION_NUMBER,
+     .value = "S",
+     .help = "time between checkpoints",
+     .offset = AT(checkpoint_seconds),
+     .minimum = 0.001,
+     .maximum = 1e6,
+     .fallback = 60},
+    {.name = "json", .type = TL_OPTION_FLAG, .help = "print the report as JSON", .offset = AT(json)},
+    TL_THREADS_OPTION(AT(threads)),
 #define TEXT(field, option, texts, shown, otherwise, what) \
     {.name = option,                                       \
      .type = TL_OPTION_TEXT,                               \
@@ -79,17 +89,8 @@ static const tl_option options[] = {
      .mark = MARK(field)},
 #define LIST(field, option, shown, what) \
     {.name = option, .type = TL_OPTION_LIST, .value = shown, .help = what, .offset = AT(field), .mark = MARK(field)},
+#define GROUP(text) TL_OPTION_GROUP(text),
 #include "cli/app/train_settings_list.inc"
-    {.name = "checkpoint-seconds",
-     .type = TL_OPTION_NUMBER,
-     .value = "S",
-     .help = "time between checkpoints",
-     .offset = AT(checkpoint_seconds),
-     .minimum = 0.001,
-     .maximum = 1e6,
-     .fallback = 60},
-    {.name = "json", .type = TL_OPTION_FLAG, .help = "print the report as JSON", .offset = AT(json)},
-    TL_THREADS_OPTION(AT(threads)),
 };
 
 static bool take_list(const tl_text_list *list, tl_train_texts *out, tl_error *err)
