@@ -25,6 +25,9 @@ if(DEFINED ENV{TL_REFERENCE_PYTHON})
   add_test(NAME golden_model_convert
     COMMAND sh "${CMAKE_CURRENT_LIST_DIR}/check_convert.sh" "$<TARGET_FILE:twinlens>" "${CMAKE_CURRENT_LIST_DIR}/fixtures/models" "${CMAKE_CURRENT_BINARY_DIR}/scratch/model_convert")
   set_tests_properties(golden_model_convert PROPERTIES LABELS golden TIMEOUT 600 SKIP_RETURN_CODE 77)
+  add_test(NAME golden_model_export
+    COMMAND bash "${CMAKE_CURRENT_LIST_DIR}/check_export.sh" "$<TARGET_FILE:twinlens>" "${CMAKE_CURRENT_BINARY_DIR}/scratch/model_export")
+  set_tests_properties(golden_model_export PROPERTIES LABELS golden TIMEOUT 600 SKIP_RETURN_CODE 77)
 endif()
 add_executable(model_mutants "${CMAKE_CURRENT_LIST_DIR}/model_mutants.c")
 target_link_libraries(model_mutants PRIVATE tl_test_parity)
