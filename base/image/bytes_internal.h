@@ -1,4 +1,4 @@
-/* Integers of both byte orders out of file headers; the caller has checked that the bytes are there. */
+/* Integers of both byte orders out of file headers, and into them; the caller has checked that the bytes are there. */
 #ifndef TL_BASE_IMAGE_BYTES_INTERNAL_H
 #define TL_BASE_IMAGE_BYTES_INTERNAL_H
 
@@ -34,6 +34,13 @@ static inline uint32_t little_24_at(tl_slice bytes, size_t offset)
 static inline uint32_t little_32_at(tl_slice bytes, size_t offset)
 {
     return little_16_at(bytes, offset) | little_16_at(bytes, offset + 2) << 16;
+}
+
+/* The lowest bytes of a value, the least significant first. */
+static inline void put_little(char *at, size_t value, int bytes)
+{
+    for (int i = 0; i < bytes; i++)
+        at[i] = (char)(unsigned char)(value >> (8 * i));
 }
 
 /* The bytes from offset on; empty past the end. */

@@ -4,7 +4,7 @@
 #include "base/image/encode_internal.h"
 
 typedef struct encoder {
-    bool (*encode)(const tl_image *image, unsigned quality, tl_string *out, tl_error *err);
+    bool (*encode)(const tl_image *image, unsigned quality, const tl_image_metadata *metadata, tl_string *out, tl_error *err);
     unsigned default_quality, most_quality;
     uint32_t most_side; /* pixels */
 } encoder;
@@ -29,7 +29,7 @@ bool tl_image_encode(const tl_image *image, const tl_image_encode_options *optio
         return tl_fail(err, TL_ERROR_UNSUPPORTED, "%s: expected sides of at most %u pixels, found %u x %u", name,
                        chosen->most_side, image->width, image->height);
     size_t before = out->size;
-    if (chosen->encode(image, quality, out, err))
+    if (chosen->encode(image, quality, options->metadata, out, err))
         return true;
     if (out->size > before) {
         out->size = before;

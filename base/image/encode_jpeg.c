@@ -63,8 +63,24 @@ static void end_buffer(j_compress_ptr encoder)
     append_or_jump(output, BUFFER_SIZE - output->destination.free_in_buffer);
 }
 
+/* EXIF in an APP1 segment, the profile in as many APP2 segments as it takes. */
+static void write_metadata(j_compress_ptr encoder, const tl_image_metadata *metadata)
+{
+    static const char start[] = "Exif\0"; /* with its closing NUL */
+    const tl_string *exif = &metadata->exif;
+    if (exif->size != 0) {
+        jpeg_write_m_header(encoder, JPEG_APP0 + 1, (unsigned)(sizeof start + exif->size));
+        for (size_t i = 0; i < sizeof start; i++)
+            jpeg_write_m_byte(encoder, start[i]);
+        for (size_t i = 0; i < exif->size; i++)
+            jpeg_write_m_byte(encoder, (unsigned char)exif->data[i]);
+    }
+    if (metadata->profile.size != 0)
+        jpeg_write_icc_profile(encoder, (const JOCTET *)metadata->profile.data, (unsigned)metadata->profile.size);
+}
+
 /* Everything between setjmp and here may jump; what it owns is in *output. */
-static bool encode_guarded(jpeg_output *output, const tl_image *image, unsigned quality)
+static bool encode_guarded(jpeg_output *output, const tl_image *image, unsigned quality, const tl_image_metadata *metadata)
 {
     struct jpeg_compress_struct *encoder = &output->encoder;
     if (setjmp(output->on_error) != 0)
@@ -79,6 +95,8 @@ static bool encode_guarded(jpeg_output *output, const tl_image *image, unsigned 
     jpeg_set_defaults(encoder);
     jpeg_set_quality(encoder, (int)quality, TRUE);
     jpeg_start_compress(encoder, TRUE);
+    if (metadata != NULL)
+        write_metadata(encoder, metadata);
     while (encoder->next_scanline < encoder->image_height) {
         JSAMPROW row = image->pixels + (size_t)encoder->next_scanline * image->width * 3;
         jpeg_write_scanlines(encoder, &row, 1);
@@ -87,7 +105,8 @@ static bool encode_guarded(jpeg_output *output, const tl_image *image, unsigned 
     return true;
 }
 
-bool tl_image__encode_jpeg(const tl_image *image, unsigned quality, tl_string *out, tl_error *err)
+bool tl_image__encode_jpeg(const tl_image *image, unsigned quality, const tl_image_metadata *metadata, tl_string *out,
+                           tl_error *err)
 {
     jpeg_output *output = tl_memory_allocate(1, sizeof *output, err);
     if (output == NULL)
@@ -101,7 +120,7 @@ bool tl_image__encode_jpeg(const tl_image *image, unsigned quality, tl_string *o
     output->destination.init_destination = begin_buffer;
     output->destination.empty_output_buffer = empty_buffer;
     output->destination.term_destination = end_buffer;
-    bool ok = encode_guarded(output, image, quality);
+    bool ok = encode_guarded(output, image, quality, metadata);
     jpeg_destroy_compress(&output->encoder);
     tl_memory_free(output);
     return ok;

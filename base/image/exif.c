@@ -1,94 +1,21 @@
 /*
- * Owns reading the camera's remarks; the one file that includes libexif's headers.
- *
- * A picture carries them as one TIFF-shaped block (Exif 2.32): in a JPEG in an APP1 segment behind "Exif\0\0", in a PNG in
- * an eXIf chunk, in a WebP in an EXIF chunk. The block is found here and handed to libexif, which reads the tags; the values
- * are then taken raw, since libexif's own texts depend on the language of the process. Whatever is broken reads as absent.
+ * Owns reading the camera's remarks; the one file that includes libexif's headers. The block that metadata.c finds is handed to
+ * libexif, which reads the tags; the values are then taken raw, since libexif's own texts depend on the language of the process.
+ * Whatever is broken reads as absent.
  */
 #include "base/image/exif.h"
 
 #include "base/core/memory.h"
 #include "base/core/string.h"
 #include "base/image/bytes_internal.h"
-#include "base/image/probe.h"
+#include "base/image/metadata_internal.h"
 
 #include <math.h>
 
 #include <libexif/exif-data.h>
 
-static const char block_start[] = "Exif\0"; /* with its closing NUL: six bytes */
-enum { BLOCK_START_SIZE = 6, MAX_BLOCK_SIZE = 65535 };
-
-static bool find_in_jpeg(tl_slice bytes, tl_slice *block)
-{
-    size_t at = 2;
-    while (at + 4 <= bytes.size && byte_at(bytes, at) == 0xff) {
-        uint32_t marker = byte_at(bytes, at + 1);
-        if (marker == 0xff) {
-            at++;
-            continue;
-        }
-        uint32_t length = big_16_at(bytes, at + 2);
-        if (marker == 0xda || marker == 0xd9 || length < 2 || length > bytes.size - at - 2)
-            return false;
-        tl_slice segment = {bytes.data + at + 4, length - 2};
-        if (marker == 0xe1 && slice_starts_with(segment, block_start, BLOCK_START_SIZE)) {
-            *block = segment;
-            return true;
-        }
-        at += 2 + length;
-    }
-    return false;
-}
-
-static bool find_in_png(tl_slice bytes, tl_slice *block)
-{
-    size_t at = 8;
-    while (at < bytes.size && bytes.size - at >= 12) {
-        uint32_t length = big_32_at(bytes, at);
-        if (length > bytes.size - at - 12)
-            return false;
-        if (memcmp(bytes.data + at + 4, "eXIf", 4) == 0) {
-            *block = (tl_slice){bytes.data + at + 8, length};
-            return true;
-        }
-        at += 12 + (size_t)length;
-    }
-    return false;
-}
-
-static bool find_in_webp(tl_slice bytes, tl_slice *block)
-{
-    size_t at = 12;
-    while (at < bytes.size && bytes.size - at >= 8) {
-        uint32_t length = little_32_at(bytes, at + 4);
-        if (length > bytes.size - at - 8)
-            return false;
-        if (memcmp(bytes.data + at, "EXIF", 4) == 0) {
-            *block = (tl_slice){bytes.data + at + 8, length};
-            return true;
-        }
-        at += 8 + (size_t)length + (length & 1);
-    }
-    return false;
-}
-
-static bool find_block(tl_slice bytes, tl_slice *block)
-{
-    tl_image_info info;
-    if (!tl_image_probe(bytes, &info, NULL))
-        return false;
-    switch (info.format) {
-    case TL_IMAGE_JPEG:
-        return find_in_jpeg(bytes, block);
-    case TL_IMAGE_PNG:
-        return find_in_png(bytes, block);
-    case TL_IMAGE_WEBP:
-        return find_in_webp(bytes, block);
-    default:
-        return false;
-    }
-}
+static const char block_start[] = "Exif\0"; /* with its closing NUL; libexif wants it */
+enum { BLOCK_START_SIZE = sizeof block_start };
 
 static void *allocate(ExifLong size)
 {
@@ -231,12 +158,8 @@ static void read_tags(ExifData *data, tl_exif *out)
 void tl_exif_read(tl_slice bytes, tl_exif *out)
 {
     *out = (tl_exif){.orientation = 1};
-    tl_slice block;
-    if (!find_block(bytes, &block))
-        return;
-    if (slice_starts_with(block, block_start, BLOCK_START_SIZE))
-        block = slice_from(block, BLOCK_START_SIZE);
-    if (block.size < 8 || block.size > MAX_BLOCK_SIZE - BLOCK_START_SIZE)
+    tl_slice block = tl_image__find_exif(bytes);
+    if (block.size == 0)
         return;
     unsigned char *prefixed = tl_memory_allocate(BLOCK_START_SIZE + block.size, 1, NULL);
     ExifMem *memory = exif_mem_new(allocate, resize, tl_memory_free);

@@ -5,10 +5,10 @@
 #include "base/image/strip.h"
 
 #include "base/image/bytes_internal.h"
-#include "base/image/probe.h"
+#include "base/image/file_parts_internal.h"
 
 /* APP2 of an ICC profile, APP14 of Adobe's colour transform and APP0 of JFIF decide how pixels look. */
-static bool jpeg_segment_stays(unsigned marker, tl_slice body)
+static bool jpeg_segment_stays(uint32_t marker, tl_slice body)
 {
     if (marker == 0xfe) /* comment */
         return false;
@@ -19,118 +19,101 @@ static bool jpeg_segment_stays(unsigned marker, tl_slice body)
            (marker == 0xee && body.size >= 5 && memcmp(body.data, "Adobe", 5) == 0);
 }
 
-/* *is_whole: the segments hold together up to a scan; else out is as before. */
-static bool strip_jpeg(tl_slice bytes, tl_string *out, bool *is_whole, tl_error *err)
+/* The part goes to out where it stays, as it is to be there. */
+typedef bool (*part_copy)(const tl_file_part *part, tl_string *out, tl_error *err);
+
+static bool append_whole(tl_string *out, tl_slice whole, tl_error *err)
 {
-    const unsigned char *data = (const unsigned char *)bytes.data;
-    size_t at = 2;
-    *is_whole = false;
-    if (!tl_string_append(out, bytes.data, 2, err))
-        return false;
-    while (bytes.size - at >= 4 && data[at] == 0xff) {
-        unsigned marker = data[at + 1];
-        if (marker == 0xff) { /* a fill byte */
-            at++;
-            continue;
-        }
-        if (marker == 0xda) {
-            /* From the first scan on nothing is looked at but where the file ends. */
-            size_t end = bytes.size;
-            while (end - at >= 2 && !(data[end - 2] == 0xff && data[end - 1] == 0xd9))
-                end--;
-            *is_whole = end - at > 2;
-            return !*is_whole || tl_string_append(out, bytes.data + at, end - at, err);
-        }
-        size_t size = 2 + ((size_t)data[at + 2] << 8 | data[at + 3]);
-        if (size < 4 || size > bytes.size - at)
-            return true;
-        if (jpeg_segment_stays(marker, (tl_slice){bytes.data + at + 4, size - 4}) &&
-            !tl_string_append(out, bytes.data + at, size, err))
-            return false;
-        at += size;
-    }
-    return true;
+    return tl_string_append(out, whole.data, whole.size, err);
 }
 
-static bool png_chunk_stays(const char *name)
+static bool copy_segment(const tl_file_part *part, tl_string *out, tl_error *err)
+{
+    return !jpeg_segment_stays(part->marker, part->body) || append_whole(out, part->whole, err);
+}
+
+static bool copy_png_chunk(const tl_file_part *part, tl_string *out, tl_error *err)
 {
     static const char gone[][5] = {"tEXt", "zTXt", "iTXt", "eXIf", "tIME"};
     for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++)
-        if (memcmp(name, gone[i], 4) == 0)
-            return false;
-    return true;
+        if (memcmp(part->name, gone[i], 4) == 0)
+            return true;
+    return append_whole(out, part->whole, err);
 }
 
-static bool strip_png(tl_slice bytes, tl_string *out, bool *is_whole, tl_error *err)
-{
-    size_t at = 8;
-    *is_whole = false;
-    if (!tl_string_append(out, bytes.data, 8, err))
-        return false;
-    while (bytes.size - at >= 12) {
-        size_t size = big_32_at(bytes, at);
-        if (size > bytes.size - at - 12)
-            return true;
-        const char *name = bytes.data + at + 4;
-        if (png_chunk_stays(name) && !tl_string_append(out, bytes.data + at, size + 12, err))
-            return false;
-        at += size + 12;
-        if (memcmp(name, "IEND", 4) == 0) {
-            *is_whole = true;
-            return true;
-        }
-    }
-    return true;
-}
-
-static bool strip_webp(tl_slice bytes, tl_string *out, bool *is_whole, tl_error *err)
+static bool copy_riff_chunk(const tl_file_part *part, tl_string *out, tl_error *err)
 {
     enum { HAS_XMP = 4, HAS_EXIF = 8 };
-    size_t start = out->size;
-    size_t end = 8 + (size_t)little_32_at(bytes, 4);
-    size_t at = 12;
-    *is_whole = false;
-    if (end > bytes.size)
+    if (memcmp(part->name, "EXIF", 4) == 0 || memcmp(part->name, "XMP ", 4) == 0)
         return true;
-    if (!tl_string_append(out, bytes.data, 12, err))
+    if (!append_whole(out, part->whole, err))
         return false;
-    while (end - at >= 8) {
-        size_t size = little_32_at(bytes, at + 4);
-        if (size > end - at - 8)
-            return true;
-        size_t padded = size + (size & 1) <= end - at - 8 ? size + (size & 1) : size;
-        const char *name = bytes.data + at;
-        if (memcmp(name, "EXIF", 4) != 0 && memcmp(name, "XMP ", 4) != 0) {
-            if (!tl_string_append(out, name, padded + 8, err))
-                return false;
-            if (memcmp(name, "VP8X", 4) == 0 && size != 0) {
-                char *flags = out->data + out->size - padded;
-                *flags = (char)((unsigned char)*flags & ~(unsigned)(HAS_XMP | HAS_EXIF));
-            }
-        }
-        at += padded + 8;
+    if (memcmp(part->name, "VP8X", 4) == 0 && part->body.size != 0) {
+        char *flags = out->data + out->size - (part->whole.size - 8);
+        *flags = (char)((unsigned char)*flags & ~(unsigned)(HAS_XMP | HAS_EXIF));
     }
-    size_t size = out->size - start - 8;
-    for (size_t byte = 0; byte < 4; byte++)
-        out->data[start + 4 + byte] = (char)(unsigned char)(size >> (8 * byte));
-    *is_whole = at == end;
+    return true;
+}
+
+/* All parts from *at on, which then is where they end; a PNG's end with IEND. */
+static bool copy_parts(tl_slice bytes, const tl_file_parts *parts, part_copy copy, size_t *at, bool *has_end, tl_string *out,
+                       tl_error *err)
+{
+    tl_file_part part = {0};
+    *has_end = false;
+    while (!*has_end && parts->next(bytes, at, &part)) {
+        if (!copy(&part, out, err))
+            return false;
+        *has_end = parts->format == TL_IMAGE_PNG && memcmp(part.name, "IEND", 4) == 0;
+    }
+    return true;
+}
+
+/* From the first scan on nothing is looked at but where the file ends. */
+static bool copy_scans(tl_slice bytes, size_t at, bool *is_whole, tl_string *out, tl_error *err)
+{
+    size_t end = bytes.size;
+    *is_whole = false;
+    if (bytes.size - at < 2 || byte_at(bytes, at) != 0xff || byte_at(bytes, at + 1) != 0xda)
+        return true;
+    while (end - at >= 2 && !(byte_at(bytes, end - 2) == 0xff && byte_at(bytes, end - 1) == 0xd9))
+        end--;
+    *is_whole = end - at > 2;
+    return !*is_whole || tl_string_append(out, bytes.data + at, end - at, err);
+}
+
+/* *is_whole: the file's frame holds together. */
+static bool strip(tl_slice bytes, const tl_file_parts *parts, tl_string *out, bool *is_whole, tl_error *err)
+{
+    static const part_copy copies[] = {
+        [TL_IMAGE_JPEG] = copy_segment, [TL_IMAGE_PNG] = copy_png_chunk, [TL_IMAGE_WEBP] = copy_riff_chunk};
+    size_t start = out->size;
+    size_t at = parts->first;
+    *is_whole = false;
+    if (parts->format == TL_IMAGE_WEBP) {
+        size_t size = 8 + (size_t)little_32_at(bytes, 4);
+        if (size > bytes.size)
+            return true;
+        bytes.size = size;
+    }
+    if (!tl_string_append(out, bytes.data, parts->first, err) ||
+        !copy_parts(bytes, parts, copies[parts->format], &at, is_whole, out, err))
+        return false;
+    if (parts->format == TL_IMAGE_JPEG)
+        return copy_scans(bytes, at, is_whole, out, err);
+    if (parts->format == TL_IMAGE_WEBP) {
+        *is_whole = at == bytes.size;
+        put_little(out->data + start + 4, out->size - start - 8, 4);
+    }
     return true;
 }
 
 bool tl_image_strip(tl_slice bytes, tl_string *out, tl_error *err)
 {
     size_t start = out->size;
-    tl_image_info info;
+    tl_file_parts parts = tl_image__file_parts(bytes);
     bool is_whole = false;
-    bool ok = true;
-    if (tl_image_probe(bytes, &info, NULL)) {
-        if (info.format == TL_IMAGE_JPEG)
-            ok = strip_jpeg(bytes, out, &is_whole, err);
-        else if (info.format == TL_IMAGE_PNG)
-            ok = strip_png(bytes, out, &is_whole, err);
-        else if (info.format == TL_IMAGE_WEBP)
-            ok = strip_webp(bytes, out, &is_whole, err);
-    }
+    bool ok = parts.next == NULL || strip(bytes, &parts, out, &is_whole, err);
     if (ok && is_whole)
         return true;
     if (out->size > start) {

@@ -105,6 +105,7 @@ static bool make_options(const tl_list_import *job, tl_download_options *options
                     .format = (tl_image_format)format,
                     .quality = job->quality,
                     .drop_metadata = job->drop_metadata,
+                    .keep_metadata = job->keep_metadata,
                     .only_headers = job->only_headers,
                     .min_side = job->min_side,
                     .max_aspect = job->max_aspect,

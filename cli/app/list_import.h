@@ -30,7 +30,7 @@ typedef struct tl_list_import {
     /* What becomes of a picture. */
     const char *resize; /* "no", "shortest", "longest", "squash", "crop" */
     uint32_t size;
-    bool only_if_bigger, drop_metadata, only_headers;
+    bool only_if_bigger, drop_metadata, keep_metadata, only_headers;
     const char *encode; /* "keep", "jpg", "webp", "png" */
     uint32_t quality, min_side;
     double max_aspect, most_megapixels; /* of what came */

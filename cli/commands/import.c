@@ -56,6 +56,7 @@ static tl_list_import list_job(const tl_command_call *call, const tl_progress *p
         .size = (uint32_t)values->size,
         .only_if_bigger = values->only_if_bigger,
         .drop_metadata = values->drop_metadata,
+        .keep_metadata = values->keep_metadata,
         .only_headers = values->only_headers,
         .encode = values->encode,
         .quality = (uint32_t)values->quality,

@@ -19,7 +19,7 @@ typedef struct tl_import_values {
 
     const char *resize;
     int64_t size;
-    bool only_if_bigger, drop_metadata;
+    bool only_if_bigger, drop_metadata, keep_metadata;
     const char *encode;
     int64_t quality, min_side;
     double max_aspect, most_megapixels;
@@ -33,7 +33,7 @@ typedef struct tl_import_values {
     const char *contact, *user_agent, *proxy, *dns_servers;
 } tl_import_values;
 
-enum { TL_IMPORT_OPTION_COUNT = 65 };
+enum { TL_IMPORT_OPTION_COUNT = 66 };
 extern const tl_option tl_import_options_table[TL_IMPORT_OPTION_COUNT];
 
 /* Prints the report of the dataset: a table, or JSON. */

@@ -33,6 +33,7 @@ typedef struct tl_picture_rules {
     tl_image_format format; /* TL_IMAGE_JPEG, _WEBP, _PNG; TL_IMAGE_UNKNOWN: its own, or JPEG where it has to be written again */
     unsigned quality;       /* as tl_image_encode_options */
     bool drop_metadata;     /* EXIF, XMP and comments go, from pictures that are kept as they came too */
+    bool keep_metadata;     /* EXIF (orientation 1) and the colour profile stay, in pictures that are written again too */
     bool only_headers;      /* pictures that are kept as they came are not decoded to find broken ones */
     uint32_t min_side;      /* pixels of the shorter side; 0: any */
     double max_aspect;      /* longer side / shorter side; 0: any */

@@ -31,6 +31,8 @@ bool tl_picture_rules_check(const tl_picture_rules *rules, tl_error *err)
     if (rules->max_aspect != 0 && !(rules->max_aspect >= 1))
         return tl_fail(err, TL_ERROR_INVALID, "aspect ratio: expected 1 or more (longer side by shorter), found %g",
                        rules->max_aspect);
+    if (rules->drop_metadata && rules->keep_metadata)
+        return tl_fail(err, TL_ERROR_INVALID, "expected metadata to be kept or dropped, found both");
     return true;
 }
 
@@ -90,32 +92,42 @@ static bool judge(const tl_error *found, const char *reason, tl_changed_picture 
     return true;
 }
 
+/* The picture at the size that is wanted, upright. *pixels of what has a reason are empty. */
+static bool make_pixels(tl_slice bytes, const tl_picture_rules *rules, const resize_plan *plan, tl_image *pixels,
+                        tl_changed_picture *out, tl_error *err)
+{
+    tl_error found = {0};
+    tl_image decoded = {0};
+    uint32_t shorter = plan->width < plan->height ? plan->width : plan->height;
+    const tl_image_decode_options options = {.max_pixels = rules->max_pixels, .min_side = plan->is_needed ? 2 * shorter : 0};
+    if (!tl_image_decode(bytes, &options, plan->is_needed ? &decoded : pixels, &found))
+        return judge(&found, "broken picture", out, err);
+    if (!plan->is_needed)
+        return true;
+    bool ok =
+        tl_image_resize_window(&decoded, NULL, plan->width, plan->height, &plan->window, TL_RESIZE_BICUBIC, pixels, &found) ||
+        judge(&found, "picture cannot be resized", out, err);
+    tl_image_clear(&decoded);
+    return ok;
+}
+
 static bool write_again(tl_slice bytes, const tl_picture_rules *rules, const resize_plan *plan, tl_image_format format,
                         tl_string *scratch, tl_changed_picture *out, tl_error *err)
 {
     tl_error found = {0};
-    tl_image decoded = {0};
-    tl_image resized = {0};
-    uint32_t shorter = plan->width < plan->height ? plan->width : plan->height;
-    const tl_image_decode_options decode_options = {.max_pixels = rules->max_pixels,
-                                                    .min_side = plan->is_needed ? 2 * shorter : 0};
-    const tl_image_encode_options encode_options = {.format = format, .quality = rules->quality};
-    const tl_image *written = &decoded;
-    bool ok = true;
-    if (!tl_image_decode(bytes, &decode_options, &decoded, &found))
-        return judge(&found, "broken picture", out, err);
-    if (plan->is_needed) {
-        written = &resized;
-        if (!tl_image_resize_window(&decoded, NULL, plan->width, plan->height, &plan->window, TL_RESIZE_BICUBIC, &resized,
-                                    &found))
-            ok = judge(&found, "picture cannot be resized", out, err);
-    }
-    if (ok && out->reason == NULL && !tl_image_encode(written, &encode_options, scratch, &found))
+    tl_image pixels = {0};
+    tl_image_metadata metadata;
+    const tl_image_encode_options options = {
+        .format = format, .quality = rules->quality, .metadata = rules->keep_metadata ? &metadata : NULL};
+    tl_image_metadata_init(&metadata);
+    bool ok = make_pixels(bytes, rules, plan, &pixels, out, err) &&
+              (!rules->keep_metadata || tl_image_metadata_read(bytes, &metadata, err));
+    if (ok && out->reason == NULL && !tl_image_encode(&pixels, &options, scratch, &found))
         ok = judge(&found, "picture too large", out, err);
-    out->info = (tl_image_info){format, written->width, written->height};
+    out->info = (tl_image_info){format, pixels.width, pixels.height};
     out->bytes = tl_string_slice(scratch);
-    tl_image_clear(&decoded);
-    tl_image_clear(&resized);
+    tl_image_clear(&pixels);
+    tl_image_metadata_clear(&metadata);
     return ok;
 }
 

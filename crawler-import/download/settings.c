@@ -40,6 +40,7 @@ static bool set_picture(tl_json *json, const tl_picture_rules *picture, tl_error
            set_count(json, "size", picture->size, err) && set_flag(json, "only-if-bigger", picture->only_if_bigger, err) &&
            set_text(json, "encode", format, err) && set_count(json, "quality", picture->quality, err) &&
            set_flag(json, "drop-metadata", picture->drop_metadata, err) &&
+           set_flag(json, "keep-metadata", picture->keep_metadata, err) &&
            set_flag(json, "only-headers", picture->only_headers, err) && set_count(json, "min-side", picture->min_side, err) &&
            set_share(json, "max-aspect", picture->max_aspect, err) && set_count(json, "max-pixels", picture->max_pixels, err);
 }

@@ -3,9 +3,10 @@
 Shards by the webdataset package and tables by pyarrow: keys of shard and place, members and columns of img2dataset's names, pictures to the
 byte, failed rows in the table only. The server is Python's own, in this process.
 """
-import hashlib, http.server, json, pathlib, shutil, struct, subprocess, sys, threading, zlib
+import hashlib, json, pathlib, shutil, struct, subprocess, sys, zlib
 import pyarrow.parquet
 import webdataset
+from picture_server import serve
 
 twinlens, scratch = sys.argv[1], pathlib.Path(sys.argv[2]) / "download"
 shutil.rmtree(scratch, ignore_errors=True)
@@ -24,24 +25,12 @@ def picture(number):
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
-class Pictures(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        number = int(self.path.strip("/"))
-        body = b"" if number % 9 == 4 else picture(number)
-        self.send_response(404 if number % 9 == 4 else 200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+def answer(path):
+    number = int(path.strip("/"))
+    return None if number % 9 == 4 else picture(number)
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pictures)
-threading.Thread(target=server.serve_forever, daemon=True).start()
-site = f"http://127.0.0.1:{server.server_port}"
+site = serve(answer)
 rows = [
     {"url": f"{site}/{n}", "caption": f"caption {n} \u72d0 \"q\" \\ \u00fc", "similarity": n / 64, "rank": n, "lang": "xx" if n % 2 else None}
     for n in range(ROWS)

@@ -10,3 +10,8 @@ file(MAKE_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/scratch/download")
 add_test(NAME golden_download
   COMMAND sh "${CMAKE_CURRENT_LIST_DIR}/check_download.sh" "$<TARGET_FILE:twinlens>" "${CMAKE_CURRENT_BINARY_DIR}/scratch/download")
 set_tests_properties(golden_download PROPERTIES LABELS golden TIMEOUT 600 SKIP_RETURN_CODE 77)
+# EXIF and colour profiles of pictures written again, against Pillow.
+file(MAKE_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/scratch/metadata")
+add_test(NAME golden_download_metadata
+  COMMAND sh "${CMAKE_CURRENT_LIST_DIR}/check_metadata.sh" "$<TARGET_FILE:twinlens>" "${CMAKE_CURRENT_BINARY_DIR}/scratch/metadata")
+set_tests_properties(golden_download_metadata PROPERTIES LABELS golden TIMEOUT 600 SKIP_RETURN_CODE 77)

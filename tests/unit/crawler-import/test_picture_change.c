@@ -162,6 +162,32 @@ static void metadata_goes_and_pixels_stay(void **state)
     tl_string_clear(&scratch);
 }
 
+static void metadata_goes_along_when_asked(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"exif.jpg", "exif.png", "exif.webp"};
+    static const tl_image_format formats[] = {TL_IMAGE_JPEG, TL_IMAGE_PNG, TL_IMAGE_WEBP};
+    tl_string scratch;
+    tl_string_init(&scratch, 1 << 24);
+    for (size_t i = 0; i < 9; i++) {
+        tl_string bytes = read_fixture(names[i / 3]);
+        tl_picture_rules rules = {.resize = TL_FIT_SQUASH, .size = 5, .format = formats[i % 3], .keep_metadata = true};
+        tl_exif before, after;
+        tl_exif_read(tl_string_slice(&bytes), &before);
+        tl_exif_read(change(tl_string_slice(&bytes), &rules, &scratch).bytes, &after);
+        assert_int_equal(after.orientation, 1);
+        assert_string_equal(after.camera, before.camera);
+        assert_string_equal(after.taken, before.taken);
+        assert_int_equal(after.has_place, before.has_place);
+        rules.keep_metadata = false;
+        tl_exif_read(change(tl_string_slice(&bytes), &rules, &scratch).bytes, &after);
+        assert_string_equal(after.camera, "");
+        assert_string_equal(after.taken, "");
+        tl_string_clear(&bytes);
+    }
+    tl_string_clear(&scratch);
+}
+
 static void refusals_have_reasons(void **state)
 {
     (void)state;
@@ -193,6 +219,7 @@ static void rules_that_cannot_be_are_told(void **state)
     assert_true(tl_picture_rules_check(&(tl_picture_rules){0}, NULL));
     assert_false(tl_picture_rules_check(&(tl_picture_rules){.resize = TL_FIT_CROP}, &err));
     assert_false(tl_picture_rules_check(&(tl_picture_rules){.size = 10}, &err));
+    assert_false(tl_picture_rules_check(&(tl_picture_rules){.drop_metadata = true, .keep_metadata = true}, &err));
     assert_false(tl_picture_rules_check(&(tl_picture_rules){.resize = TL_FIT_CROP, .size = 20000}, &err));
     assert_false(tl_picture_rules_check(&(tl_picture_rules){.max_aspect = 0.5}, &err));
     assert_int_equal(err.kind, TL_ERROR_INVALID);
@@ -201,9 +228,13 @@ static void rules_that_cannot_be_are_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sizes_are_as_asked),     cmocka_unit_test(formats_are_as_asked),
-        cmocka_unit_test(orientation_is_applied), cmocka_unit_test(metadata_goes_and_pixels_stay),
-        cmocka_unit_test(refusals_have_reasons),  cmocka_unit_test(rules_that_cannot_be_are_told),
+        cmocka_unit_test(sizes_are_as_asked),
+        cmocka_unit_test(formats_are_as_asked),
+        cmocka_unit_test(orientation_is_applied),
+        cmocka_unit_test(metadata_goes_and_pixels_stay),
+        cmocka_unit_test(metadata_goes_along_when_asked),
+        cmocka_unit_test(refusals_have_reasons),
+        cmocka_unit_test(rules_that_cannot_be_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,7 +39,7 @@ static size_t check_round_trip(tl_image_format format, unsigned quality, double 
     size_t last_size = 0;
     for (size_t i = 0; i < sizeof sides / sizeof sides[0]; i++) {
         tl_image image = draw(sides[i][0], sides[i][1]), back;
-        tl_image_encode_options options = {format, quality};
+        tl_image_encode_options options = {.format = format, .quality = quality};
         tl_string bytes, again;
         tl_image_info info;
         tl_error err = {0};
