@@ -6,6 +6,7 @@
 #define TL_BASE_COMPUTE_KERNELS_INTERNAL_H
 
 #include "base/compute/compute.h"
+#include "base/compute/depthwise.h"
 
 /* Rows of scores are padded to this many floats, the widest vector of any table. */
 #define TL_ROW_PADDING 16
@@ -41,6 +42,15 @@ typedef struct tl_tap_rows {
     float *y[TL_MOST_TAP_ROWS];
     const float *residual[TL_MOST_TAP_ROWS]; /* all or none are NULL */
 } tl_tap_rows;
+
+/* y = x * weights (their taps in reverse where is_reversed) + bias (NULL: 0) + residual (NULL: 0), which may be y. */
+typedef struct tl_depthwise_work {
+    tl_depthwise_shape shape;
+    const float *x, *weights, *bias;
+    bool is_reversed;
+    const float *residual;
+    float *y;
+} tl_depthwise_work;
 
 typedef struct tl_kernels {
     const char *name;
@@ -93,6 +103,9 @@ typedef struct tl_kernels {
     size_t tap_rows; /* output pixels of a full tile */
     void (*pack_taps)(const tl_packing *packing);
     void (*multiply_taps)(const tl_tap_product *product, const tl_tap_rows *rows);
+    void (*depthwise)(const tl_depthwise_work *work);
+    void (*depthwise_weights)(const tl_depthwise_shape *shape, const float *dy, const float *x, float *weights_gradient,
+                              float *bias_gradient);
     /* to [columns, to_row] = from^T, from [rows, from_row] */
     void (*transpose)(const float *from, size_t from_row, size_t rows, size_t columns, float *to, size_t to_row);
 } tl_kernels;

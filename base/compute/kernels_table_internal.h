@@ -4,6 +4,7 @@
 
 #include "base/compute/kernels_internal.h"
 
+#include "base/compute/kernels_depthwise_internal.h"
 #include "base/compute/kernels_few_rows_internal.h"
 #include "base/compute/kernels_matmul_internal.h"
 #include "base/compute/kernels_rows_internal.h"
@@ -37,6 +38,8 @@ const tl_kernels TL_KERNELS_TABLE = {
     .tap_rows = TAP_ROWS,
     .pack_taps = pack_taps,
     .multiply_taps = multiply_taps,
+    .depthwise = depthwise,
+    .depthwise_weights = depthwise_weights,
     .transpose = transpose,
 };
 
