@@ -14,6 +14,8 @@ enum {
     MAX_WIDTH = 16384,
     MAX_MLP_WIDTH = 65536,
     MAX_LAYERS = 256,
+    MAX_STEM_WIDTH = 4096,
+    DEFAULT_STEM_KERNEL = 5,
     MAX_IMAGE_SIZE = 4096,
     MAX_PATCH_SIZE = 256,
     MAX_PATCHES = 16384,
@@ -44,7 +46,9 @@ static const char *const vision_members[] = {
     "image_size",  "patch_size",         "width",      "layers",       "head_width",          "mlp_ratio",      "mlp_width",
     "pool_type",   "activation",         "projection", "no_ln_pre",    "final_ln_after_pool", "no_class_token", "patch_bias",
     "pool_heads",  "layer_norm_epsilon", "trunk",      "stage_layers", "pool_mlp_width",      "rotary",         "gated_mlp",
-    "inner_norms", "norms_last"};
+    "inner_norms", "norms_last",         "stem"};
+static const char *const stem_members[] = {"kernel", "stages"};
+static const char *const stem_stage_members[] = {"patch_size", "width", "layers", "mlp_ratio", "mlp_width"};
 static const char *const rotary_members[] = {"temperature", "offset", "indexing", "reference_side"};
 static const char *const rotary_indexing_names[] = {"ij", "xy"};
 static const char *const text_members[] = {
@@ -97,8 +101,9 @@ static bool check_resnet(const tl_vision_config *vision, uint32_t embedding_dim,
                        "'image_size': expected one that five halvings leave at %" PRIu32 " pixels, found %" PRIu32 " (%" PRIu32
                        ")",
                        vision->image_size / RESNET_REDUCTION, vision->image_size, halved);
-    if (vision->rotary.is_used || vision->with_gated_mlp || vision->with_inner_norms || vision->norms_last)
-        return tl_fail(err, TL_ERROR_INVALID, "'trunk': expected no words about a transformer's blocks with resnet");
+    if (vision->rotary.is_used || vision->with_gated_mlp || vision->with_inner_norms || vision->norms_last ||
+        vision->stem_stage_count != 0)
+        return tl_fail(err, TL_ERROR_INVALID, "'trunk': expected no words about a transformer's stem or blocks with resnet");
     for (size_t i = 0; i < COUNT_OF(vision->stage_layers); i++) {
         if (!within("stage_layers", vision->stage_layers[i], 1, MAX_LAYERS, err))
             return false;
@@ -127,6 +132,30 @@ static bool check_rotary(const tl_vision_config *vision, tl_error *err)
     return true;
 }
 
+/* Each stage divides the side; what the transformer sees of a patch is what they leave of it. */
+static bool check_stem(const tl_vision_config *vision, tl_error *err)
+{
+    uint32_t reduction = 1;
+    if (!within("stages", vision->stem_stage_count, 1, TL_STEM_MOST_STAGES, err) ||
+        !within("kernel", vision->stem_kernel, 3, 7, err) || !divides("2", 2, "kernel + 1", vision->stem_kernel + 1, err) ||
+        !divides("patch_size", vision->patch_size, "image_size", vision->image_size, err))
+        return false;
+    for (uint32_t i = 0; i < vision->stem_stage_count; i++) {
+        const tl_stem_stage_config *stage = &vision->stem_stages[i];
+        if (!within("patch_size", stage->patch_size, 1, vision->patch_size, err) ||
+            !within("width", stage->width, 1, MAX_STEM_WIDTH, err) ||
+            !within("mlp_width", stage->mlp_width, 1, MAX_STEM_WIDTH * 8, err) ||
+            !within("layers", stage->layers, 1, MAX_LAYERS, err))
+            return tl_fail_within(err, "stages[%" PRIu32 "]", i);
+        reduction *= stage->patch_size;
+        if (vision->patch_size % reduction != 0)
+            return tl_fail(err, TL_ERROR_INVALID,
+                           "expected stages whose patch sizes multiplied divide the patch size %" PRIu32 ", found %" PRIu32,
+                           vision->patch_size, reduction);
+    }
+    return true;
+}
+
 static bool check_transformer(const tl_vision_config *vision, uint32_t embedding_dim, tl_error *err)
 {
     if (!within("width", vision->width, 1, MAX_WIDTH, err) || !within("layers", vision->layers, 1, MAX_LAYERS, err) ||
@@ -140,6 +169,8 @@ static bool check_transformer(const tl_vision_config *vision, uint32_t embedding
         return false;
     if (!check_rotary(vision, err))
         return tl_fail_within(err, "rotary");
+    if (vision->stem_stage_count != 0 && !check_stem(vision, err))
+        return tl_fail_within(err, "stem");
     if (vision->pooling == TL_POOL_CLASS_TOKEN && vision->without_class_token)
         return tl_fail(err, TL_ERROR_INVALID, "'pool_type': expected avg or map without a class token, found tok");
     if (vision->norm_after_pooling && vision->pooling != TL_POOL_AVERAGE)
@@ -208,6 +239,27 @@ bool tl_model_config_check(const tl_model_config *config, tl_error *err)
     if (!check_text(&config->text, config->embedding_dim, err))
         return tl_fail_within(err, "model config: text_cfg");
     return true;
+}
+
+double tl_vision_config_embedding_products(const tl_vision_config *vision, double *of_pixels)
+{
+    double side = (double)vision->image_size, channels = 3.0, patch = (double)vision->patch_size, products = 0.0;
+    *of_pixels = 0.0;
+    for (uint32_t i = 0; i < vision->stem_stage_count; i++) {
+        const tl_stem_stage_config *stage = &vision->stem_stages[i];
+        const double part = (double)stage->patch_size, width = (double)stage->width, kernel = (double)vision->stem_kernel;
+        side /= part;
+        patch /= part;
+        *of_pixels += i == 0 ? side * side * part * part * channels * width : 0.0;
+        products += side * side * width *
+                    (part * part * channels + (double)stage->layers * (kernel * kernel + 2.0 * (double)stage->mlp_width));
+        channels = width;
+    }
+    side = floor(side / patch);
+    const double last = side * side * patch * patch * channels * (double)vision->width;
+    if (vision->stem_stage_count == 0)
+        *of_pixels = last;
+    return products + last;
 }
 
 bool tl_model_config_check_trainable(const tl_model_config *config, bool freezes_images, tl_error *err)
@@ -363,6 +415,39 @@ static bool read_rotary(const tl_json *json, tl_rotary_config *out, tl_error *er
     return true;
 }
 
+static bool read_stem_stage(const tl_json *json, tl_stem_stage_config *out, tl_error *err)
+{
+    known_members known = {stem_stage_members, COUNT_OF(stem_stage_members), err};
+    if (!tl_json_is_object(json))
+        return tl_fail(err, TL_ERROR_CORRUPT, "expected an object");
+    return tl_json_each_member(json, is_known_member, &known) &&
+           read_size(json, "patch_size", MAX_PATCH_SIZE, &out->patch_size, err) &&
+           read_size(json, "width", MAX_STEM_WIDTH, &out->width, err) &&
+           read_size(json, "layers", MAX_LAYERS, &out->layers, err) && read_mlp_width(json, out->width, &out->mlp_width, err);
+}
+
+static bool read_stem(const tl_json *json, tl_vision_config *out, tl_error *err)
+{
+    known_members known = {stem_members, COUNT_OF(stem_members), err};
+    const tl_json *stages = json != NULL ? tl_json_member(json, "stages") : NULL;
+    if (json == NULL)
+        return true;
+    if (!tl_json_is_object(json))
+        return tl_fail(err, TL_ERROR_CORRUPT, "expected an object");
+    out->stem_kernel = DEFAULT_STEM_KERNEL;
+    if (!tl_json_each_member(json, is_known_member, &known) ||
+        (tl_json_member(json, "kernel") != NULL && !read_size(json, "kernel", MAX_PATCH_SIZE, &out->stem_kernel, err)))
+        return false;
+    const size_t count = tl_json_array_size(stages);
+    if (!tl_json_is_array(stages) || count < 1 || count > TL_STEM_MOST_STAGES)
+        return tl_fail(err, TL_ERROR_CORRUPT, "'stages': expected a list of 1 to %d stages", TL_STEM_MOST_STAGES);
+    for (size_t i = 0; i < count; i++)
+        if (!read_stem_stage(tl_json_array_item(stages, i), &out->stem_stages[i], err))
+            return tl_fail_within(err, "stages[%zu]", i);
+    out->stem_stage_count = (uint32_t)count;
+    return true;
+}
+
 static bool read_vision_flags(const tl_json *json, tl_vision_config *out, tl_error *err)
 {
     return read_flag(json, "no_class_token", &out->without_class_token, err) &&
@@ -408,6 +493,8 @@ static bool read_vision(const tl_json *json, const tower_numbers *fallback, tl_v
         return false;
     if (!read_rotary(tl_json_member(json, "rotary"), &out->rotary, err))
         return tl_fail_within(err, "rotary");
+    if (!read_stem(tl_json_member(json, "stem"), out, err))
+        return tl_fail_within(err, "stem");
     if (out->pooling == TL_POOL_ATTENTION && out->pool_heads == 0)
         out->pool_heads = out->heads;
     return out->trunk != TL_TRUNK_RESNET || read_stage_layers(json, out, err);
@@ -529,6 +616,39 @@ static bool write_rotary(tl_json *json, const tl_rotary_config *rotary, tl_error
     return tl_json_set(json, "rotary", object, err);
 }
 
+static tl_json *write_stem_stages(const tl_vision_config *vision, tl_error *err)
+{
+    tl_json *list = tl_json_array_create(err);
+    for (uint32_t i = 0; list != NULL && i < vision->stem_stage_count; i++) {
+        const tl_stem_stage_config *stage = &vision->stem_stages[i];
+        tl_json *object = tl_json_object_create(err);
+        const bool is_described = object != NULL && tl_json_set_integer(object, "patch_size", stage->patch_size, err) &&
+                                  tl_json_set_integer(object, "width", stage->width, err) &&
+                                  tl_json_set_integer(object, "layers", stage->layers, err) &&
+                                  write_mlp_width(object, stage->width, stage->mlp_width, err);
+        if (!is_described)
+            tl_json_free(object);
+        if (!is_described || !tl_json_append(list, object, err)) {
+            tl_json_free(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static bool write_stem(tl_json *json, const tl_vision_config *vision, tl_error *err)
+{
+    if (vision->stem_stage_count == 0)
+        return true;
+    tl_json *stem = tl_json_object_create(err);
+    if (stem == NULL || !tl_json_set_integer(stem, "kernel", vision->stem_kernel, err) ||
+        !tl_json_set(stem, "stages", write_stem_stages(vision, err), err)) {
+        tl_json_free(stem);
+        return false;
+    }
+    return tl_json_set(json, "stem", stem, err);
+}
+
 static tl_json *write_vision(const tl_vision_config *vision, tl_error *err)
 {
     tl_json *json = tl_json_object_create(err);
@@ -547,7 +667,7 @@ static tl_json *write_vision(const tl_vision_config *vision, tl_error *err)
         write_true(json, "inner_norms", vision->with_inner_norms, err) &&
         write_true(json, "norms_last", vision->norms_last, err) &&
         write_true(json, "final_ln_after_pool", vision->norm_after_pooling, err) && write_pooling(json, vision, err) &&
-        write_rotary(json, &vision->rotary, err) && write_resnet(json, vision, err))
+        write_rotary(json, &vision->rotary, err) && write_stem(json, vision, err) && write_resnet(json, vision, err))
         return json;
     tl_json_free(json);
     return NULL;

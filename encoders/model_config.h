@@ -47,6 +47,16 @@ typedef struct tl_rotary_config {
     uint32_t reference_side; /* rows and columns are stretched to a grid of this side; 0: as they are */
 } tl_rotary_config;
 
+/* A stage of a convolutional stem: patches of what comes in become rows of `width`, which its blocks work on. */
+typedef struct tl_stem_stage_config {
+    uint32_t patch_size;
+    uint32_t width;
+    uint32_t layers;
+    uint32_t mlp_width; /* of a block */
+} tl_stem_stage_config;
+
+enum { TL_STEM_MOST_STAGES = 4 };
+
 typedef struct tl_vision_config {
     uint32_t image_size; /* S; what it leaves over patch_size is not looked at */
     uint32_t patch_size;
@@ -65,9 +75,12 @@ typedef struct tl_vision_config {
     uint32_t pool_heads;     /* of "map" */
     uint32_t pool_mlp_width; /* of "map"; 0: mlp_width */
     tl_rotary_config rotary;
-    bool with_gated_mlp;   /* silu(gate) * value of a joint product, gates first, in place of the activation */
-    bool with_inner_norms; /* of what attention and the MLP's hidden layer give, before their last products */
-    bool norms_last;       /* a block's two norms are of what it adds, not of what it reads */
+    bool with_gated_mlp;       /* silu(gate) * value of a joint product, gates first, in place of the activation */
+    bool with_inner_norms;     /* of what attention and the MLP's hidden layer give, before their last products */
+    bool norms_last;           /* a block's two norms are of what it adds, not of what it reads */
+    uint32_t stem_stage_count; /* 0: patches are of pixels; else of the last stage's map, and patch_size is the whole reduction */
+    tl_stem_stage_config stem_stages[TL_STEM_MOST_STAGES];
+    uint32_t stem_kernel; /* 3, 5 or 7: side of its blocks' depthwise convolutions */
     tl_vision_trunk trunk;
     uint32_t stage_layers[4]; /* "resnet": bottlenecks of each stage; layers is their sum, width the stem's, heads the pooling's,
                                  patch_size 32 (the whole reduction), mlp_width unused */
@@ -102,6 +115,9 @@ bool tl_model_config_write(const tl_model_config *config, tl_json **out, tl_erro
 const char *tl_activation_name(tl_activation activation); /* "gelu", "quick_gelu", "gelu_tanh" */
 bool tl_activation_of_name(const char *name, tl_activation *out);
 bool tl_model_config_check(const tl_model_config *config, tl_error *err) TL_MUST_USE;
+/* Multiply-adds of the products that make a picture the rows of a transformer: a stem's and the patch embedding; *of_pixels:
+ * those that meet pixels, whose gradient nobody asks for. */
+double tl_vision_config_embedding_products(const tl_vision_config *vision, double *of_pixels);
 /* False, naming it, when the model has a piece whose backward pass is not written; a frozen image tower needs none. */
 bool tl_model_config_check_trainable(const tl_model_config *config, bool freezes_images, tl_error *err) TL_MUST_USE;
 

@@ -256,10 +256,13 @@ static double image_gflop(const tl_vision_config *vision)
 {
     if (vision->trunk != TL_TRUNK_TRANSFORMER)
         return 0.0;
-    const double side = (double)(vision->image_size / vision->patch_size), patch = 3.0 * vision->patch_size * vision->patch_size;
+    const double side = (double)(vision->image_size / vision->patch_size);
+    double of_pixels;
     const double tokens = side * side + (vision->without_class_token ? 0.0 : 1.0);
     const double mlp = vision->with_gated_mlp ? 1.5 * vision->mlp_width : (double)vision->mlp_width;
-    return (vision->layers * block_flop(tokens, tokens, vision->width, mlp) + 2.0 * side * side * patch * vision->width) * 1e-9;
+    return (vision->layers * block_flop(tokens, tokens, vision->width, mlp) +
+            2.0 * tl_vision_config_embedding_products(vision, &of_pixels)) *
+           1e-9;
 }
 
 static double text_gflop(const tl_text_config *text, double tokens)

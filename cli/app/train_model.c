@@ -29,6 +29,55 @@ static bool check_width(const char *name, uint32_t width, tl_error *err)
            tl_fail(err, TL_ERROR_INVALID, "%s: expected a multiple of %d, found %" PRIu32, name, HEAD_WIDTH, width);
 }
 
+/* A whole number of 1 to `most` at *text, which moves on. */
+static bool take_number(const char **text, unsigned long most, uint32_t *out)
+{
+    char *end;
+    if (**text < '0' || **text > '9')
+        return false;
+    const unsigned long value = strtoul(*text, &end, 10);
+    *text = end;
+    *out = (uint32_t)value;
+    return value >= 1 && value <= most;
+}
+
+/* "[P:]WxB": a side P times smaller, width W, B blocks. */
+static bool take_stage(const char **text, uint32_t ratio, tl_stem_stage_config *out)
+{
+    static const unsigned long most_patch = 64, most_width = 4096, most_layers = 128;
+    uint32_t first;
+    out->patch_size = 2;
+    if (!take_number(text, most_width, &first))
+        return false;
+    if (**text == ':') {
+        ++*text;
+        out->patch_size = first;
+        if (first > most_patch || !take_number(text, most_width, &first))
+            return false;
+    }
+    out->width = first;
+    out->mlp_width = first * ratio;
+    return *(*text)++ == 'x' && take_number(text, most_layers, &out->layers);
+}
+
+static bool read_stem(const tl_train_settings *settings, tl_vision_config *out, tl_error *err)
+{
+    const char *at = settings->stem;
+    if (at == NULL || *at == '\0')
+        return true;
+    out->stem_kernel = (uint32_t)settings->stem_kernel;
+    do {
+        if (out->stem_stage_count == TL_STEM_MOST_STAGES ||
+            !take_stage(&at, (uint32_t)settings->stem_ratio, &out->stem_stages[out->stem_stage_count]))
+            return tl_fail(err, TL_ERROR_INVALID,
+                           "stem: expected 1 to %d stages [PATCH:]WIDTHxBLOCKS with commas between, found '%s'",
+                           TL_STEM_MOST_STAGES, settings->stem);
+        out->stem_stage_count++;
+    } while (*at++ == ',');
+    return at[-1] == '\0' ||
+           tl_fail(err, TL_ERROR_INVALID, "stem: expected a comma or the end after a stage, found '%s'", at - 1);
+}
+
 bool tl_train_model_config(const tl_train_settings *settings, size_t vocabulary_size, int32_t eos_id, int32_t pad_id,
                            tl_model_config *out, tl_error *err)
 {
@@ -76,7 +125,7 @@ bool tl_train_model_config(const tl_train_settings *settings, size_t vocabulary_
         out->vision.pool_heads = out->vision.heads;
         out->vision.without_class_token = true;
     }
-    return tl_model_config_check(out, err);
+    return read_stem(settings, &out->vision, err) && tl_model_config_check(out, err);
 }
 
 bool tl_train_weights_read(const char *text, size_t count, const char *of_what, double *weights, tl_error *err)

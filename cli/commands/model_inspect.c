@@ -138,6 +138,11 @@ static bool print_text(const tl_model_bundle *bundle, const char *directory, con
     printf("\n");
     printf("image tower: %u px, patch %u, width %u, %u layers, %u heads\n", vision->image_size, vision->patch_size, vision->width,
            vision->layers, vision->heads);
+    for (uint32_t i = 0; i < vision->stem_stage_count; i++)
+        printf("%s%u px by %u, width %u, %u blocks", i == 0 ? "its stem: stages of " : "; ", vision->stem_stages[i].patch_size,
+               vision->stem_stages[i].patch_size, vision->stem_stages[i].width, vision->stem_stages[i].layers);
+    if (vision->stem_stage_count != 0)
+        printf("; convolutions of %u by %u\n", vision->stem_kernel, vision->stem_kernel);
     printf("text tower: context %u, vocabulary %u, width %u, %u layers, %u heads\n", text->context_length, text->vocabulary_size,
            text->width, text->layers, text->heads);
     if (!print_recipe(&info->recipe, err))

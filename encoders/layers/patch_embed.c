@@ -16,6 +16,25 @@ void tl_patches_lay_out(const float *pixels, size_t image_size, size_t patch_siz
                            patch_size * sizeof *patches);
 }
 
+/* A line of a patch is a run of both: walks them in the patches' order. */
+void tl_map_patches_lay_out(const float *map, size_t side, size_t channels, size_t patch_size, float *patches)
+{
+    const size_t run = patch_size * channels;
+    for (size_t y = 0; y < side; y += patch_size)
+        for (size_t x = 0; x < side; x += patch_size)
+            for (size_t line = 0; line < patch_size; line++, patches += run)
+                memcpy(patches, map + ((y + line) * side + x) * channels, run * sizeof *patches);
+}
+
+void tl_map_patches_put_back(const float *patches, size_t side, size_t channels, size_t patch_size, float *map)
+{
+    const size_t run = patch_size * channels;
+    for (size_t y = 0; y < side; y += patch_size)
+        for (size_t x = 0; x < side; x += patch_size)
+            for (size_t line = 0; line < patch_size; line++, patches += run)
+                memcpy(map + ((y + line) * side + x) * channels, patches, run * sizeof *patches);
+}
+
 void tl_patch_embed(const float *patches, size_t items, size_t tokens, size_t patch_floats, const tl_patch_weights *weights,
                     size_t width, float *scratch, float *rows)
 {

@@ -10,6 +10,11 @@
 /* pixels [3, S, S] -> patches [floor(S / P)^2, 3 P P]; what is left of S at the right and the bottom is not read. */
 void tl_patches_lay_out(const float *pixels, size_t image_size, size_t patch_size, float *patches);
 
+/* The same of pixels with all channels together: map [S, S, C] -> patches [(S / P)^2, P, P, C]; P divides S. */
+void tl_map_patches_lay_out(const float *map, size_t side, size_t channels, size_t patch_size, float *patches);
+/* And back. */
+void tl_map_patches_put_back(const float *patches, size_t side, size_t channels, size_t patch_size, float *map);
+
 typedef struct tl_patch_weights {
     const tl_weight *kernel;      /* [W, K] */
     const float *positions;       /* [T, W] */

@@ -35,7 +35,8 @@ void tl_text_tower_destroy(tl_text_tower *tower);
 size_t tl_vision_tower_scratch_size(const tl_vision_tower *tower, size_t batch, bool training);
 size_t tl_text_tower_scratch_size(const tl_text_tower *tower, size_t batch, bool training);
 
-/* pixels [B, 3, S, S] -> out [B, D], not normalised. state NULL: inference. observer: NULL, or shown every stage. */
+/* pixels [B, 3, S, S] -> out [B, D], not normalised; kept until backward. state NULL: inference. observer: NULL, or shown every
+ * stage. */
 bool tl_vision_tower_forward(const tl_vision_tower *tower, const tl_weight *values, const float *pixels, size_t batch,
                              tl_thread_pool *pool, tl_arena *arena, const tl_stage_observer *observer, float *out,
                              tl_tower_state **state, tl_error *err) TL_MUST_USE;

@@ -59,8 +59,10 @@ typedef struct tl_tower_state {
     size_t *attention_pool_starts;          /* [chunk_count + 1] of its probabilities */
 
     /* The tower's own part. */
-    float *patches;                          /* vision: [N, 3 P P], a zero row for the class token */
-    float *embedded;                         /* vision: [N, W] before ln_pre */
+    float *patches;      /* vision: [N, 3 P P] (of a stem's map: [N, P P C]), a zero row for the class token */
+    const float *pixels; /* with a stem: the caller's, which stay until backward */
+    float *stem_maps;    /* with a stem, in training */
+    float *embedded;     /* vision: [N, W] before ln_pre */
     float *embedded_mean, *embedded_inverse; /* vision: [N] */
     int32_t *row_ids, *row_positions;        /* text: [N] */
 } tl_tower_state;
@@ -102,6 +104,8 @@ bool tl_transformer_forward(const tl_transformer *transformer, const tl_weight *
 bool tl_transformer_backward(const tl_transformer *transformer, const tl_weight *values, float *const *gradients,
                              tl_tower_state *state, const tl_embedding_gradient *embedding, const float *out_gradient,
                              tl_thread_pool *pool, tl_arena *arena, tl_error *err) TL_MUST_USE;
+/* Whether the gradients by weights are products in bf16: as the weights are packed. */
+bool tl_transformer_trains_in_bf16(const tl_transformer *transformer, const tl_weight *values);
 /* Arena bytes of all four for a batch of items of max_tokens rows each, embedding scratch included. */
 size_t tl_transformer_scratch_size(const tl_transformer *transformer, size_t items, size_t max_tokens,
                                    size_t embedding_scratch_per_row, bool training);

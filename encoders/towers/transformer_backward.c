@@ -256,6 +256,12 @@ static void run_round(backward_job *job, tl_thread_pool *pool)
                        job);
 }
 
+bool tl_transformer_trains_in_bf16(const tl_transformer *transformer, const tl_weight *values)
+{
+    const tl_packed_weight *turned = &values[transformer->blocks[0].in_proj_weight].turned;
+    return turned->panels != NULL && turned->kind == TL_PACKED_BF16;
+}
+
 bool tl_transformer_backward(const tl_transformer *transformer, const tl_weight *values, float *const *gradients,
                              tl_tower_state *state, const tl_embedding_gradient *embedding, const float *out_gradient,
                              tl_thread_pool *pool, tl_arena *arena, tl_error *err)
@@ -268,8 +274,7 @@ bool tl_transformer_backward(const tl_transformer *transformer, const tl_weight 
                         .embedding = embedding,
                         .out_gradient = out_gradient,
                         .vector_count = tl_block_vector_count(&transformer->shape)};
-    const tl_packed_weight *turned = &values[transformer->blocks[0].in_proj_weight].turned;
-    job.in_bf16 = turned->panels != NULL && turned->kind == TL_PACKED_BF16;
+    job.in_bf16 = tl_transformer_trains_in_bf16(transformer, values);
     const tl_arena_mark mark = tl_arena_save(arena);
     const tl_block_shape pool_shape = tl_transformer_pool_shape(transformer);
     job.head_vector_count =

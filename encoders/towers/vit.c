@@ -1,10 +1,12 @@
 /*
  * The vision transformer (Dosovitskiy et al. 2021) as open_clip's VisionTransformer: patches, class token and positions, ln_pre,
- * blocks, ln_post, pooling, projection. Every picture is a sequence of (S / P)^2 + 1 rows.
+ * blocks, ln_post, pooling, projection. Every picture is a sequence of (S / P)^2 + 1 rows. Patches are of pixels, or of the last
+ * map of a convolutional stem.
  */
 #include "base/compute/compute.h"
 #include "base/core/memory.h"
 #include "encoders/layers/patch_embed.h"
+#include "encoders/towers/stem.h"
 #include "encoders/towers/transformer_create.h"
 #include "encoders/towers/vision_internal.h"
 
@@ -13,8 +15,9 @@
 
 typedef struct vit {
     tl_transformer transformer;
-    tl_rotary rotary;                                    /* the blocks' shape points to it, where there is one */
-    size_t image_size, patch_size, tokens, patch_floats; /* patch_floats: 3 P P */
+    tl_rotary rotary; /* the blocks' shape points to it, where there is one */
+    tl_stem stem;
+    size_t image_size, patch_size, tokens, patch_floats; /* patch_floats: 3 P P, or what the stem says */
     bool has_class_token, has_pre_norm, has_patch_bias;
     size_t class_embedding, positional_embedding, conv1_weight, conv1_bias, ln_pre_weight, ln_pre_bias;
 } vit;
@@ -23,7 +26,9 @@ static bool add_parameters(vit *tower, tl_parameter_table *table, const tl_block
 {
     const size_t width = shape->width, side = tower->patch_size;
     const size_t vector[1] = {width}, positions[2] = {tower->tokens, width},
-                 projection[2] = {width, tower->transformer.output_dim}, kernel[4] = {width, 3, side, side};
+                 projection[2] = {width, tower->transformer.output_dim}, kernel[4] = {width, 3, side, side},
+                 stem_kernel[2] = {width, tower->patch_floats};
+    const bool has_stem = tower->stem.stage_count != 0;
     const float scale = 1.0f / sqrtf((float)width), by_fan_in = 1.0f / sqrtf((float)tower->patch_floats);
     const tl_block_initialization initialization = {.is_normal = false};
     tl_transformer *transformer = &tower->transformer;
@@ -35,8 +40,8 @@ static bool add_parameters(vit *tower, tl_parameter_table *table, const tl_block
         return false;
     tl_parameter_table_read_as_floats(table, tower->positional_embedding);
     if (!tl_transformer_create_projection("visual.proj", "visual.proj_bias", projection, scale, table, transformer, err) ||
-        !tl_parameter_table_add(table, "visual.conv1.weight", 4, kernel, true, TL_INITIALIZE_UNIFORM, by_fan_in,
-                                &tower->conv1_weight, err))
+        !tl_parameter_table_add(table, "visual.conv1.weight", has_stem ? 2 : 4, has_stem ? stem_kernel : kernel, true,
+                                TL_INITIALIZE_UNIFORM, by_fan_in, &tower->conv1_weight, err))
         return false;
     tl_parameter_table_mark_product(table, tower->conv1_weight);
     if (tower->has_patch_bias && !tl_parameter_table_add(table, "visual.conv1.bias", 1, vector, false, TL_INITIALIZE_UNIFORM,
@@ -78,6 +83,7 @@ static void destroy_vit(void *trunk)
     if (tower == NULL)
         return;
     tl_transformer_clear(&tower->transformer);
+    tl_stem_clear(&tower->stem);
     tl_rotary_clear(&tower->rotary);
     tl_memory_free(tower);
 }
@@ -96,6 +102,13 @@ static bool create_vit(const tl_model_config *config, tl_parameter_table *table,
     tower->has_patch_bias = vision->with_patch_bias;
     tower->tokens = side * side + tower->has_class_token;
     tower->patch_floats = (size_t)3 * vision->patch_size * vision->patch_size;
+    if (vision->stem_stage_count != 0) {
+        if (!tl_stem_init(vision, tl_gelu_kind_of(vision->activation), table, &tower->stem, err)) {
+            destroy_vit(tower);
+            return false;
+        }
+        tower->patch_floats = tl_stem_patch_floats(&tower->stem);
+    }
     tl_transformer *transformer = &tower->transformer;
     transformer->pooling = pooling_of(vision->pooling);
     transformer->unpooled_rows = tower->has_class_token;
@@ -134,11 +147,23 @@ static size_t embedding_scratch_per_row(const vit *tower)
     return 2 * tower->patch_floats + tower->transformer.shape.width + SLACK;
 }
 
+static tl_stem_rows stem_rows(const vit *tower)
+{
+    return (tl_stem_rows){tower->tokens, tower->has_class_token};
+}
+
 static size_t vit_scratch_size(const void *trunk, size_t batch, bool training)
 {
     const vit *tower = trunk;
-    return tl_transformer_scratch_size(&tower->transformer, batch, tower->tokens, embedding_scratch_per_row(tower), training) +
-           (2 * batch + 64) * sizeof(size_t);
+    size_t size =
+        tl_transformer_scratch_size(&tower->transformer, batch, tower->tokens, embedding_scratch_per_row(tower), training) +
+        (2 * batch + 64) * sizeof(size_t);
+    if (tower->stem.stage_count != 0) {
+        const tl_stem_rows rows = stem_rows(tower);
+        size += tl_stem_scratch_size(&tower->stem, batch, &rows, tower->transformer.shape.width, training);
+        size += batch * tower->tokens * tower->patch_floats * sizeof(float);
+    }
+    return size;
 }
 
 /* Every item has the same length and, for the class token, is read at its first row. */
@@ -162,16 +187,11 @@ typedef struct embed_context {
     const float *pixels;
 } embed_context;
 
-static void embed(const void *context, const tl_chunk *chunk, const tl_tower_state *state, float *scratch, float *rows)
+/* The chunk's patches of pixels, a row of zeros for a class token before each picture's. */
+static void lay_out_patches(const embed_context *work, const tl_chunk *chunk, float *patches)
 {
-    const embed_context *work = context;
     const vit *tower = work->tower;
-    const size_t width = tower->transformer.shape.width, image_floats = 3 * tower->image_size * tower->image_size;
-    const bool is_kept = state->blocks != NULL;
-    float *patches = is_kept ? state->patches + chunk->first_row * tower->patch_floats : scratch;
-    float *embedded = rows;
-    if (tower->has_pre_norm)
-        embedded = is_kept ? state->embedded + chunk->first_row * width : scratch + chunk->row_count * tower->patch_floats;
+    const size_t image_floats = 3 * tower->image_size * tower->image_size;
     for (size_t i = 0; i < chunk->item_count; i++) {
         float *item = patches + i * tower->tokens * tower->patch_floats;
         if (tower->has_class_token) {
@@ -180,6 +200,20 @@ static void embed(const void *context, const tl_chunk *chunk, const tl_tower_sta
         }
         tl_patches_lay_out(work->pixels + (chunk->first_item + i) * image_floats, tower->image_size, tower->patch_size, item);
     }
+}
+
+static void embed(const void *context, const tl_chunk *chunk, const tl_tower_state *state, float *scratch, float *rows)
+{
+    const embed_context *work = context;
+    const vit *tower = work->tower;
+    const size_t width = tower->transformer.shape.width;
+    const bool is_kept = state->blocks != NULL;
+    float *patches = state->patches != NULL ? state->patches + chunk->first_row * tower->patch_floats : scratch;
+    float *embedded = rows;
+    if (tower->has_pre_norm)
+        embedded = is_kept ? state->embedded + chunk->first_row * width : scratch + chunk->row_count * tower->patch_floats;
+    if (tower->stem.stage_count == 0)
+        lay_out_patches(work, chunk, patches);
     const tl_weight *values = work->values;
     const tl_patch_weights weights = {
         .kernel = &values[tower->conv1_weight],
@@ -204,14 +238,24 @@ static bool forward_vit(const void *trunk, const tl_weight *values, const float 
     tl_tower_state *planned;
     if (!plan_batch(tower, batch, arena, &planned, err))
         return false;
-    if (state != NULL && (!tl_transformer_keep(&tower->transformer, planned, arena, err) ||
-                          !tl_take_floats(arena, planned->rows * tower->patch_floats, &planned->patches, err)))
+    const bool has_stem = tower->stem.stage_count != 0;
+    if ((state != NULL && !tl_transformer_keep(&tower->transformer, planned, arena, err)) ||
+        ((state != NULL || has_stem) && !tl_take_floats(arena, planned->rows * tower->patch_floats, &planned->patches, err)))
         return false;
     if (state != NULL && tower->has_pre_norm &&
         (!tl_take_floats(arena, planned->rows * width, &planned->embedded, err) ||
          !tl_take_floats(arena, planned->rows, &planned->embedded_mean, err) ||
          !tl_take_floats(arena, planned->rows, &planned->embedded_inverse, err)))
         return false;
+    if (has_stem) {
+        const tl_stem_rows rows = stem_rows(tower);
+        planned->pixels = pixels;
+        if (!tl_stem_forward(&tower->stem, values, pixels, batch, &rows, observer != NULL ? NULL : pool, arena, planned->patches,
+                             state != NULL ? &planned->stem_maps : NULL, err))
+            return false;
+        if (observer != NULL)
+            observer->visit(observer->context, "visual.stem", 0, planned->patches, planned->rows, tower->patch_floats);
+    }
     embed_context context = {tower, values, pixels};
     tl_embedding embedding = {&context, embed, embedding_scratch_per_row(tower)};
     if (!tl_transformer_forward(&tower->transformer, values, planned, &embedding, pool, arena, observer, out, err))
@@ -290,7 +334,17 @@ static bool backward_vit(const void *trunk, const tl_weight *values, float *cons
                                        .task_count = position_task_count(tower) + 1,
                                        .run_task = run_task,
                                        .product = &product};
-    return tl_transformer_backward(&tower->transformer, values, gradients, state, &embedding, out_gradient, pool, arena, err);
+    if (!tl_transformer_backward(&tower->transformer, values, gradients, state, &embedding, out_gradient, pool, arena, err))
+        return false;
+    const tl_stem_gradient stem = {.pixels = state->pixels,
+                                   .kept = state->stem_maps,
+                                   .embedded = embedded,
+                                   .items = state->items,
+                                   .width = width,
+                                   .projection = tower->conv1_weight,
+                                   .rows = stem_rows(tower),
+                                   .in_bf16 = tl_transformer_trains_in_bf16(&tower->transformer, values)};
+    return tower->stem.stage_count == 0 || tl_stem_backward(&tower->stem, values, gradients, &stem, pool, arena, err);
 }
 
 const tl_vision_kind tl_vision_kind_vit = {create_vit, destroy_vit, vit_scratch_size, forward_vit, backward_vit};

@@ -211,13 +211,13 @@ double tl_trainer_flops_per_pair(const tl_trainer *trainer, double mean_text_len
     double patches = (double)patches_a_side * (double)patches_a_side;
     double tokens = patches + 1.0;
     double dim = (double)trainer->config.embedding_dim;
-    double patch_products = patches * 3.0 * (double)vision->patch_size * (double)vision->patch_size * (double)vision->width;
+    double pixel_products, embedding_products = tl_vision_config_embedding_products(vision, &pixel_products);
     double products =
         block_products(tokens, tokens * tokens, (double)vision->width, (double)vision->mlp_width, (double)vision->layers) +
-        (double)vision->width * dim;
+        (double)vision->width * dim + embedding_products - pixel_products;
     double length = text->without_causal_mask ? (double)text->context_length : mean_text_length;
     double pairs = text->without_causal_mask ? length * length : length * (length + 1.0) / 2.0;
     products += block_products(length, pairs, (double)text->width, (double)text->mlp_width, (double)text->layers) +
                 (double)text->width * dim;
-    return 2.0 * (3.0 * products + 2.0 * patch_products);
+    return 2.0 * (3.0 * products + 2.0 * pixel_products);
 }

@@ -9,6 +9,7 @@ static bool check(const tl_model_info *info, tl_error *err)
     const tl_model_config *config = &info->config;
     const tl_vision_config *vision = &config->vision;
     const char *what = vision->trunk != TL_TRUNK_TRANSFORMER              ? "a ResNet"
+                       : vision->stem_stage_count != 0                    ? "a convolutional stem"
                        : vision->pooling == TL_POOL_ATTENTION             ? "attention pooling"
                        : vision->without_class_token                      ? "an image tower without class token"
                        : vision->with_patch_bias                          ? "a bias of the patch embedding"

@@ -18,6 +18,7 @@ static bool refuse(const char *model_class, const char *what, tl_error *err)
 static const char *find_foreign(const tl_vision_config *vision)
 {
     return vision->trunk != TL_TRUNK_TRANSFORMER              ? "a ResNet"
+           : vision->stem_stage_count != 0                    ? "a convolutional stem"
            : vision->rotary.is_used || vision->with_gated_mlp ? "blocks of another kind"
            : vision->with_inner_norms || vision->norms_last   ? "blocks of another kind"
                                                               : NULL;

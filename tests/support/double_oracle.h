@@ -195,6 +195,72 @@ static inline void oracle_embed(const tower_oracle *oracle, tl_projection projec
         out[d] += oracle_find(oracle, "", bias_name)[d];
 }
 
+enum { ORACLE_MOST_MAP = 12 * 12 * 10 };
+
+/* Stages of a stem: the picture [3, S, S] becomes the last map [side, side, C], here as a list of pixels. */
+static inline void oracle_stem(const tower_oracle *oracle, const float *pixels, double *map)
+{
+    const tl_vision_config *vision = &oracle->model->config->vision;
+    const double epsilon = (double)vision->layer_norm_epsilon;
+    static double before[ORACLE_MOST_MAP], depth[ORACLE_MOST_MAP];
+    size_t side = vision->image_size, channels = 3;
+    for (uint32_t s = 0; s < vision->stem_stage_count; s++) {
+        const tl_stem_stage_config *stage = &vision->stem_stages[s];
+        const size_t patch = stage->patch_size, width = stage->width, from = side;
+        char prefix[64], block[96];
+        snprintf(prefix, sizeof prefix, "visual.stem.%u.", s);
+        const double *kernel = oracle_find(oracle, prefix, "patch.weight");
+        side /= patch;
+        if (s > 0)
+            memcpy(before, map, from * from * channels * sizeof *map);
+        for (size_t at = 0; at < side * side; at++) {
+            double row[ORACLE_MOST_WIDTH];
+            for (size_t w = 0; w < width; w++) {
+                row[w] = oracle_find(oracle, prefix, "patch.bias")[w];
+                for (size_t c = 0; c < channels; c++)
+                    for (size_t tap = 0; tap < patch * patch; tap++) {
+                        const size_t y = at / side * patch + tap / patch, x = at % side * patch + tap % patch;
+                        row[w] +=
+                            s == 0 ? kernel[(w * channels + c) * patch * patch + tap] * (double)pixels[(c * from + y) * from + x]
+                                   : kernel[(w * patch * patch + tap) * channels + c] * before[(y * from + x) * channels + c];
+                    }
+            }
+            oracle_norm(row, oracle_find(oracle, prefix, "ln_patch.weight"), oracle_find(oracle, prefix, "ln_patch.bias"), width,
+                        epsilon, map + at * width);
+        }
+        channels = width;
+        for (uint32_t layer = 0; layer < stage->layers; layer++) {
+            snprintf(block, sizeof block, "%sblocks.%u.", prefix, layer);
+            const double *taps = oracle_find(oracle, block, "depthwise.weight");
+            const long side_taps = (long)vision->stem_kernel, radius = side_taps / 2;
+            for (size_t at = 0; at < side * side; at++)
+                for (size_t c = 0; c < width; c++) {
+                    depth[at * width + c] = oracle_find(oracle, block, "depthwise.bias")[c];
+                    for (long tap = 0; tap < side_taps * side_taps; tap++) {
+                        const long y = (long)(at / side) + tap / side_taps - radius,
+                                   x = (long)(at % side) + tap % side_taps - radius;
+                        if (y >= 0 && y < (long)side && x >= 0 && x < (long)side)
+                            depth[at * width + c] +=
+                                taps[(size_t)tap * width + c] * map[((size_t)y * side + (size_t)x) * width + c];
+                    }
+                }
+            for (size_t at = 0; at < side * side; at++) {
+                double normal[ORACLE_MOST_WIDTH], wide[ORACLE_MOST_MLP], added[ORACLE_MOST_WIDTH];
+                oracle_norm(depth + at * width, oracle_find(oracle, block, "ln_mlp.weight"),
+                            oracle_find(oracle, block, "ln_mlp.bias"), width, epsilon, normal);
+                oracle_linear(normal, oracle_find(oracle, block, "mlp.c_fc.weight"), oracle_find(oracle, block, "mlp.c_fc.bias"),
+                              width, stage->mlp_width, wide);
+                for (size_t i = 0; i < stage->mlp_width; i++)
+                    wide[i] = oracle_gelu(vision->activation, wide[i]);
+                oracle_linear(wide, oracle_find(oracle, block, "mlp.c_proj.weight"),
+                              oracle_find(oracle, block, "mlp.c_proj.bias"), stage->mlp_width, width, added);
+                for (size_t c = 0; c < width; c++)
+                    map[at * width + c] += added[c];
+            }
+        }
+    }
+}
+
 static inline void oracle_image(const tower_oracle *oracle, size_t item, double *out)
 {
     const tl_vision_config *vision = &oracle->model->config->vision;
@@ -208,10 +274,25 @@ static inline void oracle_image(const tower_oracle *oracle, size_t item, double 
                  *bias = vision->with_patch_bias ? oracle_find(oracle, "visual.", "conv1.bias") : NULL;
     const double *positions = oracle_find(oracle, "visual.", "positional_embedding");
     double x[TINY_MOST_TOKENS][ORACLE_MOST_WIDTH], row[ORACLE_MOST_WIDTH], pooled[ORACLE_MOST_WIDTH] = {0.0};
+    static double map[ORACLE_MOST_MAP];
+    size_t map_side = S, channels = 3; /* of what the patches are of */
+    for (uint32_t s = 0; s < vision->stem_stage_count; s++) {
+        map_side /= vision->stem_stages[s].patch_size;
+        channels = vision->stem_stages[s].width;
+    }
+    const size_t map_patch = map_side / side;
+    if (vision->stem_stage_count != 0)
+        oracle_stem(oracle, pixels, map);
     for (size_t t = 0; t < shape.tokens; t++) {
         for (size_t w = 0; w < width; w++) {
             row[w] = positions[t * width + w] + (t < first ? classes[w] : bias != NULL ? bias[w] : 0.0);
-            for (size_t c = 0; t >= first && c < 3; c++)
+            for (size_t i = 0; t >= first && vision->stem_stage_count != 0 && i < map_patch * map_patch * channels; i++) {
+                const size_t tap = i / channels, y = (t - first) / side * map_patch + tap / map_patch,
+                             column = (t - first) % side * map_patch + tap % map_patch;
+                row[w] +=
+                    kernel[w * map_patch * map_patch * channels + i] * map[(y * map_side + column) * channels + i % channels];
+            }
+            for (size_t c = 0; t >= first && vision->stem_stage_count == 0 && c < 3; c++)
                 for (size_t py = 0; py < patch; py++)
                     for (size_t px = 0; px < patch; px++) {
                         size_t y = (t - first) / side * patch + py, column = (t - first) % side * patch + px;

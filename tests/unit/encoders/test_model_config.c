@@ -178,6 +178,39 @@ static void rotary_positions_and_their_pooling_are_read_and_written(void **state
     assert_true(tl_model_config_check_trainable(&config, false, &err));
 }
 
+static void a_stem_is_read_and_written(void **state)
+{
+    (void)state;
+    static const char with_stem[] =
+        "{\"model_type\":\"twinlens\",\"embed_dim\":8,"
+        "\"vision_cfg\":{\"image_size\":48,\"patch_size\":12,\"width\":24,\"layers\":2,\"head_width\":12,\"pool_type\":\"avg\","
+        "\"stem\":{\"stages\":[{\"patch_size\":3,\"width\":8,\"layers\":2},"
+        "{\"patch_size\":2,\"width\":16,\"layers\":3,\"mlp_width\":33}]}},"
+        "\"text_cfg\":{\"context_length\":16,\"vocab_size\":100,\"width\":20,\"heads\":4,\"layers\":3}}";
+    tl_model_config config, again;
+    tl_error err;
+    if (!read_text(with_stem, &config, &err))
+        fail_msg("%s", err.message);
+    assert_int_equal(config.vision.stem_kernel, 5);
+    assert_int_equal(config.vision.stem_stage_count, 2);
+    const tl_stem_stage_config expected[2] = {{3, 8, 2, 32}, {2, 16, 3, 33}};
+    assert_memory_equal(config.vision.stem_stages, expected, sizeof expected);
+    assert_true(tl_model_config_check_trainable(&config, false, &err));
+    config.vision.stem_kernel = 7;
+    round_trip(&config, &again);
+    assert_memory_equal(&again.vision, &config.vision, sizeof config.vision);
+
+    /* Products: 16^2 pixels of 3x3x3 to 8, 8^2 of 2x2x8 to 16, 4^2 of 2x2x16 to 24, and the blocks'. */
+    double of_pixels;
+    const double first = 256.0 * 27 * 8, blocks = 2.0 * 256 * 8 * (49 + 64) + 3.0 * 64 * 16 * (49 + 66);
+    assert_true(tl_vision_config_embedding_products(&config.vision, &of_pixels) ==
+                first + 64.0 * 32 * 16 + 16.0 * 64 * 24 + blocks);
+    assert_true(of_pixels == first);
+    config.vision.stem_stage_count = 5;
+    assert_false(tl_model_config_check(&config, &err));
+    assert_non_null(strstr(err.message, "stem"));
+}
+
 /* One replacement in the sound text must be refused, by a message that names the member. */
 typedef struct bad_config {
     const char *from;
@@ -224,6 +257,20 @@ static void bad_configs_are_refused(void **state)
         {"\"pool_type\":\"avg\"", "\"pool_type\":\"avg\",\"rotary\":{\"temperature\":1e300}", "temperature"},
         {"\"pool_type\":\"avg\"", "\"pool_type\":\"avg\",\"rotary\":{\"offset\":-1e300}", "offset"},
         {"\"pool_type\":\"avg\"", "\"pool_type\":\"avg\",\"rotary\":{\"reference_side\":0}", "reference_side"},
+        {"\"pool_type\":\"avg\"", "\"pool_type\":\"avg\",\"stem\":[]", "stem: expected an object"},
+        {"\"pool_type\":\"avg\"", "\"pool_type\":\"avg\",\"stem\":{}", "1 to 4 stages"},
+        {"\"pool_type\":\"avg\"", "\"pool_type\":\"avg\",\"stem\":{\"stages\":[]}", "1 to 4 stages"},
+        {"\"pool_type\":\"avg\"", "\"pool_type\":\"avg\",\"stem\":{\"stages\":[3]}", "stages[0]: expected an object"},
+        {"\"pool_type\":\"avg\"", "\"stem\":{\"stages\":[{\"patch_size\":2,\"width\":4,\"layer\":1}]},\"pool_type\":\"avg\"",
+         "'layer'"},
+        {"\"pool_type\":\"avg\"", "\"stem\":{\"stages\":[{\"patch_size\":3,\"width\":4,\"layers\":1}]},\"pool_type\":\"avg\"",
+         "divide the patch size 8, found 3"},
+        {"\"pool_type\":\"avg\"", "\"stem\":{\"stages\":[{\"patch_size\":16,\"width\":4,\"layers\":1}]},\"pool_type\":\"avg\"",
+         "'patch_size'"},
+        {"\"image_size\":32", "\"image_size\":30,\"stem\":{\"stages\":[{\"patch_size\":2,\"width\":4,\"layers\":1}]}",
+         "expected a multiple of patch_size 8, found 30"},
+        {"\"image_size\":32",
+         "\"image_size\":32,\"stem\":{\"kernel\":4,\"stages\":[{\"patch_size\":2,\"width\":4,\"layers\":1}]}", "kernel"},
         {"\"head_width\":12,", "\"head_width\":6,\"rotary\":{},", "head_width"},
         {"\"width\":24,\"layers\":2,\"head_width\":12,", "\"width\":260,\"layers\":2,\"head_width\":260,\"rotary\":{},",
          "head_width"},
@@ -268,9 +315,13 @@ static void a_bad_argument_is_not_a_corrupt_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_sound_config_is_read),    cmocka_unit_test(open_clips_defaults_apply),
-        cmocka_unit_test(written_config_reads_back), cmocka_unit_test(rotary_positions_and_their_pooling_are_read_and_written),
-        cmocka_unit_test(bad_configs_are_refused),   cmocka_unit_test(a_bad_argument_is_not_a_corrupt_file),
+        cmocka_unit_test(a_sound_config_is_read),
+        cmocka_unit_test(open_clips_defaults_apply),
+        cmocka_unit_test(written_config_reads_back),
+        cmocka_unit_test(a_stem_is_read_and_written),
+        cmocka_unit_test(rotary_positions_and_their_pooling_are_read_and_written),
+        cmocka_unit_test(bad_configs_are_refused),
+        cmocka_unit_test(a_bad_argument_is_not_a_corrupt_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
