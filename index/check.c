@@ -1,8 +1,9 @@
 /*
- * Owns the full check of an index file, in one read transaction: SQLite's own integrity_check and foreign keys, then every set of
- * vectors (index/vector_check.c) and the item or caption of each.
+ * Owns the full check of an index file, in one read transaction: SQLite's own integrity_check and foreign keys, every set of
+ * vectors (index/vector_check.c) with the item or caption of each, and the sums over the catalogue's tables.
  */
 #include "base/core/memory.h"
+#include "index/catalogue/table_sums.h"
 #include "index/catalogue/vector_sets.h"
 #include "index/index_internal.h"
 
@@ -56,6 +57,15 @@ static bool check_set(tl_index *index, const tl_vector_set *set, int64_t id, tl_
     return ok;
 }
 
+static bool check_sums(tl_statements *statements, tl_error *err)
+{
+    for (int table = 0; table < TL_SUMMED_COUNT; table++)
+        for (int part = 0; part < TL_SUMMED_PARTS; part++)
+            if (!tl_table_sums__verify(statements, (tl_summed)table, (tl_summed_part)part, err))
+                return false;
+    return true;
+}
+
 static bool check_in_transaction(tl_index *index, tl_error *err)
 {
     tl_vector_set *sets = NULL;
@@ -67,6 +77,7 @@ static bool check_in_transaction(tl_index *index, tl_error *err)
               tl_sets__list(statements, &sets, &ids, &count, err);
     for (size_t i = 0; ok && i < count; i++)
         ok = check_set(index, &sets[i], ids.items[i], err);
+    ok = ok && check_sums(statements, err);
     tl_memory_free(sets);
     tl_memory_free(ids.items);
     return ok;

@@ -5,6 +5,7 @@
  */
 #include "base/core/memory.h"
 #include "index/catalogue/items.h"
+#include "index/catalogue/table_sums.h"
 #include "index/catalogue/vector_sets.h"
 #include "index/catalogue/where.h"
 #include "index/index_internal.h"
@@ -20,6 +21,7 @@ struct tl_index_searcher {
     tl_vector_kind kind;
     uint32_t dim;
     tl_vector_store *store;
+    bool is_known[TL_SUMMED_COUNT][TL_SUMMED_PARTS]; /* to be whole, as it was when it was first needed */
 };
 
 static bool find_set(tl_index_searcher *searcher, tl_stored_set *set, tl_error *err)
@@ -105,11 +107,37 @@ static bool find_items_of_captions(tl_index_searcher *searcher, tl_hit *hits, si
     return true;
 }
 
+/* What changes later comes through SQLite, from a writer. */
+static bool know_whole(tl_index_searcher *searcher, tl_summed table, tl_summed_part part, tl_error *err)
+{
+    bool *is_known = &searcher->is_known[table][part];
+    *is_known = *is_known || tl_table_sums__verify(&searcher->statements, table, part, err);
+    return *is_known;
+}
+
+static bool find_in_directory(tl_index_searcher *searcher, const char *directory, tl_ids *ids, tl_error *err)
+{
+    return know_whole(searcher, TL_SUMMED_ROOTS, TL_SUMMED_KEYS, err) &&
+           know_whole(searcher, TL_SUMMED_ITEMS, TL_SUMMED_KEYS, err) &&
+           (searcher->kind != TL_VECTOR_CAPTION || know_whole(searcher, TL_SUMMED_CAPTIONS, TL_SUMMED_KEYS, err)) &&
+           tl_items__ids_in_directory(&searcher->statements, directory, searcher->kind, ids, err);
+}
+
+static bool find_where(tl_index_searcher *searcher, const char *where, tl_ids *ids, tl_error *err)
+{
+    return know_whole(searcher, TL_SUMMED_ROOTS, TL_SUMMED_ROWS, err) &&
+           know_whole(searcher, TL_SUMMED_ITEMS, TL_SUMMED_ROWS, err) &&
+           (!tl_where__reads_captions(where, searcher->kind) ||
+            (know_whole(searcher, TL_SUMMED_CAPTIONS, TL_SUMMED_KEYS, err) &&
+             know_whole(searcher, TL_SUMMED_CAPTIONS, TL_SUMMED_ROWS, err))) &&
+           tl_where__ids(searcher->database, where, searcher->kind, ids, err);
+}
+
 /* Keeps those of allowed that fulfil the condition too; without a folder, all that do. */
 static bool narrow(tl_index_searcher *searcher, const tl_search_options *options, tl_ids *allowed, tl_error *err)
 {
     tl_ids found = {0};
-    if (!tl_where__ids(searcher->database, options->where, searcher->kind, &found, err)) {
+    if (!find_where(searcher, options->where, &found, err)) {
         tl_memory_free(found.items);
         return false;
     }
@@ -136,7 +164,7 @@ static bool search_in_transaction(tl_index_searcher *searcher, const float *quer
                 searcher->dim, set.dim);
         goto done;
     }
-    if (directory != NULL && !tl_items__ids_in_directory(&searcher->statements, directory, searcher->kind, &allowed, err))
+    if (directory != NULL && !find_in_directory(searcher, directory, &allowed, err))
         goto done;
     if (options->where != NULL && !narrow(searcher, options, &allowed, err))
         goto done;
@@ -156,8 +184,6 @@ static bool search_in_transaction(tl_index_searcher *searcher, const float *quer
     for (size_t i = 0; i < *count; i++)
         hits[i] = (tl_hit){.item_id = found[i].owner, .score = found[i].score};
     ok = find_items_of_captions(searcher, hits, *count, err);
-    for (size_t i = 0; ok && directory != NULL && i < *count; i++)
-        ok = tl_items__check_in_directory(&searcher->statements, hits[i].item_id, directory, err);
 done:
     tl_memory_free(allowed.items);
     return ok;

@@ -7,6 +7,7 @@
 #include "index/ann/pick.h"
 #include "index/ann/probe.h"
 #include "index/vector_store_internal.h"
+#include "index/vectors/owner_check.h"
 #include "index/vectors/store_sql.h"
 #include "index/vectors/tables.h"
 
@@ -111,8 +112,8 @@ bool tl_vector_store_read(tl_vector_store *store, const tl_stored_set *set, int6
     if (!tl_store__find_block(&store->store, set->id, owner, &block, err))
         return false;
     *found = block != 0;
-    if (block == 0)
-        return true;
+    if (block == 0) /* what is held has its owners in the table, but not yet its block */
+        return store->store.is_changed || tl_store__know_owners(&store->store, set, err);
     if (!tl_store__fetch(&store->store, set, block, owner, &stored, err))
         return false;
     tl_block__load_vector((tl_block_shape){set->dim, set->storage}, stored, vector);
@@ -122,6 +123,8 @@ bool tl_vector_store_read(tl_vector_store *store, const tl_stored_set *set, int6
 bool tl_vector_store_owners(tl_vector_store *store, const tl_stored_set *set, int64_t **owners, size_t *count, tl_error *err)
 {
     tl_ids found = {0};
+    if (!store->store.is_changed && !tl_store__know_owners(&store->store, set, err))
+        return false;
     sqlite3_stmt *statement = tl_statements__get(&store->store.statements, TL_STORE_OWNER_EACH, err);
     if (statement == NULL)
         return false;

@@ -19,6 +19,7 @@ struct tl_index_writer {
     sqlite3 *database;
     tl_statements statements;
     tl_vector_store *store;
+    tl_table_sums sums;
     bool is_spoiled;
     tl_error reason; /* of the failure that spoiled it */
 };
@@ -31,6 +32,7 @@ static void rest(tl_index_writer *writer)
 
 static void roll_back(tl_index_writer *writer)
 {
+    writer->sums = (tl_table_sums){0};
     tl_statements__rest(&writer->statements);
     if (writer->store != NULL) {
         tl_vector_store_rest(writer->store);
@@ -76,7 +78,7 @@ static bool finish_change(tl_index_writer *writer, bool ok, const tl_error *reas
 
 static tl_catalogue_writer catalogue(tl_index_writer *writer)
 {
-    return (tl_catalogue_writer){&writer->statements, writer->store};
+    return (tl_catalogue_writer){&writer->statements, writer->store, &writer->sums};
 }
 
 bool tl_index_writer_open(tl_index *index, tl_index_writer **out, tl_error *err)
@@ -142,6 +144,7 @@ bool tl_index_writer_commit(tl_index_writer *writer, tl_error *err)
     if (sqlite3_get_autocommit(writer->database))
         return true; /* nothing was begun since the last commit */
     bool ok = tl_vector_store_flush(writer->store, &reason) && tl_vector_store_move_tails(writer->store, &reason) &&
+              tl_table_sums__write(&writer->sums, &writer->statements, &reason) &&
               tl_statements__run_integers(&writer->statements, TL_SQL_COMMIT, 0, 0, &reason);
     return finish_change(writer, ok, &reason, err);
 }
@@ -191,7 +194,8 @@ bool tl_index_writer_touch_item(tl_index_writer *writer, int64_t id, int64_t mod
         return false;
     if (!find_item(writer, id, &root_id, err))
         return finish_look(writer, false, err);
-    bool ok = tl_statements__run_integers(&writer->statements, TL_SQL_ITEM_TOUCH, id, modified_ns, &reason);
+    tl_catalogue_writer rows = catalogue(writer);
+    bool ok = tl_items__touch(&rows, id, modified_ns, &reason);
     return finish_change(writer, ok, &reason, err);
 }
 
@@ -230,8 +234,8 @@ bool tl_index_writer_move_root(tl_index_writer *writer, const char *old_root, co
                 clash);
         return finish_look(writer, false, err);
     }
-    bool ok = into == 0 ? tl_roots__rename(&writer->statements, from, new_root, &reason)
-                        : tl_roots__merge(&writer->statements, from, into, &reason);
+    tl_catalogue_writer rows = catalogue(writer);
+    bool ok = into == 0 ? tl_roots__rename(&rows, from, new_root, &reason) : tl_roots__merge(&rows, from, into, &reason);
     return finish_change(writer, ok, &reason, err);
 }
 

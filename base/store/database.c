@@ -205,7 +205,7 @@ static bool run_migrations(sqlite3 *database, const tl_database_schema *schema, 
             (!tl_database_execute(database, migration->sql, err) || !tl_database_execute(database, pragma, err)))
             return tl_fail_within(err, "cannot bring the %s to version %d", schema->what, migration->version);
     }
-    return true;
+    return schema->finish == NULL || schema->finish(database, version, err);
 }
 
 /* Brings a blank or older file up to date, all of it or none; another process may be doing the same, so it looks again under the

@@ -20,6 +20,8 @@ typedef struct tl_database_schema {
     const char *what; /* "picture index": for messages */
     const tl_migration *migrations;
     size_t migration_count;
+    /* After migrations from that version (0: a new file), in their transaction: what SQL cannot do. NULL: nothing. */
+    bool (*finish)(sqlite3 *database, int64_t version, tl_error *err);
 } tl_database_schema;
 
 typedef enum tl_database_mode { TL_DATABASE_READ, TL_DATABASE_WRITE, TL_DATABASE_CREATE } tl_database_mode;

@@ -2,6 +2,7 @@
 #include "index/ann/pick.h"
 
 #include "base/core/memory.h"
+#include "index/vectors/owner_check.h"
 
 #include <stdlib.h>
 
@@ -33,6 +34,7 @@ bool tl_pick__search(tl_pick *pick, tl_store *store, const tl_stored_set *set, c
                      tl_error *err)
 {
     size_t count = 0;
+    bool is_whole = true;
     for (size_t i = 0; i < query->allowed_count; i++) {
         int64_t block;
         if (!tl_store__find_block(store, set->id, query->allowed[i], &block, err) ||
@@ -40,7 +42,10 @@ bool tl_pick__search(tl_pick *pick, tl_store *store, const tl_stored_set *set, c
             return false;
         if (block != 0)
             pick->rows[count++] = (tl_picked){block, query->allowed[i]};
+        is_whole = is_whole && block != 0;
     }
+    if (!is_whole && !tl_store__know_owners(store, set, err))
+        return false;
     if (count != 0)
         qsort(pick->rows, count, sizeof *pick->rows, by_block);
     for (size_t i = 0; i < count; i++) {

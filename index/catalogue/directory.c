@@ -8,7 +8,6 @@
 #include "base/core/memory.h"
 #include "base/core/string.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 static tl_slice without_final_slashes(const char *path)
@@ -84,29 +83,4 @@ bool tl_items__ids_in_directory(tl_statements *statements, const char *directory
     }
     sqlite3_reset(roots);
     return tl_ids__sort(ids, err);
-}
-
-bool tl_items__check_in_directory(tl_statements *statements, int64_t id, const char *directory, tl_error *err)
-{
-    bool row = false;
-    tl_string path;
-    sqlite3_stmt *statement = tl_statements__get(statements, TL_SQL_ITEM_PATHS, err);
-    if (statement == NULL)
-        return false;
-    tl_string_init(&path, SIZE_MAX / 2);
-    sqlite3_bind_int64(statement, 1, id);
-    bool ok = tl_statements__step(statements, statement, &row, err);
-    const char *root = ok && row ? (const char *)sqlite3_column_text(statement, 0) : NULL;
-    const char *rest = root != NULL ? (const char *)sqlite3_column_text(statement, 1) : NULL;
-    if (ok && rest != NULL) {
-        tl_slice start = without_final_slashes(root);
-        ok = tl_string_append(&path, start.data, start.size, err) && tl_string_append(&path, "/", 1, err) &&
-             tl_string_append_text(&path, rest, err);
-    }
-    if (ok && (rest == NULL || !is_within(without_final_slashes(directory), tl_string_slice(&path))))
-        ok = tl_fail(err, TL_ERROR_CORRUPT, "item %" PRId64 ": expected it in '%.200s', where the index of paths has it", id,
-                     directory);
-    tl_string_clear(&path);
-    sqlite3_reset(statement);
-    return ok;
 }

@@ -71,25 +71,53 @@ bool tl_roots__find(tl_statements *statements, const char *path, int64_t *id, tl
     return read_id(statements, statement, id, err);
 }
 
-static bool find_or_add_root(tl_statements *statements, const char *path, int64_t *id, tl_error *err)
+static bool take_row(const tl_catalogue_writer *writer, tl_summed table, int64_t id, tl_error *err)
 {
-    if (!tl_roots__find(statements, path, id, err))
+    return tl_table_sums__take(writer->sums, writer->statements, table, id, err);
+}
+
+static bool add_row(const tl_catalogue_writer *writer, tl_summed table, int64_t id, tl_error *err)
+{
+    return tl_table_sums__add(writer->sums, writer->statements, table, id, err);
+}
+
+/* Runs a statement that changes columns of the row with that id. */
+static bool change_row(const tl_catalogue_writer *writer, tl_summed table, int64_t id, int which, int64_t value, tl_error *err)
+{
+    return take_row(writer, table, id, err) && tl_statements__run_integers(writer->statements, which, id, value, err) &&
+           add_row(writer, table, id, err);
+}
+
+static bool remove_row(const tl_catalogue_writer *writer, tl_summed table, int64_t id, int which, tl_error *err)
+{
+    return take_row(writer, table, id, err) && tl_statements__run_integers(writer->statements, which, id, 0, err);
+}
+
+static bool find_or_add_root(const tl_catalogue_writer *writer, const char *path, int64_t *id, tl_error *err)
+{
+    if (!tl_roots__find(writer->statements, path, id, err))
         return false;
     if (*id != 0)
         return true;
-    sqlite3_stmt *statement = tl_statements__get(statements, TL_SQL_ROOT_ADD, err);
+    sqlite3_stmt *statement = tl_statements__get(writer->statements, TL_SQL_ROOT_ADD, err);
     if (statement == NULL)
         return false;
     tl_statements__bind_text(statement, 1, path);
-    if (!tl_statements__run(statements, statement, err))
+    if (!tl_statements__run(writer->statements, statement, err))
         return false;
-    *id = sqlite3_last_insert_rowid(statements->database);
-    return true;
+    *id = sqlite3_last_insert_rowid(writer->statements->database);
+    return add_row(writer, TL_SUMMED_ROOTS, *id, err);
 }
 
-static bool remove_root_if_empty(tl_statements *statements, int64_t id, tl_error *err)
+static bool remove_root_if_empty(const tl_catalogue_writer *writer, int64_t id, tl_error *err)
 {
-    return tl_statements__run_integers(statements, TL_SQL_ROOT_REMOVE_EMPTY, id, 0, err);
+    int64_t item;
+    sqlite3_stmt *statement = tl_statements__get(writer->statements, TL_SQL_ITEM_IDS_OF_ROOT, err);
+    if (statement == NULL)
+        return false;
+    sqlite3_bind_int64(statement, 1, id);
+    return read_id(writer->statements, statement, &item, err) &&
+           (item != 0 || remove_row(writer, TL_SUMMED_ROOTS, id, TL_SQL_ROOT_REMOVE, err));
 }
 
 bool tl_roots__find_clash(tl_statements *statements, int64_t from, int64_t into, const char **path, tl_error *err)
@@ -106,20 +134,28 @@ bool tl_roots__find_clash(tl_statements *statements, int64_t from, int64_t into,
     return true;
 }
 
-bool tl_roots__rename(tl_statements *statements, int64_t id, const char *path, tl_error *err)
+bool tl_roots__rename(const tl_catalogue_writer *writer, int64_t id, const char *path, tl_error *err)
 {
-    sqlite3_stmt *statement = tl_statements__get(statements, TL_SQL_ROOT_RENAME, err);
-    if (statement == NULL)
+    sqlite3_stmt *statement = tl_statements__get(writer->statements, TL_SQL_ROOT_RENAME, err);
+    if (statement == NULL || !take_row(writer, TL_SUMMED_ROOTS, id, err))
         return false;
     sqlite3_bind_int64(statement, 1, id);
     tl_statements__bind_text(statement, 2, path);
-    return tl_statements__run(statements, statement, err);
+    return tl_statements__run(writer->statements, statement, err) && add_row(writer, TL_SUMMED_ROOTS, id, err);
 }
 
-bool tl_roots__merge(tl_statements *statements, int64_t from, int64_t into, tl_error *err)
+bool tl_roots__merge(const tl_catalogue_writer *writer, int64_t from, int64_t into, tl_error *err)
 {
-    return tl_statements__run_integers(statements, TL_SQL_ROOT_MERGE, from, into, err) &&
-           remove_root_if_empty(statements, from, err);
+    tl_ids items = {0};
+    sqlite3_stmt *statement = tl_statements__get(writer->statements, TL_SQL_ITEM_IDS_OF_ROOT, err);
+    if (statement == NULL)
+        return false;
+    sqlite3_bind_int64(statement, 1, from);
+    bool ok = tl_statements__collect_ids(writer->statements, statement, &items, err);
+    for (size_t i = 0; ok && i < items.count; i++)
+        ok = change_row(writer, TL_SUMMED_ITEMS, items.items[i], TL_SQL_ITEM_CHANGE_ROOT, into, err);
+    tl_memory_free(items.items);
+    return ok && remove_root_if_empty(writer, from, err);
 }
 
 /* *id is 0 when there is no such item; *same_hash says whether its hash is the one given, absent being one too. */
@@ -172,20 +208,21 @@ static void bind_details(sqlite3_stmt *statement, const tl_item *item)
     tl_statements__bind_text(statement, 13, item->split);
 }
 
-static bool write_item_row(tl_statements *statements, const tl_item *item, int64_t root_id, int64_t *id, tl_error *err)
+static bool write_item_row(const tl_catalogue_writer *writer, const tl_item *item, int64_t root_id, int64_t *id, tl_error *err)
 {
-    sqlite3_stmt *statement = tl_statements__get(statements, *id != 0 ? TL_SQL_ITEM_UPDATE : TL_SQL_ITEM_ADD, err);
-    if (statement == NULL)
+    bool is_new = *id == 0;
+    sqlite3_stmt *statement = tl_statements__get(writer->statements, is_new ? TL_SQL_ITEM_ADD : TL_SQL_ITEM_UPDATE, err);
+    if (statement == NULL || (!is_new && !take_row(writer, TL_SUMMED_ITEMS, *id, err)))
         return false;
-    sqlite3_bind_int64(statement, 1, *id != 0 ? *id : root_id);
-    if (*id == 0)
+    sqlite3_bind_int64(statement, 1, is_new ? root_id : *id);
+    if (is_new)
         tl_statements__bind_text(statement, 2, item->path);
     bind_details(statement, item);
-    if (!tl_statements__run(statements, statement, err))
+    if (!tl_statements__run(writer->statements, statement, err))
         return false;
-    if (*id == 0)
-        *id = sqlite3_last_insert_rowid(statements->database);
-    return true;
+    if (is_new)
+        *id = sqlite3_last_insert_rowid(writer->statements->database);
+    return add_row(writer, TL_SUMMED_ITEMS, *id, err);
 }
 
 typedef struct old_caption {
@@ -225,15 +262,16 @@ static bool read_old_captions(tl_statements *statements, int64_t item_id, old_ca
     return true;
 }
 
-static bool add_caption(tl_statements *statements, int64_t item_id, size_t position, const char *text, tl_error *err)
+static bool add_caption(const tl_catalogue_writer *writer, int64_t item_id, size_t position, const char *text, tl_error *err)
 {
-    sqlite3_stmt *statement = tl_statements__get(statements, TL_SQL_CAPTION_ADD, err);
+    sqlite3_stmt *statement = tl_statements__get(writer->statements, TL_SQL_CAPTION_ADD, err);
     if (statement == NULL)
         return false;
     sqlite3_bind_int64(statement, 1, item_id);
     sqlite3_bind_int64(statement, 2, (int64_t)position);
     tl_statements__bind_text(statement, 3, text);
-    return tl_statements__run(statements, statement, err);
+    return tl_statements__run(writer->statements, statement, err) &&
+           add_row(writer, TL_SUMMED_CAPTIONS, sqlite3_last_insert_rowid(writer->statements->database), err);
 }
 
 static old_caption *find_kept(const old_captions *old, size_t position, const char *text)
@@ -250,7 +288,7 @@ static old_caption *find_kept(const old_captions *old, size_t position, const ch
 static bool remove_caption(const tl_catalogue_writer *writer, int64_t id, tl_error *err)
 {
     return tl_sets__remove_owner(writer->statements, writer->store, TL_VECTOR_CAPTION, id, err) &&
-           tl_statements__run_integers(writer->statements, TL_SQL_CAPTION_REMOVE, id, 0, err);
+           remove_row(writer, TL_SUMMED_CAPTIONS, id, TL_SQL_CAPTION_REMOVE, err);
 }
 
 /* A caption whose text stays keeps its id and so its vectors, wherever it now stands. */
@@ -265,9 +303,9 @@ static bool replace_captions(const tl_catalogue_writer *writer, int64_t item_id,
         old_caption *kept = find_kept(&old, i, item->captions[i]);
         if (kept != NULL)
             kept->is_kept = true;
-        if (kept == NULL ? !add_caption(writer->statements, item_id, i, item->captions[i], err)
+        if (kept == NULL ? !add_caption(writer, item_id, i, item->captions[i], err)
                          : kept->position != (int64_t)i &&
-                               !tl_statements__run_integers(writer->statements, TL_SQL_CAPTION_PLACE, kept->id, (int64_t)i, err))
+                               !change_row(writer, TL_SUMMED_CAPTIONS, kept->id, TL_SQL_CAPTION_PLACE, (int64_t)i, err))
             goto done;
     }
     for (size_t i = 0; i < old.count; i++)
@@ -284,13 +322,13 @@ bool tl_items__put(const tl_catalogue_writer *writer, const tl_item *item, int64
 {
     int64_t root_id, item_id;
     bool same_hash;
-    if (!find_or_add_root(writer->statements, item->root, &root_id, err) ||
+    if (!find_or_add_root(writer, item->root, &root_id, err) ||
         !find_item(writer->statements, root_id, item->path, item->hash, &item_id, &same_hash, err))
         return false;
     /* The vectors show a picture that is no longer there. */
     if (item_id != 0 && !same_hash && !tl_sets__remove_owner(writer->statements, writer->store, TL_VECTOR_IMAGE, item_id, err))
         return false;
-    if (!write_item_row(writer->statements, item, root_id, &item_id, err) || !replace_captions(writer, item_id, item, err))
+    if (!write_item_row(writer, item, root_id, &item_id, err) || !replace_captions(writer, item_id, item, err))
         return false;
     *id = item_id;
     return true;
@@ -309,15 +347,21 @@ bool tl_items__move(const tl_catalogue_writer *writer, int64_t id, int64_t old_r
                     tl_error *err)
 {
     int64_t root_id;
-    if (!find_or_add_root(writer->statements, root, &root_id, err))
+    if (!find_or_add_root(writer, root, &root_id, err))
         return false;
     sqlite3_stmt *statement = tl_statements__get(writer->statements, TL_SQL_ITEM_MOVE, err);
-    if (statement == NULL)
+    if (statement == NULL || !take_row(writer, TL_SUMMED_ITEMS, id, err))
         return false;
     sqlite3_bind_int64(statement, 1, id);
     sqlite3_bind_int64(statement, 2, root_id);
     tl_statements__bind_text(statement, 3, path);
-    return tl_statements__run(writer->statements, statement, err) && remove_root_if_empty(writer->statements, old_root_id, err);
+    return tl_statements__run(writer->statements, statement, err) && add_row(writer, TL_SUMMED_ITEMS, id, err) &&
+           remove_root_if_empty(writer, old_root_id, err);
+}
+
+bool tl_items__touch(const tl_catalogue_writer *writer, int64_t id, int64_t modified_ns, tl_error *err)
+{
+    return change_row(writer, TL_SUMMED_ITEMS, id, TL_SQL_ITEM_TOUCH, modified_ns, err);
 }
 
 bool tl_captions__ids(tl_statements *statements, int64_t item_id, tl_ids *ids, tl_error *err)
@@ -336,8 +380,7 @@ bool tl_items__remove(const tl_catalogue_writer *writer, int64_t id, int64_t roo
     for (size_t i = 0; ok && i < captions.count; i++)
         ok = remove_caption(writer, captions.items[i], err);
     ok = ok && tl_sets__remove_owner(writer->statements, writer->store, TL_VECTOR_IMAGE, id, err) &&
-         tl_statements__run_integers(writer->statements, TL_SQL_ITEM_REMOVE, id, 0, err) &&
-         remove_root_if_empty(writer->statements, root_id, err);
+         remove_row(writer, TL_SUMMED_ITEMS, id, TL_SQL_ITEM_REMOVE, err) && remove_root_if_empty(writer, root_id, err);
     tl_memory_free(captions.items);
     return ok;
 }

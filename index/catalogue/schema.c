@@ -4,6 +4,8 @@
  */
 #include "index/catalogue/schema.h"
 
+#include "index/catalogue/table_sums.h"
+
 #include <string.h>
 
 #define ROOTS_SQL "CREATE TABLE roots(id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE) STRICT"
@@ -49,6 +51,11 @@
     "CREATE TABLE vector_owners(set_id INTEGER NOT NULL REFERENCES vector_sets(id), owner INTEGER NOT NULL, " \
     "block_id INTEGER NOT NULL, PRIMARY KEY(set_id, owner)) STRICT, WITHOUT ROWID"
 
+/* Version 3: what tells that the catalogue's tables are whole. */
+#define TABLE_SUMS_SQL                                                                                            \
+    "CREATE TABLE table_sums(name TEXT PRIMARY KEY, count INTEGER NOT NULL, keys INTEGER NOT NULL, rows INTEGER " \
+    "NOT NULL, checksum INTEGER NOT NULL) STRICT, WITHOUT ROWID"
+
 /* Foreign keys stay on, so the tables are renamed (which takes the references along), copied, and dropped children first. */
 #define TO_2_SQL                                                                                                            \
     "DROP INDEX vector_blocks_of_set;DROP INDEX vector_blocks_by_count;"                                                    \
@@ -64,6 +71,7 @@ static const tl_migration migrations[] = {
     {1, ROOTS_SQL ";" ITEMS_SQL ";" CAPTIONS_SQL ";" CAPTIONS_OF_ITEM_SQL ";" VECTOR_SETS_1_SQL ";" VECTOR_BLOCKS_1_SQL
                   ";" VECTOR_BLOCKS_OF_SET_1_SQL ";" VECTOR_BLOCKS_BY_COUNT_1_SQL ";" VECTOR_OWNERS_SQL},
     {2, TO_2_SQL},
+    {3, TABLE_SUMS_SQL},
 };
 
 static const char *const objects[] = {
@@ -77,13 +85,20 @@ static const char *const objects[] = {
     VECTOR_BLOCKS_BY_COUNT_SQL,
     VECTOR_CENTROIDS_SQL,
     VECTOR_OWNERS_SQL,
+    TABLE_SUMS_SQL,
 };
+
+static bool finish_migrations(sqlite3 *database, int64_t version, tl_error *err)
+{
+    return version >= 3 || tl_table_sums__make(database, err);
+}
 
 const tl_database_schema tl_index__schema = {
     .application_id = 0x54574C49, /* "TWLI" */
     .what = "picture index",
     .migrations = migrations,
     .migration_count = sizeof migrations / sizeof migrations[0],
+    .finish = finish_migrations,
 };
 
 enum { OBJECT_COUNT = sizeof objects / sizeof objects[0] };

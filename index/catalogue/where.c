@@ -8,6 +8,7 @@
 #include "base/core/string.h"
 
 #include <string.h>
+#include <strings.h>
 
 enum { MAX_SQL = 1 << 20, MAX_WHERE = 1 << 16 };
 
@@ -15,7 +16,8 @@ enum { MAX_SQL = 1 << 20, MAX_WHERE = 1 << 16 };
     "r.path AS root, i.path AS path, i.size AS size, i.modified_ns AS modified_ns, i.hash AS hash, i.width AS width, " \
     "i.height AS height, i.taken AS taken, i.camera AS camera, i.latitude AS latitude, i.longitude AS longitude, "     \
     "i.url AS url, i.split AS split"
-#define ITEMS "FROM items i JOIN roots r ON r.id=i.root_id"
+/* Rows, not indexes: a search knows that the former are whole. */
+#define ITEMS "FROM items i NOT INDEXED JOIN roots r NOT INDEXED ON r.id=i.root_id"
 
 static const char *const starts[] = {
     [TL_VECTOR_IMAGE] = "SELECT id FROM (SELECT i.id AS id, (SELECT group_concat(text, char(10)) FROM captions WHERE "
@@ -85,6 +87,17 @@ static bool prepare(sqlite3 *database, const char *where, tl_vector_kind kind, s
         ok = tl_fail(err, TL_ERROR_INVALID, "where: expected values, found a parameter");
     tl_string_clear(&sql);
     return ok;
+}
+
+bool tl_where__reads_captions(const char *where, tl_vector_kind kind)
+{
+    static const char name[] = "caption"; /* the column, or the table */
+    if (kind == TL_VECTOR_CAPTION)
+        return true;
+    for (; *where != '\0'; where++)
+        if (strncasecmp(where, name, sizeof name - 1) == 0)
+            return true;
+    return false;
 }
 
 bool tl_where__ids(sqlite3 *database, const char *where, tl_vector_kind kind, tl_ids *ids, tl_error *err)

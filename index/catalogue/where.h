@@ -9,4 +9,7 @@
  * but columns and plain functions, is TL_ERROR_INVALID. */
 bool tl_where__ids(sqlite3 *database, const char *where, tl_vector_kind kind, tl_ids *ids, tl_error *err) TL_MUST_USE;
 
+/* False: the condition looks at items and their roots alone. */
+bool tl_where__reads_captions(const char *where, tl_vector_kind kind);
+
 #endif

@@ -16,7 +16,8 @@ typedef struct tl_store {
     uint8_t *row;                   /* one vector as it is stored */
     size_t row_capacity;
     bool is_changed;
-    uint64_t changes; /* other numbers whenever this connection changed the blocks */
+    uint64_t changes;  /* other numbers whenever this connection changed the blocks */
+    int64_t known_set; /* its owners were held against its blocks (index/vectors/owner_check.h); 0: none */
     sqlite3_blob *vectors, *heads;
 } tl_store;
 

@@ -31,6 +31,7 @@ typedef enum tl_store_statement {
     TL_STORE_OWNER_REMOVE,
     TL_STORE_OWNER_COUNT,
     TL_STORE_OWNER_EACH,
+    TL_STORE_OWNER_EACH_BLOCK,
     TL_STORE_DATA_VERSION,
     TL_STORE_STATEMENT_COUNT
 } tl_store_statement;

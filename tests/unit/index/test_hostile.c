@@ -114,7 +114,7 @@ static void other_versions_and_schemas_are_refused(void **state)
     assert_error(tl_index_open(path, TL_INDEX_CREATE, &index, err), TL_ERROR_UNSUPPORTED, "found version 99");
     run_sql(path, "PRAGMA user_version=0");
     assert_error(tl_index_open(path, TL_INDEX_CREATE, &index, err), TL_ERROR_CORRUPT, "found version 0");
-    run_sql(path, "PRAGMA user_version=2; DROP INDEX captions_of_item");
+    run_sql(path, "PRAGMA user_version=3; DROP INDEX captions_of_item");
     assert_error(tl_index_open(path, TL_INDEX_READ, &index, err), TL_ERROR_CORRUPT, "INDEX captions_of_item");
 
     make_index(path);
@@ -155,6 +155,12 @@ static void check_finds_what_sqlite_does_not(void **state)
         {"DELETE FROM vector_owners WHERE owner=7", "vector_owners for 7"},
         {"DELETE FROM captions WHERE id=9", "caption 9"},
         {"PRAGMA foreign_keys=OFF; DELETE FROM items WHERE id=9", "refers to a missing one"},
+        {"UPDATE items SET width=width+1 WHERE id=9", "table items: expected 300 rows with columns"},
+        {"UPDATE items SET path='z' WHERE id=9", "table items: expected 300 rows with keys"},
+        {"UPDATE captions SET text='another' WHERE id=9", "table captions: expected 300 rows with columns"},
+        {"UPDATE roots SET path='/s'", "table roots: expected 1 rows with keys"},
+        {"UPDATE table_sums SET count=count+1 WHERE name='captions'", "table_sums: expected a sound row of table captions"},
+        {"DELETE FROM table_sums WHERE name='items'", "table_sums: expected a sound row of table items, found none"},
         {"DELETE FROM vector_blocks WHERE id=1", "found 0 in blocks"},
         {"UPDATE vector_owners SET block_id=2 WHERE set_id=1 AND owner=7", "one of another block"},
         {"INSERT INTO vector_owners(set_id, owner, block_id) VALUES(1, 12345, 1)", "301 owners"},

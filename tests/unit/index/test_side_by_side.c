@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { BATCH = 40, BATCHES = 16, DIM = 40, WRITERS = 2, SEARCHERS = 2, LONG_DIM = 8192 };
+enum { PATIENCE = 5, BATCH = 40, BATCHES = 16, DIM = 40, WRITERS = 2, SEARCHERS = 2, LONG_DIM = 8192 };
 
 static const char path[] = "beside.twinlens", wal[] = "beside.twinlens-wal", table[] = "beside.db";
 
@@ -115,7 +115,11 @@ static void *write_on(void *context)
     tl_error error = {0};
     for (size_t batch = 1; self->failure == NULL && batch < BATCHES; batch++) {
         tl_index_writer *writer = NULL;
-        if (!tl_index_writer_open(self->index, &writer, &error)) {
+        /* On a busy machine the other one's turns may outlast the wait for the lock. */
+        for (int i = 0; i < PATIENCE && writer == NULL; i++)
+            if (!tl_index_writer_open(self->index, &writer, &error))
+                writer = NULL;
+        if (writer == NULL) {
             self->failure = "a writer was not let in";
             break;
         }

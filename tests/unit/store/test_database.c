@@ -38,8 +38,17 @@ static const tl_migration steps[] = {
 static const tl_migration broken_steps[] = {{1, "CREATE TABLE t(a INTEGER PRIMARY KEY)"},
                                             {2, "INSERT INTO t VALUES(9); INSERT INTO nowhere VALUES(1)"}};
 
-static const tl_database_schema version_1 = {77, "test store", steps, 1}, version_2 = {77, "test store", steps, 2},
-                                broken = {77, "test store", broken_steps, 2}, another = {78, "other store", steps, 2};
+/* Sees what the steps have made; refuses to come from version 1. */
+static bool finish_steps(sqlite3 *database, int64_t version, tl_error *err)
+{
+    if (version == 1)
+        return tl_fail(err, TL_ERROR_UNSUPPORTED, "not from version 1");
+    return tl_database_execute(database, "INSERT INTO t SELECT 100 + count(*) FROM u", err);
+}
+
+static const tl_database_schema version_1 = {77, "test store", steps, 1, NULL}, version_2 = {77, "test store", steps, 2, NULL},
+                                broken = {77, "test store", broken_steps, 2, NULL}, another = {78, "other store", steps, 2, NULL},
+                                finished = {77, "test store", steps, 2, finish_steps};
 
 static const char path[] = "store.db";
 
@@ -104,6 +113,25 @@ static void a_failed_migration_changes_nothing(void **state)
     database = open_database(path, &version_1, TL_DATABASE_CREATE);
     tl_database_close(database);
     assert_error(tl_database_open(path, &broken, TL_DATABASE_WRITE, &database, err), TL_ERROR_CORRUPT, "nowhere");
+    database = open_database(path, &version_1, TL_DATABASE_WRITE);
+    assert_int_equal(number(database, "SELECT count(*) FROM t"), 1);
+    tl_database_close(database);
+}
+
+static void a_step_beyond_sql_is_part_of_the_migration(void **state)
+{
+    (void)state;
+    start_afresh();
+    sqlite3 *database = open_database(path, &finished, TL_DATABASE_CREATE);
+    assert_int_equal(number(database, "SELECT a FROM t WHERE a>=100"), 100);
+    tl_database_close(database);
+    database = open_database(path, &finished, TL_DATABASE_WRITE); /* nothing to bring up to date */
+    assert_int_equal(number(database, "SELECT count(*) FROM t"), 3);
+    tl_database_close(database);
+    start_afresh();
+    tl_database_close(open_database(path, &version_1, TL_DATABASE_CREATE));
+    assert_error(tl_database_open(path, &finished, TL_DATABASE_WRITE, &database, err), TL_ERROR_UNSUPPORTED,
+                 "not from version 1");
     database = open_database(path, &version_1, TL_DATABASE_WRITE);
     assert_int_equal(number(database, "SELECT count(*) FROM t"), 1);
     tl_database_close(database);
@@ -179,9 +207,13 @@ static void a_reader_folds_the_log_in(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(migrations_run_once_and_in_order), cmocka_unit_test(a_failed_migration_changes_nothing),
-        cmocka_unit_test(connections_are_set_up),           cmocka_unit_test(names_are_names),
-        cmocka_unit_test(missing_files_are_not_made),       cmocka_unit_test(a_reader_folds_the_log_in),
+        cmocka_unit_test(migrations_run_once_and_in_order),
+        cmocka_unit_test(a_failed_migration_changes_nothing),
+        cmocka_unit_test(a_step_beyond_sql_is_part_of_the_migration),
+        cmocka_unit_test(connections_are_set_up),
+        cmocka_unit_test(names_are_names),
+        cmocka_unit_test(missing_files_are_not_made),
+        cmocka_unit_test(a_reader_folds_the_log_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
