@@ -6,7 +6,7 @@
 #include "tokenizer/tokenizer.h"
 
 #include "base/core/memory.h"
-#include "tokenizer/recipe_internal.h"
+#include "tokenizer/recipe.h"
 
 enum {
     MAX_TEXT_SIZE = 1 << 20,     /* bytes; kinds count in int, and a rule may lengthen a byte to 128 */

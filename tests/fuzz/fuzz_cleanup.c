@@ -3,7 +3,7 @@
  * UTF-8, and what open_clip's clean-ups have collapsed has no blank at either end.
  */
 #include "base/core/memory.h"
-#include "tokenizer/cleanup_internal.h"
+#include "tokenizer/cleanup/cleanup.h"
 
 #include <stddef.h>
 #include <stdint.h>

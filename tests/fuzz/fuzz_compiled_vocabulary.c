@@ -4,8 +4,8 @@
  */
 #include "base/core/hash.h"
 #include "base/core/memory.h"
-#include "tokenizer/compiled_internal.h"
-#include "tokenizer/splitting_internal.h"
+#include "tokenizer/splitting/compiled.h"
+#include "tokenizer/splitting/splitting.h"
 
 enum { SIZE_AT = 16 };
 

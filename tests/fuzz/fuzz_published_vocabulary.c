@@ -4,8 +4,8 @@
  */
 #include "base/core/memory.h"
 #include "base/io/file.h"
-#include "tokenizer/splitting_internal.h"
-#include "tokenizer/table_builder_internal.h"
+#include "tokenizer/files/table_builder_internal.h"
+#include "tokenizer/splitting/splitting.h"
 
 #define FIXTURES TL_SOURCE_DIR "/tests/golden/fixtures/vocabularies/"
 

@@ -6,7 +6,7 @@
 #include "base/core/clock.h"
 #include "base/core/memory.h"
 #include "base/io/file.h"
-#include "tokenizer/published_internal.h"
+#include "tokenizer/files/published.h"
 
 #include <stdio.h>
 #include <stdlib.h>

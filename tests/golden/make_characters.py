@@ -1,4 +1,4 @@
-"""Writes tokenizer/reference_characters.c: what the tokenizers package makes of single characters, found by asking it.
+"""Writes tokenizer/cleanup/reference_characters.c: what the tokenizers package makes of single characters, found by asking it.
 
 Made with Python 3.11, tokenizers 0.23.3 and sentencepiece 0.2.3. The package's crates carry Unicode tables of several ages, none of which is utf8proc's,
 so every code point is put through BertNormalizer, BertPreTokenizer, Lowercase and Precompiled, and the answers are kept as ranges.
@@ -91,7 +91,7 @@ def main():
             runs.append([point, point, distance])
     with open(OUT, "w", encoding="ascii") as out:
         out.write("/*\n * Characters as the tokenizers package sees them. Written by tests/golden/make_characters.py, which asks the package about each.\n"
-                  " */\n#include \"tokenizer/reference_characters_internal.h\"\n\n#include <stddef.h>\n\n"
+                  " */\n#include \"tokenizer/cleanup/reference_characters.h\"\n\n#include <stddef.h>\n\n"
                   "typedef struct character_range {\n    uint32_t first, last;\n} character_range;\n\n")
         for name, points in tables.items():
             out.write(f"static const character_range {name}[] = {{\n")

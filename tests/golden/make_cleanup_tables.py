@@ -1,4 +1,4 @@
-"""make_cleanup_tables.py: writes tokenizer/html_entities_table.c and tokenizer/mojibake_table.c.
+"""make_cleanup_tables.py: writes tokenizer/cleanup/html_entities_table.c and tokenizer/cleanup/mojibake_table.c.
 
 Python 3.11 (html.entities.html5 is the HTML standard's table of named references; the single-byte encodings are its codecs) and
 ftfy 6.3.1 (which characters its detector of mojibake knows, and as what). Run after a change of either; the output is committed.
@@ -35,7 +35,7 @@ def write_entities():
             capitals.append((ord(value), value.upper()))
     text = HEAD.format("The named character references of the HTML standard (section 13.5), sorted by bytes: name, one or two code points,\n"
                        " * whether it is also a reference without its semicolon.")
-    text += '#include "tokenizer/html_entities_internal.h"\n\n/* clang-format off */\n'
+    text += '#include "tokenizer/cleanup/html_entities_internal.h"\n\n/* clang-format off */\n'
     text += "const tl_html_entity tl_html_entities[] = {\n" + "\n".join(rows(items)) + "\n};\n\n"
     text += f"const size_t tl_html_entity_count = {len(items)};\n\n"
     text += "/* Values that become several letters in upper case. */\nconst tl_html_capital tl_html_capitals[] = {\n"
@@ -75,7 +75,7 @@ def write_mojibake():
         assert lossy == encoding.startswith("sloppy")
         encodings.append((encoding, points, lossy))
     text = HEAD.format("What characters mean to the detector of mojibake, and the single-byte encodings that it tries.")
-    text += '#include "tokenizer/mojibake_internal.h"\n\n/* clang-format off */\n'
+    text += '#include "tokenizer/cleanup/mojibake_internal.h"\n\n/* clang-format off */\n'
     text += "const tl_mojibake_range tl_mojibake_ranges[] = {\n"
     text += "\n".join(rows(f"{{0x{a:X}, 0x{b:X}, 0x{m:X}}}" for a, b, m in ranges)) + "\n};\n\n"
     text += f"const size_t tl_mojibake_range_count = {len(ranges)};\n\n"

@@ -1,7 +1,7 @@
 /* Model folders of open_clip and transformers: ids and cleaned texts of their own classes, and what is refused. */
 #include "base/core/memory.h"
 #include "base/io/file.h"
-#include "tokenizer/cleanup_internal.h"
+#include "tokenizer/cleanup/cleanup.h"
 #include "tokenizer/tokenizer.h"
 
 #include <fcntl.h>

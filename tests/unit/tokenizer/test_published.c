@@ -3,9 +3,9 @@
 #include "base/core/memory.h"
 #include "base/core/random.h"
 #include "base/io/file.h"
-#include "tokenizer/compiled_internal.h"
-#include "tokenizer/published_internal.h"
-#include "tokenizer/splitting_internal.h"
+#include "tokenizer/files/published.h"
+#include "tokenizer/splitting/compiled.h"
+#include "tokenizer/splitting/splitting.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,7 +4,7 @@
 
 #include "base/core/memory.h"
 #include "base/io/file.h"
-#include "tokenizer/published_internal.h"
+#include "tokenizer/files/published.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
