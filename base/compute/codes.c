@@ -102,6 +102,11 @@ void tl_codes_dot(const uint8_t *codes, size_t count, size_t groups, const int8_
     kernels()->dot_codes(codes, count, groups, query, sums);
 }
 
+void tl_bytes_dot(const uint8_t *rows, size_t count, size_t size, const int8_t *query, int32_t *sums)
+{
+    kernels()->dot_bytes(rows, count, size, query, sums);
+}
+
 void tl_narrow_to_f16(const float *values, uint16_t *out, size_t count)
 {
     kernels()->narrow(values, out, count);

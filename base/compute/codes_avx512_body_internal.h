@@ -52,6 +52,9 @@ DEFINE_ROWS(dot_f16, add_product, uint16_t, load_f16, load_tail_f16)
 DEFINE_ROWS(square_f32, add_square, float, _mm512_loadu_ps, load_tail_f32)
 DEFINE_ROWS(square_f16, add_square, uint16_t, load_f16, load_tail_f16)
 
+/* Bytes that are asked for before they are wanted: the processor itself looks no further than the end of a page. */
+enum { AHEAD = 4096 };
+
 static void dot_codes(const uint8_t *codes, size_t count, size_t groups, const int8_t *query, int32_t *sums)
 {
     const __m512i half = _mm512_set1_epi8(15);
@@ -60,11 +63,22 @@ static void dot_codes(const uint8_t *codes, size_t count, size_t groups, const i
         for (size_t group = 0; group < groups; group++, codes += TL_CODE_GROUP_BYTES) {
             const int8_t *q = query + group * TL_CODE_GROUP;
             __m512i bytes = _mm512_loadu_si512(codes);
+            _mm_prefetch((const char *)codes + AHEAD, _MM_HINT_T0);
             low = ADD_PRODUCTS(low, _mm512_and_si512(bytes, half), _mm512_loadu_si512(q));
             high = ADD_PRODUCTS(high, _mm512_and_si512(_mm512_srli_epi16(bytes, 4), half),
                                 _mm512_loadu_si512(q + TL_CODE_GROUP_BYTES));
         }
         sums[i] = _mm512_reduce_add_epi32(_mm512_add_epi32(low, high));
+    }
+}
+
+static void dot_bytes(const uint8_t *rows, size_t count, size_t size, const int8_t *query, int32_t *sums)
+{
+    for (size_t i = 0; i < count; i++, rows += size) {
+        __m512i sum = _mm512_setzero_si512();
+        for (size_t j = 0; j < size; j += 64)
+            sum = ADD_PRODUCTS(sum, _mm512_loadu_si512(rows + j), _mm512_loadu_si512(query + j));
+        sums[i] = _mm512_reduce_add_epi32(sum);
     }
 }
 
@@ -87,4 +101,5 @@ static void widen(const uint16_t *values, float *out, size_t count)
         out[i] = tl_f16_to_float(values[i]);
 }
 
-const tl_code_kernels TL_CODES_TABLE = {dot_f32, dot_f16, square_f32, square_f16, dot_codes, narrow, widen, hadamard, quantize};
+const tl_code_kernels TL_CODES_TABLE = {dot_f32,   dot_f16, square_f32, square_f16, dot_codes,
+                                        dot_bytes, narrow,  widen,      hadamard,   quantize};

@@ -74,6 +74,16 @@ static void dot_codes(const uint8_t *codes, size_t count, size_t groups, const i
     }
 }
 
+static void dot_bytes(const uint8_t *rows, size_t count, size_t size, const int8_t *query, int32_t *sums)
+{
+    for (size_t i = 0; i < count; i++, rows += size) {
+        int32_t sum = 0;
+        for (size_t j = 0; j < size; j++)
+            sum += rows[j] * query[j];
+        sums[i] = sum;
+    }
+}
+
 static void narrow(const float *values, uint16_t *out, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -86,5 +96,5 @@ static void widen(const uint16_t *values, float *out, size_t count)
         out[i] = tl_f16_to_float(values[i]);
 }
 
-const tl_code_kernels tl_codes_baseline = {dot_f32, dot_f16, square_f32, square_f16, dot_codes,
-                                           narrow,  widen,   hadamard,   quantize};
+const tl_code_kernels tl_codes_baseline = {dot_f32,   dot_f16, square_f32, square_f16, dot_codes,
+                                           dot_bytes, narrow,  widen,      hadamard,   quantize};

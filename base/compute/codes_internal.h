@@ -10,6 +10,7 @@ typedef struct tl_code_kernels {
     void (*square_f32)(const float *rows, size_t count, size_t dim, const float *query, float *squares);
     void (*square_f16)(const uint16_t *rows, size_t count, size_t dim, const float *query, float *squares);
     void (*dot_codes)(const uint8_t *codes, size_t count, size_t groups, const int8_t *query, int32_t *sums);
+    void (*dot_bytes)(const uint8_t *rows, size_t count, size_t size, const int8_t *query, int32_t *sums);
     void (*narrow)(const float *values, uint16_t *out, size_t count);
     void (*widen)(const uint16_t *values, float *out, size_t count);
     void (*hadamard)(float *x, size_t count);

@@ -14,6 +14,8 @@
 #define DEVIATIONS 2.5f
 
 enum { LISTS_PER_PROBE = 40, LEAST_PROBES = 8 };
+/* Of more lists than this part of them, as they are stored the centres are compared at once. */
+enum { ROUGH_SHARE = 8 };
 
 void tl_probe__clear(tl_probe *probe)
 {
@@ -22,8 +24,8 @@ void tl_probe__clear(tl_probe *probe)
     tl_memory_free(probe->query.numbers);
     tl_memory_free(probe->blocks);
     tl_memory_free(probe->starts);
-    tl_top_k__clear(&probe->order);
-    tl_memory_free(probe->centre_scores);
+    tl_heads__clear(&probe->heads);
+    tl_list_order__clear(&probe->order);
     tl_memory_free(probe->from_centre);
     tl_memory_free(probe->sums);
     tl_memory_free(probe->lengths);
@@ -52,6 +54,8 @@ static bool load_directory(tl_probe *probe, tl_store *store, const tl_stored_set
     if (statement == NULL)
         return false;
     sqlite3_bind_int64(statement, 1, set->id);
+    if (!tl_heads__rearrange(&probe->heads, err))
+        return false;
     probe->block_count = 0;
     probe->tail_count = 0;
     for (;;) {
@@ -73,12 +77,15 @@ static bool load_directory(tl_probe *probe, tl_store *store, const tl_stored_set
         }
         while (last < list)
             probe->starts[last++] = (uint32_t)probe->block_count;
-        if (probe->block_count == UINT32_MAX || !tl_memory_reserve((void **)&probe->blocks, &probe->block_capacity,
-                                                                   probe->block_count + 1, sizeof *probe->blocks, err))
+        if (probe->block_count == UINT32_MAX ||
+            !tl_memory_reserve((void **)&probe->blocks, &probe->block_capacity, probe->block_count + 1, sizeof *probe->blocks,
+                               err) ||
+            !tl_heads__append(&probe->heads, id, err))
             return false;
-        probe->blocks[probe->block_count++] = (tl_listed_block){id, (uint32_t)count, (float)radius, false};
+        probe->blocks[probe->block_count++] = (tl_listed_block){id, (uint32_t)count, (float)radius};
     }
     sqlite3_reset(statement);
+    tl_heads__settle(&probe->heads);
     while (last <= set->lists)
         probe->starts[last++] = (uint32_t)probe->block_count;
     return seen == set->count ||
@@ -88,12 +95,15 @@ static bool load_directory(tl_probe *probe, tl_store *store, const tl_stored_set
 
 static bool load_division(tl_probe *probe, tl_store *store, const tl_stored_set *set, tl_error *err)
 {
+    tl_heads heads = probe->heads;
+    probe->heads = (tl_heads){0};
     tl_probe__clear(probe);
+    probe->heads = heads;
     return tl_centroids__load(&probe->centroids, store, set, err) && tl_coder__init(&probe->coder, set->dim, err) &&
            (probe->query.numbers = tl_memory_allocate(probe->coder.code_dim, 1, err)) != NULL &&
            (probe->starts = tl_memory_allocate((size_t)set->lists + 1, sizeof *probe->starts, err)) != NULL &&
            (probe->from_centre = tl_memory_allocate(set->dim, sizeof *probe->from_centre, err)) != NULL &&
-           (probe->centre_scores = tl_memory_allocate(set->lists, sizeof *probe->centre_scores, err)) != NULL &&
+           tl_list_order__init(&probe->order, &probe->centroids, err) &&
            (probe->vector = tl_memory_allocate_aligned(tl_block__row_bytes((tl_block_shape){set->dim, set->storage}), 1, err)) !=
                NULL;
 }
@@ -225,49 +235,32 @@ static uint64_t count_wanted(const inquiry *in, const tl_block_view *view)
     return wanted;
 }
 
-static bool look_into_block(const inquiry *in, tl_listed_block *block, uint32_t list, const list_bound *bound, tl_error *err)
+static bool look_into_block(const inquiry *in, uint32_t place, uint32_t list, const list_bound *bound, tl_error *err)
 {
     tl_probe *probe = in->probe;
-    bool row = false, ok = false;
-    sqlite3_stmt *statement = tl_statements__get(&in->store->statements, TL_STORE_BLOCK_HEAD, err);
-    if (statement == NULL)
-        return false;
-    sqlite3_bind_int64(statement, 1, block->id);
-    if (!tl_statements__step(&in->store->statements, statement, &row, err))
-        return false;
+    const tl_listed_block *block = &probe->blocks[place];
     tl_block_view view = {.id = block->id, .set_id = in->set->id, .list = list, .count = block->count};
-    const uint8_t *head = row ? sqlite3_column_blob(statement, 0) : NULL;
-    if (head == NULL) {
-        ok = tl_fail(err, TL_ERROR_CORRUPT, "expected vector block %" PRId64 ", found none", block->id);
-        goto done;
-    }
-    if (!tl_block__view_head(&view, head, (size_t)sqlite3_column_bytes(statement, 0), in->shape, err) ||
-        (!block->is_verified && !tl_block__verify_head(&view, in->shape, err)) ||
+    if (!tl_heads__view(&probe->heads, place, in->store, in->shape, &view, err) ||
         !tl_memory_reserve((void **)&probe->sums, &probe->sums_capacity, view.count, sizeof *probe->sums, err) ||
         !tl_memory_reserve((void **)&probe->lengths, &probe->lengths_capacity, 2 * view.count, sizeof *probe->lengths, err))
-        goto done;
-    block->is_verified = true;
-    ok = true;
+        return false;
     uint64_t wanted = in->filter != NULL ? count_wanted(in, &view) : view.count;
     probe->seen += wanted;
     if (wanted == 0)
-        goto done;
+        return true;
     const float *errors = probe->lengths, *norms = probe->lengths + view.count;
     tl_widen_from_f16(view.errors, probe->lengths, 2 * view.count); /* norms lie behind errors */
     tl_codes_dot(view.codes, view.count, tl_block__code_groups(in->shape), probe->query.numbers, probe->sums);
-    for (size_t i = 0; ok && i < view.count; i++) {
+    for (size_t i = 0; i < view.count; i++) {
         float product = view.factors[i] * probe->query.step * ((float)probe->sums[i] - probe->query.offset);
         float most = row_bound(in, bound, product, errors[i], norms[i]);
         if (!tl_top_k__may_enter(in->top, most) || (in->filter != NULL && !tl_filter__wants(in->filter, view.owners[i])))
             continue;
-        if (probe->waiting_count == TL_CANDIDATES)
-            ok = fetch_waiting(in, err);
-        if (ok)
-            probe->waiting[probe->waiting_count++] = (tl_candidate){most, (uint32_t)i, view.hashes[i], view.owners[i], block->id};
+        if (probe->waiting_count == TL_CANDIDATES && !fetch_waiting(in, err))
+            return false;
+        probe->waiting[probe->waiting_count++] = (tl_candidate){most, (uint32_t)i, view.hashes[i], view.owners[i], block->id};
     }
-done:
-    sqlite3_reset(statement);
-    return ok;
+    return true;
 }
 
 static uint32_t suitable_probes(uint32_t lists)
@@ -292,20 +285,17 @@ static bool choose_lists(const inquiry *in, uint64_t *budget, tl_error *err)
 {
     tl_probe *probe = in->probe;
     uint32_t lists = probe->centroids.count, wish = in->query->probes != 0 ? in->query->probes : suitable_probes(lists);
-    uint32_t probes = wish < lists ? wish : lists, number = in->query->exact || in->filter != NULL ? lists : probes;
-    tl_block__score((tl_block_shape){in->set->dim, TL_VECTOR_STORE_F16}, in->query->metric,
-                    (const uint8_t *)probe->centroids.rows, lists, in->query->vector, probe->centre_scores);
+    bool wants_all = in->query->exact || in->filter != NULL;
+    uint32_t probes = wish < lists ? wish : lists, number = wants_all ? lists : probes;
+    bool roughly = number < lists / ROUGH_SHARE;
+    tl_list_order__score(&probe->order, &probe->centroids, in->query, roughly);
     for (;; number = number > lists / 2 ? lists : 2 * number) {
-        tl_top_k__start(&probe->order, number, -INFINITY, INFINITY);
-        for (uint32_t i = 0; i < lists; i++)
-            if (tl_top_k__may_enter(&probe->order, probe->centre_scores[i]))
-                tl_top_k__offer(&probe->order, i, probe->centre_scores[i]);
-        if (!tl_top_k__sort(&probe->order, err))
+        if (!tl_list_order__sort(&probe->order, &probe->centroids, in->query, roughly, number, err))
             return false;
         uint64_t held = 0;
         *budget = 0;
         for (uint32_t i = 0; i < number; i++) {
-            uint64_t rows = rows_of_list(probe, (uint32_t)probe->order.items[i].owner);
+            uint64_t rows = rows_of_list(probe, (uint32_t)probe->order.best.items[i].owner);
             held += rows;
             *budget += i < probes ? rows : 0;
         }
@@ -322,7 +312,7 @@ static void look_from_centre(const inquiry *in, uint32_t list, list_bound *bound
     tl_probe *probe = in->probe;
     uint32_t dim = in->set->dim;
     float square;
-    bound->centre_score = probe->centre_scores[list];
+    bound->centre_score = probe->order.scores[list];
     tl_widen_from_f16(probe->centroids.rows + (size_t)list * dim, probe->from_centre, dim);
     if (in->query->metric == TL_METRIC_DOT) {
         tl_rows_dot_f32(probe->from_centre, 1, dim, probe->from_centre, &square);
@@ -356,16 +346,15 @@ bool tl_probe__search(tl_probe *probe, tl_store *store, const tl_stored_set *set
         return false;
     if (query->metric == TL_METRIC_DOT)
         tl_coder__encode_query(&probe->coder, query->vector, &probe->query);
-    for (size_t i = 0; i < probe->order.count; i++) {
-        uint32_t list = (uint32_t)probe->order.items[i].owner;
+    for (size_t i = 0; i < probe->order.best.count; i++) {
+        uint32_t list = (uint32_t)probe->order.best.items[i].owner;
         list_bound bound;
         if (probe->seen >= budget && top->count + probe->waiting_count >= top->k)
             break;
         look_from_centre(&in, list, &bound);
         for (uint32_t b = probe->starts[list]; b < probe->starts[list + 1]; b++) {
-            tl_listed_block *block = &probe->blocks[b];
-            if (tl_top_k__may_enter(top, block_bound(&in, &bound, block->radius)) &&
-                !look_into_block(&in, block, list + 1, &bound, err))
+            if (tl_top_k__may_enter(top, block_bound(&in, &bound, probe->blocks[b].radius)) &&
+                !look_into_block(&in, b, list + 1, &bound, err))
                 return false;
         }
         /* Once k are known, the lists after this one can be passed over by their radius. */

@@ -9,14 +9,14 @@
 #include "index/ann/centroids.h"
 #include "index/ann/code.h"
 #include "index/ann/filter.h"
-#include "index/ann/top_k.h"
+#include "index/ann/heads.h"
+#include "index/ann/order.h"
 #include "index/vectors/store.h"
 
 typedef struct tl_listed_block {
     int64_t id;
     uint32_t count;
     float radius; /* no residual in it is longer */
-    bool is_verified;
 } tl_listed_block;
 
 typedef struct tl_candidate {
@@ -37,9 +37,9 @@ typedef struct tl_probe {
     tl_listed_block *blocks; /* of list 1 on, by list and id */
     size_t block_count, block_capacity;
     uint32_t *starts; /* [lists + 1]: where the blocks of list n + 1 begin */
+    tl_heads heads;   /* of blocks, at the same places */
     uint64_t tail_count;
-    tl_top_k order; /* lists, the most promising first */
-    float *centre_scores;
+    tl_list_order order;
     float *from_centre; /* [dim]: the query as seen from a list's centre */
     int32_t *sums;
     size_t sums_capacity;

@@ -98,6 +98,30 @@ static void check_codes(void)
     }
 }
 
+static void check_bytes(void)
+{
+    enum { MOST = 320 };
+    uint8_t rows[ROWS * MOST];
+    int8_t query[MOST];
+    tl_random random = tl_random_stream(5, 0);
+    for (int extreme = 0; extreme < 2; extreme++) {
+        for (size_t i = 0; i < sizeof rows; i++)
+            rows[i] = extreme ? 127 : (uint8_t)tl_random_below(&random, 128);
+        for (size_t i = 0; i < sizeof query; i++)
+            query[i] = extreme ? -127 : (int8_t)((int)tl_random_below(&random, 255) - 127);
+        for (size_t size = 64; size <= MOST; size += 64) {
+            int32_t sums[ROWS];
+            tl_bytes_dot(rows, ROWS, size, query, sums);
+            for (size_t r = 0; r < ROWS; r++) {
+                int32_t sum = 0;
+                for (size_t i = 0; i < size; i++)
+                    sum += rows[r * size + i] * query[i];
+                assert_int_equal(sum, sums[r]);
+            }
+        }
+    }
+}
+
 static void check_hadamard_and_quantize(void)
 {
     float x[256], y[256], product, square;
@@ -183,6 +207,7 @@ static void code_sums_are_exact(void **state)
 {
     (void)state;
     for_each_level(check_codes);
+    for_each_level(check_bytes);
 }
 
 static void transform_and_rounding_are_right(void **state)
