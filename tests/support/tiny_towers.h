@@ -110,7 +110,7 @@ static const tiny_variant tiny_variants[] = {
 };
 enum { TINY_VARIANT_COUNT = sizeof tiny_variants / sizeof tiny_variants[0] };
 
-/* Pieces of published towers: the oracle computes them, make_towers.py does not. */
+/* Pieces of published towers, and stems: the oracle computes them, make_towers.py the first stem only. */
 static const tiny_variant tiny_published_variants[] = {
     {"siglip",
      {.embedding_dim = 16,
@@ -210,7 +210,7 @@ static const tiny_variant tiny_published_variants[] = {
                .mlp_width = 48,
                .pooling = TL_POOL_EOS,
                .eos_id = 3}}},
-    {"stem of two stages",
+    {"stem",
      {.embedding_dim = 12,
       .vision = {.activation = TL_GELU,
                  .layer_norm_epsilon = 1e-5f,
@@ -262,7 +262,7 @@ static const tiny_variant tiny_published_variants[] = {
                .pooling = TL_POOL_EOS,
                .eos_id = 3}}},
 };
-enum { TINY_PUBLISHED_COUNT = sizeof tiny_published_variants / sizeof tiny_published_variants[0] };
+enum { TINY_PUBLISHED_COUNT = sizeof tiny_published_variants / sizeof tiny_published_variants[0], TINY_STEM = 4 };
 
 /* Number i of a stream, in [-1, 1). */
 static inline float tiny_value(uint32_t stream, uint32_t i)

@@ -118,8 +118,10 @@ static void test_variant(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[TINY_VARIANT_COUNT];
+    struct CMUnitTest tests[TINY_VARIANT_COUNT + 1];
     for (size_t i = 0; i < TINY_VARIANT_COUNT; i++)
         tests[i] = (struct CMUnitTest){tiny_variants[i].name, test_variant, NULL, NULL, (void *)(uintptr_t)&tiny_variants[i]};
+    const tiny_variant *stem = &tiny_published_variants[TINY_STEM];
+    tests[TINY_VARIANT_COUNT] = (struct CMUnitTest){stem->name, test_variant, NULL, NULL, (void *)(uintptr_t)stem};
     return cmocka_run_group_tests_name("towers_golden", tests, NULL, NULL);
 }
