@@ -1,32 +1,14 @@
 /*
  * config.json <-> tl_model_config. The words are those of open_clip's model_configs; members of a tower that we do not know are
  * refused rather than skipped, because in those files each of them changes the arithmetic.
- * The bounds keep every product of sizes below 2^40 and every row of a table within reason, so that nothing after this
- * function has to fear a size from a file.
  */
-#include "encoders/model_config.h"
+#include "encoders/model_config_internal.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
-enum {
-    MAX_WIDTH = 16384,
-    MAX_MLP_WIDTH = 65536,
-    MAX_LAYERS = 256,
-    MAX_STEM_WIDTH = 4096,
-    DEFAULT_STEM_KERNEL = 5,
-    MAX_IMAGE_SIZE = 4096,
-    MAX_PATCH_SIZE = 256,
-    MAX_PATCHES = 16384,
-    MAX_CONTEXT = 8192,
-    MAX_VOCABULARY = 1 << 22,
-    DEFAULT_HEAD_WIDTH = 64,
-    MAX_ROTARY_HEAD_WIDTH = 256, /* with MAX_PATCHES, tables of 32 MiB */
-    DEFAULT_EOS_ID = 2,          /* open_clip's */
-    RESNET_EXPANSION = 32,       /* width of the last stage by the stem's */
-    RESNET_REDUCTION = 32        /* of an image's side */
-};
+enum { DEFAULT_STEM_KERNEL = 5, DEFAULT_HEAD_WIDTH = 64, DEFAULT_EOS_ID = 2 /* open_clip's */ };
 
 static const double default_mlp_ratio = 4.0;
 static const float default_epsilon = 1e-5F;
@@ -55,166 +37,6 @@ static const char *const text_members[] = {
     "context_length", "vocab_size", "width",          "heads",  "layers",     "mlp_ratio",  "mlp_width",
     "eos_id",         "pool_type",  "no_causal_mask", "pad_id", "activation", "projection", "layer_norm_epsilon"};
 
-static bool within(const char *name, uint64_t value, uint64_t minimum, uint64_t maximum, tl_error *err)
-{
-    if (value >= minimum && value <= maximum)
-        return true;
-    return tl_fail(err, TL_ERROR_INVALID, "'%s': expected %" PRIu64 " to %" PRIu64 ", found %" PRIu64, name, minimum, maximum,
-                   value);
-}
-
-static bool divides(const char *part_name, uint32_t part, const char *whole_name, uint32_t whole, tl_error *err)
-{
-    if (part != 0 && whole % part == 0)
-        return true;
-    return tl_fail(err, TL_ERROR_INVALID, "'%s': expected a multiple of %s %" PRIu32 ", found %" PRIu32, whole_name, part_name,
-                   part, whole);
-}
-
-static bool is_epsilon_sound(float epsilon, tl_error *err)
-{
-    if (epsilon >= 1e-12F && epsilon <= 0.1F)
-        return true;
-    return tl_fail(err, TL_ERROR_INVALID, "'layer_norm_epsilon': expected 1e-12 to 0.1, found %g", (double)epsilon);
-}
-
-/* A pooled row of `width` becomes the embedding. */
-static bool check_projection(tl_projection projection, uint32_t width, uint32_t embedding_dim, tl_error *err)
-{
-    if (!within("projection", (uint64_t)projection, 0, COUNT_OF(projection_names) - 1, err))
-        return false;
-    if (projection == TL_PROJECTION_NONE && width != embedding_dim)
-        return tl_fail(err, TL_ERROR_INVALID,
-                       "'projection': expected one, or the width %" PRIu32 " of the embedding, found none and %" PRIu32,
-                       embedding_dim, width);
-    return true;
-}
-
-/* The stages double the width three times and end with four times that; each but the first halves the side. */
-static bool check_resnet(const tl_vision_config *vision, uint32_t embedding_dim, tl_error *err)
-{
-    (void)embedding_dim;
-    uint64_t layers = 0;
-    const uint32_t halved = (vision->image_size + 1) / 2 / 16; /* the stem's convolution rounds up, what follows down */
-    if (halved != vision->image_size / RESNET_REDUCTION)
-        return tl_fail(err, TL_ERROR_INVALID,
-                       "'image_size': expected one that five halvings leave at %" PRIu32 " pixels, found %" PRIu32 " (%" PRIu32
-                       ")",
-                       vision->image_size / RESNET_REDUCTION, vision->image_size, halved);
-    if (vision->rotary.is_used || vision->with_gated_mlp || vision->with_inner_norms || vision->norms_last ||
-        vision->stem_stage_count != 0)
-        return tl_fail(err, TL_ERROR_INVALID, "'trunk': expected no words about a transformer's stem or blocks with resnet");
-    for (size_t i = 0; i < COUNT_OF(vision->stage_layers); i++) {
-        if (!within("stage_layers", vision->stage_layers[i], 1, MAX_LAYERS, err))
-            return false;
-        layers += vision->stage_layers[i];
-    }
-    return within("width", vision->width, 2, MAX_WIDTH / RESNET_EXPANSION, err) && divides("2", 2, "width", vision->width, err) &&
-           within("patch_size", vision->patch_size, 32, 32, err) && within("layers", vision->layers, layers, layers, err) &&
-           within("heads", vision->heads, 1, (uint64_t)vision->width * RESNET_EXPANSION, err) &&
-           divides("heads", vision->heads, "width x 32", vision->width * RESNET_EXPANSION, err);
-}
-
-static bool check_rotary(const tl_vision_config *vision, tl_error *err)
-{
-    const tl_rotary_config *rotary = &vision->rotary;
-    if (!rotary->is_used)
-        return true;
-    if (!divides("4", 4, "head_width", vision->width / vision->heads, err) ||
-        !within("head_width", vision->width / vision->heads, 4, MAX_ROTARY_HEAD_WIDTH, err) ||
-        !within("reference_side", rotary->reference_side, 0, MAX_IMAGE_SIZE, err))
-        return false;
-    if (!(rotary->temperature > 1.0F && rotary->temperature <= 1e9F))
-        return tl_fail(err, TL_ERROR_INVALID, "'temperature': expected above 1, to 1e9, found %g", (double)rotary->temperature);
-    if (!(rotary->offset >= -(float)MAX_IMAGE_SIZE && rotary->offset <= (float)MAX_IMAGE_SIZE))
-        return tl_fail(err, TL_ERROR_INVALID, "'offset': expected %d to %d, found %g", -MAX_IMAGE_SIZE, MAX_IMAGE_SIZE,
-                       (double)rotary->offset);
-    return true;
-}
-
-/* Each stage divides the side; what the transformer sees of a patch is what they leave of it. */
-static bool check_stem(const tl_vision_config *vision, tl_error *err)
-{
-    uint32_t reduction = 1;
-    if (!within("stages", vision->stem_stage_count, 1, TL_STEM_MOST_STAGES, err) ||
-        !within("kernel", vision->stem_kernel, 3, 7, err) || !divides("2", 2, "kernel + 1", vision->stem_kernel + 1, err) ||
-        !divides("patch_size", vision->patch_size, "image_size", vision->image_size, err))
-        return false;
-    for (uint32_t i = 0; i < vision->stem_stage_count; i++) {
-        const tl_stem_stage_config *stage = &vision->stem_stages[i];
-        if (!within("patch_size", stage->patch_size, 1, vision->patch_size, err) ||
-            !within("width", stage->width, 1, MAX_STEM_WIDTH, err) ||
-            !within("mlp_width", stage->mlp_width, 1, MAX_STEM_WIDTH * 8, err) ||
-            !within("layers", stage->layers, 1, MAX_LAYERS, err))
-            return tl_fail_within(err, "stages[%" PRIu32 "]", i);
-        reduction *= stage->patch_size;
-        if (vision->patch_size % reduction != 0)
-            return tl_fail(err, TL_ERROR_INVALID,
-                           "expected stages whose patch sizes multiplied divide the patch size %" PRIu32 ", found %" PRIu32,
-                           vision->patch_size, reduction);
-    }
-    return true;
-}
-
-static bool check_transformer(const tl_vision_config *vision, uint32_t embedding_dim, tl_error *err)
-{
-    if (!within("width", vision->width, 1, MAX_WIDTH, err) || !within("layers", vision->layers, 1, MAX_LAYERS, err) ||
-        !within("heads", vision->heads, 1, vision->width, err) || !divides("heads", vision->heads, "width", vision->width, err) ||
-        !within("mlp_width", vision->mlp_width, 1, MAX_MLP_WIDTH, err) ||
-        !check_projection(vision->projection, vision->width, embedding_dim, err))
-        return false;
-    if (vision->pooling == TL_POOL_ATTENTION && (!within("pool_heads", vision->pool_heads, 1, vision->width, err) ||
-                                                 !divides("pool_heads", vision->pool_heads, "width", vision->width, err) ||
-                                                 !within("pool_mlp_width", vision->pool_mlp_width, 0, MAX_MLP_WIDTH, err)))
-        return false;
-    if (!check_rotary(vision, err))
-        return tl_fail_within(err, "rotary");
-    if (vision->stem_stage_count != 0 && !check_stem(vision, err))
-        return tl_fail_within(err, "stem");
-    if (vision->pooling == TL_POOL_CLASS_TOKEN && vision->without_class_token)
-        return tl_fail(err, TL_ERROR_INVALID, "'pool_type': expected avg or map without a class token, found tok");
-    if (vision->norm_after_pooling && vision->pooling != TL_POOL_AVERAGE)
-        return tl_fail(err, TL_ERROR_INVALID, "'final_ln_after_pool': expected with pool_type avg only");
-    return true;
-}
-
-static bool check_vision(const tl_vision_config *vision, uint32_t embedding_dim, tl_error *err)
-{
-    if (!within("image_size", vision->image_size, 1, MAX_IMAGE_SIZE, err) ||
-        !within("patch_size", vision->patch_size, 1, MAX_PATCH_SIZE, err) ||
-        !within("activation", (uint64_t)vision->activation, 0, COUNT_OF(activation_names) - 1, err) ||
-        !within("trunk", (uint64_t)vision->trunk, 0, COUNT_OF(trunk_names) - 1, err) ||
-        !within("pool_type", (uint64_t)vision->pooling, 0, COUNT_OF(vision_pooling_names) - 1, err) ||
-        !is_epsilon_sound(vision->layer_norm_epsilon, err))
-        return false;
-    uint64_t patches_a_side = vision->image_size / vision->patch_size;
-    if (!within("patches", patches_a_side * patches_a_side, 1, MAX_PATCHES, err))
-        return false;
-    return vision->trunk == TL_TRUNK_RESNET ? check_resnet(vision, embedding_dim, err)
-                                            : check_transformer(vision, embedding_dim, err);
-}
-
-static bool check_text(const tl_text_config *text, uint32_t embedding_dim, tl_error *err)
-{
-    if (!within("activation", (uint64_t)text->activation, 0, COUNT_OF(activation_names) - 1, err) ||
-        !is_epsilon_sound(text->layer_norm_epsilon, err) ||
-        !check_projection(text->projection, text->width, embedding_dim, err) ||
-        !within("context_length", text->context_length, 1, MAX_CONTEXT, err) ||
-        !within("vocab_size", text->vocabulary_size, 1, MAX_VOCABULARY, err) ||
-        !within("width", text->width, 1, MAX_WIDTH, err) || !within("layers", text->layers, 1, MAX_LAYERS, err) ||
-        !within("heads", text->heads, 1, text->width, err) || !divides("heads", text->heads, "width", text->width, err) ||
-        !within("mlp_width", text->mlp_width, 1, MAX_MLP_WIDTH, err))
-        return false;
-    if (text->pad_id < 0 || (uint32_t)text->pad_id >= text->vocabulary_size)
-        return tl_fail(err, TL_ERROR_INVALID, "'pad_id': expected 0 to %" PRIu32 ", found %" PRId32, text->vocabulary_size - 1,
-                       text->pad_id);
-    /* With the other poolings nothing reads eos_id, and open_clip's default may lie outside a tiny vocabulary. */
-    if (text->pooling == TL_POOL_EOS && (text->eos_id < 0 || (uint32_t)text->eos_id >= text->vocabulary_size))
-        return tl_fail(err, TL_ERROR_INVALID, "'eos_id': expected 0 to %" PRIu32 ", found %" PRId32, text->vocabulary_size - 1,
-                       text->eos_id);
-    return within("pool_type", (uint64_t)text->pooling, 0, COUNT_OF(text_pooling_names) - 1, err);
-}
-
 const char *tl_activation_name(tl_activation activation)
 {
     return activation_names[activation];
@@ -228,51 +50,6 @@ bool tl_activation_of_name(const char *name, tl_activation *out)
             return true;
         }
     return false;
-}
-
-bool tl_model_config_check(const tl_model_config *config, tl_error *err)
-{
-    if (!within("embed_dim", config->embedding_dim, 1, MAX_WIDTH, err))
-        return tl_fail_within(err, "model config");
-    if (!check_vision(&config->vision, config->embedding_dim, err))
-        return tl_fail_within(err, "model config: vision_cfg");
-    if (!check_text(&config->text, config->embedding_dim, err))
-        return tl_fail_within(err, "model config: text_cfg");
-    return true;
-}
-
-double tl_vision_config_embedding_products(const tl_vision_config *vision, double *of_pixels)
-{
-    double side = (double)vision->image_size, channels = 3.0, patch = (double)vision->patch_size, products = 0.0;
-    *of_pixels = 0.0;
-    for (uint32_t i = 0; i < vision->stem_stage_count; i++) {
-        const tl_stem_stage_config *stage = &vision->stem_stages[i];
-        const double part = (double)stage->patch_size, width = (double)stage->width, kernel = (double)vision->stem_kernel;
-        side /= part;
-        patch /= part;
-        *of_pixels += i == 0 ? side * side * part * part * channels * width : 0.0;
-        products += side * side * width *
-                    (part * part * channels + (double)stage->layers * (kernel * kernel + 2.0 * (double)stage->mlp_width));
-        channels = width;
-    }
-    side = floor(side / patch);
-    const double last = side * side * patch * patch * channels * (double)vision->width;
-    if (vision->stem_stage_count == 0)
-        *of_pixels = last;
-    return products + last;
-}
-
-bool tl_model_config_check_trainable(const tl_model_config *config, bool freezes_images, tl_error *err)
-{
-    const tl_vision_config *vision = &config->vision;
-    const char *what = freezes_images                          ? NULL
-                       : vision->trunk != TL_TRUNK_TRANSFORMER ? "a ResNet"
-                       : vision->rotary.is_used                ? "rotary positions"
-                       : vision->with_gated_mlp                ? "a gated MLP"
-                       : vision->with_inner_norms              ? "norms within attention and the MLP"
-                       : vision->norms_last                    ? "norms after attention and the MLP"
-                                                               : NULL;
-    return what == NULL || tl_fail(err, TL_ERROR_UNSUPPORTED, "model config: %s can be used here but not trained", what);
 }
 
 typedef struct known_members {
@@ -359,15 +136,15 @@ static bool read_mlp_width(const tl_json *object, uint32_t width, uint32_t *out,
     if (tl_json_member(object, "mlp_width") != NULL) {
         if (tl_json_member(object, "mlp_ratio") != NULL)
             return tl_fail(err, TL_ERROR_CORRUPT, "expected one of 'mlp_width' and 'mlp_ratio', found both");
-        return read_size(object, "mlp_width", MAX_MLP_WIDTH, out, err);
+        return read_size(object, "mlp_width", TL_CONFIG_MOST_MLP_WIDTH, out, err);
     }
     double ratio = default_mlp_ratio;
     if (tl_json_member(object, "mlp_ratio") != NULL && !tl_json_get_number(object, "mlp_ratio", &ratio, err))
         return false;
     double product = (double)width * ratio;
-    if (!(product >= 1.0 && product <= (double)MAX_MLP_WIDTH))
-        return tl_fail(err, TL_ERROR_CORRUPT, "'mlp_ratio': expected a width of 1 to %d, found %g times %" PRIu32, MAX_MLP_WIDTH,
-                       ratio, width);
+    if (!(product >= 1.0 && product <= (double)TL_CONFIG_MOST_MLP_WIDTH))
+        return tl_fail(err, TL_ERROR_CORRUPT, "'mlp_ratio': expected a width of 1 to %d, found %g times %" PRIu32,
+                       TL_CONFIG_MOST_MLP_WIDTH, ratio, width);
     *out = (uint32_t)product;
     return true;
 }
@@ -379,8 +156,8 @@ static bool read_stage_layers(const tl_json *json, tl_vision_config *out, tl_err
     if (tl_json_array_size(list) != COUNT_OF(out->stage_layers))
         return tl_fail(err, TL_ERROR_CORRUPT, "'stage_layers': expected a list of %zu numbers", COUNT_OF(out->stage_layers));
     for (size_t i = 0; i < COUNT_OF(out->stage_layers); i++) {
-        if (!tl_json_integer(tl_json_array_item(list, i), &number) || number < 1 || number > MAX_LAYERS)
-            return tl_fail(err, TL_ERROR_CORRUPT, "'stage_layers': expected numbers of 1 to %d", MAX_LAYERS);
+        if (!tl_json_integer(tl_json_array_item(list, i), &number) || number < 1 || number > TL_CONFIG_MOST_LAYERS)
+            return tl_fail(err, TL_ERROR_CORRUPT, "'stage_layers': expected numbers of 1 to %d", TL_CONFIG_MOST_LAYERS);
         out->stage_layers[i] = (uint32_t)number;
     }
     return true;
@@ -408,7 +185,7 @@ static bool read_rotary(const tl_json *json, tl_rotary_config *out, tl_error *er
         !read_optional_float(json, "offset", 0.0, &out->offset, err) ||
         !read_choice(json, "indexing", rotary_indexing_names, COUNT_OF(rotary_indexing_names), 0, &indexing, err) ||
         (tl_json_member(json, "reference_side") != NULL &&
-         !read_size(json, "reference_side", MAX_IMAGE_SIZE, &out->reference_side, err)))
+         !read_size(json, "reference_side", TL_CONFIG_MOST_IMAGE_SIZE, &out->reference_side, err)))
         return false;
     out->columns_first = indexing == 1;
     out->is_used = true;
@@ -421,9 +198,10 @@ static bool read_stem_stage(const tl_json *json, tl_stem_stage_config *out, tl_e
     if (!tl_json_is_object(json))
         return tl_fail(err, TL_ERROR_CORRUPT, "expected an object");
     return tl_json_each_member(json, is_known_member, &known) &&
-           read_size(json, "patch_size", MAX_PATCH_SIZE, &out->patch_size, err) &&
-           read_size(json, "width", MAX_STEM_WIDTH, &out->width, err) &&
-           read_size(json, "layers", MAX_LAYERS, &out->layers, err) && read_mlp_width(json, out->width, &out->mlp_width, err);
+           read_size(json, "patch_size", TL_CONFIG_MOST_PATCH_SIZE, &out->patch_size, err) &&
+           read_size(json, "width", TL_CONFIG_MOST_STEM_WIDTH, &out->width, err) &&
+           read_size(json, "layers", TL_CONFIG_MOST_LAYERS, &out->layers, err) &&
+           read_mlp_width(json, out->width, &out->mlp_width, err);
 }
 
 static bool read_stem(const tl_json *json, tl_vision_config *out, tl_error *err)
@@ -436,7 +214,7 @@ static bool read_stem(const tl_json *json, tl_vision_config *out, tl_error *err)
         return tl_fail(err, TL_ERROR_CORRUPT, "expected an object");
     out->stem_kernel = DEFAULT_STEM_KERNEL;
     if (!tl_json_each_member(json, is_known_member, &known) ||
-        (tl_json_member(json, "kernel") != NULL && !read_size(json, "kernel", MAX_PATCH_SIZE, &out->stem_kernel, err)))
+        (tl_json_member(json, "kernel") != NULL && !read_size(json, "kernel", TL_CONFIG_MOST_PATCH_SIZE, &out->stem_kernel, err)))
         return false;
     const size_t count = tl_json_array_size(stages);
     if (!tl_json_is_array(stages) || count < 1 || count > TL_STEM_MOST_STAGES)
@@ -466,9 +244,10 @@ static bool read_vision(const tl_json *json, const tower_numbers *fallback, tl_v
     size_t pooling, trunk;
     tower_numbers numbers;
     if (!tl_json_each_member(json, is_known_member, &known) ||
-        !read_size(json, "image_size", MAX_IMAGE_SIZE, &out->image_size, err) ||
-        !read_size(json, "patch_size", MAX_PATCH_SIZE, &out->patch_size, err) ||
-        !read_size(json, "width", MAX_WIDTH, &out->width, err) || !read_size(json, "layers", MAX_LAYERS, &out->layers, err) ||
+        !read_size(json, "image_size", TL_CONFIG_MOST_IMAGE_SIZE, &out->image_size, err) ||
+        !read_size(json, "patch_size", TL_CONFIG_MOST_PATCH_SIZE, &out->patch_size, err) ||
+        !read_size(json, "width", TL_CONFIG_MOST_WIDTH, &out->width, err) ||
+        !read_size(json, "layers", TL_CONFIG_MOST_LAYERS, &out->layers, err) ||
         !read_mlp_width(json, out->width, &out->mlp_width, err) ||
         !read_choice(json, "pool_type", vision_pooling_names, COUNT_OF(vision_pooling_names), TL_POOL_CLASS_TOKEN, &pooling,
                      err) ||
@@ -480,16 +259,17 @@ static bool read_vision(const tl_json *json, const tower_numbers *fallback, tl_v
     out->activation = numbers.activation;
     out->layer_norm_epsilon = numbers.layer_norm_epsilon;
     out->projection = numbers.projection;
-    if (tl_json_member(json, "head_width") != NULL && !read_size(json, "head_width", MAX_WIDTH, &head_width, err))
+    if (tl_json_member(json, "head_width") != NULL && !read_size(json, "head_width", TL_CONFIG_MOST_WIDTH, &head_width, err))
         return false;
-    uint32_t width = out->trunk == TL_TRUNK_RESNET ? out->width * RESNET_EXPANSION : out->width;
+    uint32_t width = out->trunk == TL_TRUNK_RESNET ? out->width * TL_CONFIG_RESNET_EXPANSION : out->width;
     if (width % head_width != 0)
         return tl_fail(err, TL_ERROR_CORRUPT, "'width': expected a multiple of head_width %" PRIu32 ", found %" PRIu32,
                        head_width, width);
     out->heads = width / head_width;
-    if ((tl_json_member(json, "pool_heads") != NULL && !read_size(json, "pool_heads", MAX_WIDTH, &out->pool_heads, err)) ||
+    if ((tl_json_member(json, "pool_heads") != NULL &&
+         !read_size(json, "pool_heads", TL_CONFIG_MOST_WIDTH, &out->pool_heads, err)) ||
         (tl_json_member(json, "pool_mlp_width") != NULL &&
-         !read_size(json, "pool_mlp_width", MAX_MLP_WIDTH, &out->pool_mlp_width, err)))
+         !read_size(json, "pool_mlp_width", TL_CONFIG_MOST_MLP_WIDTH, &out->pool_mlp_width, err)))
         return false;
     if (!read_rotary(tl_json_member(json, "rotary"), &out->rotary, err))
         return tl_fail_within(err, "rotary");
@@ -503,7 +283,7 @@ static bool read_vision(const tl_json *json, const tower_numbers *fallback, tl_v
 static bool read_optional_id(const tl_json *json, const char *name, int32_t fallback, int32_t *out, tl_error *err)
 {
     int64_t value = fallback;
-    if (tl_json_member(json, name) != NULL && !tl_json_get_integer(json, name, 0, MAX_VOCABULARY, &value, err))
+    if (tl_json_member(json, name) != NULL && !tl_json_get_integer(json, name, 0, TL_CONFIG_MOST_VOCABULARY, &value, err))
         return false;
     *out = (int32_t)value;
     return true;
@@ -517,10 +297,12 @@ static bool read_text(const tl_json *json, const tower_numbers *fallback, tl_tex
         return tl_fail(err, TL_ERROR_CORRUPT, "expected an object");
     size_t pooling;
     if (!tl_json_each_member(json, is_known_member, &known) ||
-        !read_size(json, "context_length", MAX_CONTEXT, &out->context_length, err) ||
-        !read_size(json, "vocab_size", MAX_VOCABULARY, &out->vocabulary_size, err) ||
-        !read_size(json, "width", MAX_WIDTH, &out->width, err) || !read_size(json, "heads", MAX_WIDTH, &out->heads, err) ||
-        !read_size(json, "layers", MAX_LAYERS, &out->layers, err) || !read_mlp_width(json, out->width, &out->mlp_width, err) ||
+        !read_size(json, "context_length", TL_CONFIG_MOST_CONTEXT, &out->context_length, err) ||
+        !read_size(json, "vocab_size", TL_CONFIG_MOST_VOCABULARY, &out->vocabulary_size, err) ||
+        !read_size(json, "width", TL_CONFIG_MOST_WIDTH, &out->width, err) ||
+        !read_size(json, "heads", TL_CONFIG_MOST_WIDTH, &out->heads, err) ||
+        !read_size(json, "layers", TL_CONFIG_MOST_LAYERS, &out->layers, err) ||
+        !read_mlp_width(json, out->width, &out->mlp_width, err) ||
         !read_optional_id(json, "eos_id", DEFAULT_EOS_ID, &out->eos_id, err) ||
         !read_optional_id(json, "pad_id", 0, &out->pad_id, err) ||
         !read_choice(json, "pool_type", text_pooling_names, COUNT_OF(text_pooling_names), TL_POOL_ARGMAX, &pooling, err) ||
@@ -545,8 +327,8 @@ bool tl_model_config_read(const tl_json *json, tl_model_config *out, tl_error *e
         return tl_fail(err, TL_ERROR_UNSUPPORTED, "model config: 'model_type': expected 'twinlens', found '%.40s'", type);
     const tower_numbers defaults = {TL_GELU, default_epsilon, TL_PROJECTION_MATRIX};
     tower_numbers shared;
-    if (!read_size(json, "embed_dim", MAX_WIDTH, &out->embedding_dim, err) || !read_numbers(json, &defaults, &shared, err) ||
-        !read_flag(json, "logit_bias", &out->has_logit_bias, err))
+    if (!read_size(json, "embed_dim", TL_CONFIG_MOST_WIDTH, &out->embedding_dim, err) ||
+        !read_numbers(json, &defaults, &shared, err) || !read_flag(json, "logit_bias", &out->has_logit_bias, err))
         return tl_fail_within(err, "model config");
     if (!read_vision(tl_json_member(json, "vision_cfg"), &shared, &out->vision, err))
         return tl_fail_within(err, "model config: vision_cfg");
@@ -653,7 +435,7 @@ static tl_json *write_vision(const tl_vision_config *vision, tl_error *err)
 {
     tl_json *json = tl_json_object_create(err);
     const tower_numbers numbers = {vision->activation, vision->layer_norm_epsilon, vision->projection};
-    const uint32_t width = vision->trunk == TL_TRUNK_RESNET ? vision->width * RESNET_EXPANSION : vision->width;
+    const uint32_t width = vision->trunk == TL_TRUNK_RESNET ? vision->width * TL_CONFIG_RESNET_EXPANSION : vision->width;
     if (json != NULL && tl_json_set_integer(json, "image_size", vision->image_size, err) &&
         tl_json_set_integer(json, "patch_size", vision->patch_size, err) &&
         tl_json_set_integer(json, "width", vision->width, err) && tl_json_set_integer(json, "layers", vision->layers, err) &&
@@ -683,7 +465,8 @@ static tl_json *write_text(const tl_text_config *text, tl_error *err)
         tl_json_set_integer(json, "layers", text->layers, err) && write_mlp_width(json, text->width, text->mlp_width, err) &&
         tl_json_set_bool(json, "no_causal_mask", text->without_causal_mask, err) &&
         tl_json_set_text(json, "pool_type", text_pooling_names[text->pooling], err) &&
-        tl_json_set_integer(json, "eos_id", text->eos_id >= 0 && text->eos_id <= MAX_VOCABULARY ? text->eos_id : 0, err) &&
+        tl_json_set_integer(json, "eos_id", text->eos_id >= 0 && text->eos_id <= TL_CONFIG_MOST_VOCABULARY ? text->eos_id : 0,
+                            err) &&
         tl_json_set_integer(json, "pad_id", text->pad_id, err) && write_numbers(json, &numbers, err))
         return json;
     tl_json_free(json);
