@@ -16,6 +16,7 @@ const char *const tl_store__texts[TL_STORE_STATEMENT_COUNT] = {
     [TL_STORE_BLOCK_EACH_OF_TAIL] = "SELECT " BLOCK_COLUMNS "FROM @blocks INDEXED BY ~1 WHERE set_id=?1 AND list=0 ORDER BY id",
     [TL_STORE_BLOCK_DIRECTORY] = "SELECT id, list, count, radius, mark FROM @blocks INDEXED BY ~1 "
                                  "WHERE set_id=?1 ORDER BY list, id",
+    [TL_STORE_BLOCK_HEAD] = "SELECT head FROM @blocks WHERE id=?1",
     [TL_STORE_BLOCK_PLACE] = "SELECT radius, mark FROM @blocks WHERE id=?1",
     [TL_STORE_BLOCK_WITH_ROOM] = "SELECT id FROM @blocks INDEXED BY ~2 WHERE set_id=?1 AND list=0 AND "
                                  "count<?2 ORDER BY count DESC LIMIT 1",
