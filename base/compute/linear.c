@@ -226,6 +226,16 @@ tl_dtype tl_linear_dtype_between(const tl_weight *first, const tl_weight *second
     return is_rounded(first) && is_rounded(second) ? TL_BF16 : TL_F32;
 }
 
+static bool is_packed_f32(const tl_weight *weight)
+{
+    return weight->packed.panels != NULL && weight->packed.kind == TL_PACKED_F32;
+}
+
+bool tl_linear_is_packed_between(const tl_weight *first, const tl_weight *second)
+{
+    return is_packed_f32(first) && is_packed_f32(second);
+}
+
 void tl_linear_run_backward(tl_thread_pool *pool, const tl_weight *weight, const float *dy, size_t rows, size_t out, size_t in,
                             float *dx, void *scratch)
 {
@@ -244,7 +254,7 @@ void tl_linear_run(tl_thread_pool *pool, const tl_linear_call *call, void *scrat
         tl_packed_linear(pool, call, scratch);
         return;
     }
-    TL_ASSERT(call->x_dtype == TL_F32 && call->y_dtype == TL_F32);
+    TL_ASSERT(call->x_dtype == TL_F32 && call->y_dtype == TL_F32 && !call->is_x_packed && !call->is_y_packed);
     const float *x = call->x;
     if (call->norm != NULL) {
         tl_layer_norm(x, call->norm->gain, call->norm->bias, call->rows, call->in, call->norm->epsilon, call->norm->rows, NULL,

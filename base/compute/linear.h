@@ -38,6 +38,9 @@ typedef struct tl_linear_call {
     const float *residual; /* [rows, out] or NULL; may be y where that is f32 */
     void *y;               /* [rows, out] of y_dtype; must not overlap x */
     tl_dtype x_dtype, y_dtype;
+    /* Of f32 weights with a packed form: x as a call of as many rows left it in y, arranged for the next product. No norm of
+     * such an x, no residual to such a y. */
+    bool is_x_packed, is_y_packed;
 } tl_linear_call;
 
 /* scratch: tl_linear_scratch_count floats, aligned to 64 bytes. The same bits for any pool. */
@@ -48,6 +51,8 @@ void tl_linear_run_backward(tl_thread_pool *pool, const tl_weight *weight, const
                             float *dx, void *scratch);
 /* What the rows between two layers may be kept as, without loss beyond that of the layers' own precision. */
 tl_dtype tl_linear_dtype_between(const tl_weight *first, const tl_weight *second);
+/* Whether the rows between them may stay as the second one's product reads them. */
+bool tl_linear_is_packed_between(const tl_weight *first, const tl_weight *second);
 
 #ifdef __cplusplus
 }

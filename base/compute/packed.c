@@ -95,7 +95,8 @@ static void multiply_block(const packed_work *work, const pass *groups, size_t b
     const tl_packed_weight *weight = work->weight;
     const size_t bytes = tl_packed_panel_step(weight), y_size = tl_dtype_size(call->y_dtype);
     const size_t first = block * work->block_rows, rows = rows_of_block(work, block);
-    const size_t column = begin * TL_PACKED_COLUMNS, at = first * call->out + column;
+    const size_t column = begin * TL_PACKED_COLUMNS;
+    const size_t at = first * call->out + (call->is_y_packed ? column * rows : column);
     const char *panel = (const char *)weight->panels + begin * bytes;
     const size_t header = weight->kind == TL_PACKED_INT8 ? TL_INT8_HEADER : 0;
     /* This block's share of the panels that come a run later. */
@@ -112,7 +113,8 @@ static void multiply_block(const packed_work *work, const pass *groups, size_t b
                                    .has_gelu = call->has_gelu,
                                    .gelu = call->gelu,
                                    .y_dtype = call->y_dtype,
-                                   .y_row = call->out}};
+                                   .y_row = call->is_y_packed ? TL_PACKED_COLUMNS : call->out,
+                                   .is_y_packed = call->is_y_packed}};
     tl_packed_tile *tile = &run.first;
     tile->a = work->a + first * work->row_bytes + kernels->group_offset(weight->kind, groups->first_group, rows);
     tile->panel = panel + header + groups->first_group * TL_PACKED_COLUMNS * 4;
@@ -162,6 +164,8 @@ void tl_packed_linear(tl_thread_pool *pool, const tl_linear_call *call, void *sc
     if (call->rows == 0)
         return;
     TL_ASSERT(weight->in == call->in && weight->out == call->out);
+    TL_ASSERT((!call->is_x_packed && !call->is_y_packed) || weight->kind == TL_PACKED_F32);
+    TL_ASSERT(!call->is_y_packed || call->residual == NULL);
     if (weight->norm_gain != NULL) {
         TL_ASSERT(call->norm != NULL && call->bias != NULL);
         norm = *call->norm;
@@ -184,15 +188,17 @@ void tl_packed_linear(tl_thread_pool *pool, const tl_linear_call *call, void *sc
     work.row_bytes = work.kernels->row_bytes(weight->kind, weight->in);
     work.panel_count = tl_packed_panel_count(weight->out);
     /* The result cannot go on from y where it is rounded, or something was done to it. */
-    work.groups_of_a_pass =
-        call->has_gelu || call->y_dtype != TL_F32 || groups < 2 * GROUPS_OF_A_PASS ? groups : GROUPS_OF_A_PASS;
+    const bool is_one_pass = call->has_gelu || call->y_dtype != TL_F32 || call->is_y_packed || groups < 2 * GROUPS_OF_A_PASS;
+    work.groups_of_a_pass = is_one_pass ? groups : GROUPS_OF_A_PASS;
     const size_t panel = work.groups_of_a_pass * TL_PACKED_COLUMNS * 4;
     /* Few blocks pass as fast as a panel arrives: better that it is read from one end to the other. */
     work.panels_of_a_run =
         work.block_count <= FEW_BLOCKS ? 1 : larger(smaller(BYTES_OF_A_RUN / panel, TL_MOST_PANELS_OF_A_RUN), 1);
     work.panels_of_a_task = (PANELS_OF_A_TASK + work.panels_of_a_run - 1) / work.panels_of_a_run * work.panels_of_a_run;
     work.row_scales = (float *)(void *)((char *)scratch + tl_whole_lines(work.row_bytes * call->rows));
-    if (work.kernels->takes_rows_as_they_are(weight->kind, straight.x_dtype, weight->in)) {
+    if (call->is_x_packed) {
+        work.a = call->x;
+    } else if (work.kernels->takes_rows_as_they_are(weight->kind, straight.x_dtype, weight->in)) {
         work.a = straight.x;
         work.row_bytes = weight->in * tl_dtype_size(straight.x_dtype);
     } else {

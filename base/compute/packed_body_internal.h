@@ -15,8 +15,9 @@
 enum {
     VECTORS = TL_PACKED_COLUMNS / LANES,
     PIECE = 1024, /* numbers converted at a time, a multiple of 4 */
-    NEAR = 16 * TL_PACKED_COLUMNS,
-    LINE = 16 /* groups of a panel wanted next, and of a line of the cache */
+    NEAR = 16,    /* groups: what is multiplied so much later is asked into the first-level cache */
+    SPAN = 16,    /* groups between two looks further ahead */
+    LINE = 16     /* floats of a line of the cache */
 };
 
 typedef uint32_t group_vector __attribute__((vector_size(TL_VECTOR_FLOATS * 4)));
@@ -136,6 +137,26 @@ KERNEL_INLINE void store_row(const tl_packed_tile *tile, size_t row, const vecto
     }
 }
 
+/* The rows of y and of what is added to it are far apart and may be in no near cache: they arrive while the sums are made. */
+KERNEL_INLINE void ask_for_rows(const tl_packed_tile *tile)
+{
+    const size_t size = tl_dtype_size(tile->y_dtype);
+    for (size_t r = 0; r < tile->rows; r++)
+        for (size_t at = r * tile->y_row; at < r * tile->y_row + TL_PACKED_COLUMNS; at += LINE) {
+            __builtin_prefetch((const char *)tile->y + at * size, 1);
+            if (tile->residual != NULL)
+                __builtin_prefetch(tile->residual + at);
+        }
+}
+
+/* This tile's share of the panels that come a run later, a few lines at a time. */
+KERNEL_INLINE void ask_for_later(const tl_packed_tile *tile, size_t span, size_t spans)
+{
+    const char *end = tile->ahead + tile->lines_ahead * (span + 1) / spans * 64;
+    for (const char *line = tile->ahead + tile->lines_ahead * span / spans * 64; line < end; line += 64)
+        __builtin_prefetch(line, 0, 2);
+}
+
 /*
  * DOT over all groups of so many rows, a constant where it is called, so that the sums stay in registers. With few vectors a
  * panel these are kept and each row is broadcast once; with many, each is loaded for all rows.
@@ -148,26 +169,27 @@ KERNEL_INLINE void store_row(const tl_packed_tile *tile, size_t row, const vecto
             for (size_t v = 0; v < VECTORS; v++)                                                                  \
                 kept[r][v] = sums[r][v];                                                                          \
         const uint32_t *a = tile->a;                                                                              \
-        const size_t groups = tile->groups;                                                                       \
-        const char *ahead = tile->ahead;                                                                          \
-        const size_t lines = (tile->lines_ahead + groups - 1) / groups; /* each time */                           \
-        for (size_t g = 0; g < groups; g++, a += rows, panel += TL_PACKED_COLUMNS) {                              \
-            for (size_t i = 0; i < lines; i++, ahead += 64)                                                       \
-                __builtin_prefetch(ahead, 0, 2);                                                                  \
-            __builtin_prefetch(panel + NEAR, 0, 3);                                                               \
-            __builtin_prefetch(panel + NEAR + LINE, 0, 3);                                                        \
-            if (VECTORS <= 2) {                                                                                   \
-                group_vector b[VECTORS];                                                                          \
-                for (size_t v = 0; v < VECTORS; v++)                                                              \
-                    b[v] = load_groups(panel + v * LANES);                                                        \
-                for (size_t r = 0; r < rows; r++)                                                                 \
+        const size_t groups = tile->groups, spans = (groups + SPAN - 1) / SPAN;                                   \
+        for (size_t span = 0; span < spans; span++) {                                                             \
+            ask_for_later(tile, span, spans);                                                                     \
+            const uint32_t *end = a + (span + 1 < spans ? SPAN : groups - span * SPAN) * rows;                    \
+            for (; a < end; a += rows, panel += TL_PACKED_COLUMNS) {                                              \
+                __builtin_prefetch(a + NEAR * rows, 0, 3);                                                        \
+                __builtin_prefetch(panel + NEAR * TL_PACKED_COLUMNS, 0, 3);                                       \
+                __builtin_prefetch(panel + NEAR * TL_PACKED_COLUMNS + LINE, 0, 3);                                \
+                if (VECTORS <= 2) {                                                                               \
+                    group_vector b[VECTORS];                                                                      \
                     for (size_t v = 0; v < VECTORS; v++)                                                          \
-                        kept[r][v] = DOT(kept[r][v], a[r], b[v]);                                                 \
-            } else {                                                                                              \
-                for (size_t v = 0; v < VECTORS; v++) {                                                            \
-                    group_vector b = load_groups(panel + v * LANES);                                              \
+                        b[v] = load_groups(panel + v * LANES);                                                    \
                     for (size_t r = 0; r < rows; r++)                                                             \
-                        kept[r][v] = DOT(kept[r][v], a[r], b);                                                    \
+                        for (size_t v = 0; v < VECTORS; v++)                                                      \
+                            kept[r][v] = DOT(kept[r][v], a[r], b[v]);                                             \
+                } else {                                                                                          \
+                    for (size_t v = 0; v < VECTORS; v++) {                                                        \
+                        group_vector b = load_groups(panel + v * LANES);                                          \
+                        for (size_t r = 0; r < rows; r++)                                                         \
+                            kept[r][v] = DOT(kept[r][v], a[r], b);                                                \
+                    }                                                                                             \
                 }                                                                                                 \
             }                                                                                                     \
         }                                                                                                         \
@@ -207,16 +229,16 @@ DEFINE_SUM_GROUPS(sum_int8, dot_int8, group_vector)
 
 static void store_floats(const tl_packed_tile *tile, vector (*sums)[VECTORS])
 {
+    float near[TL_BLOCK_ROWS * TL_PACKED_COLUMNS];
+    tl_packed_tile view = *tile;
+    if (tile->is_y_packed) {
+        view.y = near;
+        view.y_row = TL_PACKED_COLUMNS;
+    }
     for (size_t r = 0; r < tile->rows; r++)
-        store_row(tile, r, sums[r]);
-}
-
-/* The rows of y are far apart and may be in no near cache: they arrive while the sums are made. */
-KERNEL_INLINE void ask_for_rows(const tl_packed_tile *tile)
-{
-    for (size_t r = 0; r < tile->rows; r++)
-        for (size_t at = 0; at < TL_PACKED_COLUMNS; at += 16)
-            __builtin_prefetch((const char *)tile->y + (r * tile->y_row + at) * (tile->y_dtype == TL_BF16 ? 2 : 4), 1);
+        store_row(&view, r, sums[r]);
+    if (tile->is_y_packed)
+        tl_kernels_active()->transpose(near, TL_PACKED_COLUMNS, tile->rows, tile->columns, tile->y, tile->rows);
 }
 
 /* A panel after the other: the sums of all groups by CASE, then what follows. */

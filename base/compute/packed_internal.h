@@ -44,7 +44,8 @@ typedef struct tl_packed_tile {
     tl_gelu_kind gelu;
     tl_dtype y_dtype; /* f32 or bf16 */
     void *y;
-    size_t y_row; /* numbers */
+    size_t y_row;     /* numbers */
+    bool is_y_packed; /* y of the panels is as pack_rows makes it of f32; no residual */
 } tl_packed_tile;
 
 /* Panels that follow each other, by the same block of rows. */
@@ -70,7 +71,7 @@ static inline tl_packed_tile tl_packed_tile_of(const tl_packed_run *run, size_t 
         tile.bias += column;
     if (tile.residual != NULL)
         tile.residual += column;
-    tile.y = (char *)tile.y + column * (tile.y_dtype == TL_F32 ? sizeof(float) : sizeof(uint16_t));
+    tile.y = (char *)tile.y + column * tl_dtype_size(tile.y_dtype) * (tile.is_y_packed ? tile.rows : 1);
     return tile;
 }
 

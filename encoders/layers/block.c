@@ -252,6 +252,7 @@ void tl_block_forward_mlp(const tl_block_shape *shape, const tl_block_parameters
     const bool is_training = state->mean_2 != NULL;
     const bool is_plain = !is_training && !shape->is_gated && !shape->has_inner_norms;
     const tl_dtype between = is_plain ? tl_linear_dtype_between(in_weight, out_weight) : TL_F32;
+    const bool is_packed_between = is_plain && tl_linear_is_packed_between(in_weight, out_weight);
     const tl_linear_norm norm = norm_on_the_way(shape, values, parameters->ln_2_weight, parameters->ln_2_bias, state->normal_2);
     if (is_training)
         norm_rows(values, parameters->ln_2_weight, parameters->ln_2_bias, shape->epsilon, rows, width, state->middle,
@@ -266,7 +267,8 @@ void tl_block_forward_mlp(const tl_block_shape *shape, const tl_block_parameters
                            .has_gelu = is_plain,
                            .gelu = shape->activation,
                            .y = is_plain ? state->after : state->before,
-                           .y_dtype = between};
+                           .y_dtype = between,
+                           .is_y_packed = is_packed_between};
     tl_linear_run(pool, &call, scratch);
     if (shape->is_gated)
         tl_swiglu(state->before, rows, mlp, state->after);
@@ -281,6 +283,7 @@ void tl_block_forward_mlp(const tl_block_shape *shape, const tl_block_parameters
                             .out = width,
                             .x = state->after,
                             .x_dtype = between,
+                            .is_x_packed = is_packed_between,
                             .bias = tl_weight_floats(&values[parameters->c_proj_bias]),
                             .residual = shape->norms_last ? NULL : state->middle,
                             .y = shape->norms_last ? state->normal_2 : state->output};

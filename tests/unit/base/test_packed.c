@@ -205,7 +205,19 @@ static void check_fused(tl_packed_kind kind, tl_gelu_kind gelu, size_t rows, siz
         if (!(fabsf(whole[i] - steps[i]) <= 2e-6f * (1.0f + fabsf(steps[i]))))
             fail_msg("%s, kind %d, %zu x %zu x %zu: number %zu: expected %g, found %g", tl_kernels_name(), (int)kind, rows, in,
                      middle, i, (double)steps[i], (double)whole[i]);
-    if (kind != TL_PACKED_F32) {
+    assert_int_equal(tl_linear_is_packed_between(&weights[0], &weights[1]), kind == TL_PACKED_F32);
+    if (kind == TL_PACKED_F32) {
+        tl_linear_call next = {.weight = &weights[1], .rows = rows, .in = middle, .out = out, .x = whole, .y = expected};
+        tl_linear_run(NULL, &next, scratch);
+        call.y = steps;
+        call.is_y_packed = true;
+        tl_linear_run(NULL, &call, scratch);
+        next.x = steps;
+        next.is_x_packed = true;
+        next.y = y;
+        tl_linear_run(NULL, &next, scratch);
+        assert_memory_equal(y, expected, rows * out * sizeof *y);
+    } else {
         call.y = halves;
         call.y_dtype = TL_BF16;
         tl_linear_run(NULL, &call, scratch);
