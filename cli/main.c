@@ -74,9 +74,11 @@ static int run_command(const tl_command *command, char **arguments, size_t count
         goto done;
     }
     tl_runtime_set_threads(runtime, threads_given(command, values));
-    tl_command_call call = {runtime, values, &rest, TL_EXIT_DONE};
+    tl_command_call call = {.runtime = runtime, .options = values, .arguments = &rest, .exit = TL_EXIT_DONE};
     if (command->run(&call, &err) && tl_output_flush(&err))
         exit_code = (int)call.exit;
+    else if (call.is_silent)
+        exit_code = TL_EXIT_FAILED;
     else
         exit_code = report(command, &err, call.exit == TL_EXIT_USAGE ? TL_EXIT_USAGE : TL_EXIT_FAILED);
 done:

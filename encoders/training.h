@@ -5,10 +5,15 @@
  *
  * Batches larger than memory: a step embeds the whole batch chunk by chunk and keeps only the embeddings, computes the loss once,
  * and runs every chunk again, forward and backward ("GradCache", Gao et al. 2021). Gradients are those of the whole batch.
+ *
+ * Several ranks: each brings the same whole batch, runs its share of the pairs through the towers and makes its share of the
+ * loss, of everybody's embeddings; gradients are added up, and all take the same step. A run's ranks may change from one
+ * resumption to the next.
  */
 #ifndef TL_ENCODERS_TRAINING_H
 #define TL_ENCODERS_TRAINING_H
 
+#include "base/parallel/ranks.h"
 #include "base/parallel/thread_pool.h"
 #include "encoders/model_config.h"
 #include "encoders/preprocess/recipe.h"
@@ -67,10 +72,11 @@ typedef struct tl_training_options {
     bool plain_sgd;              /* for comparing with a reference: p -= rate * gradient, no moments, no decay, constant rate */
     bool constant_rate;          /* no warm-up, no cosine */
     bool in_bf16;                /* factors of large products rounded to bf16; sums, weights and all else stay f32 */
+    tl_ranks *ranks;             /* who train together; borrowed, NULL: one */
 } tl_training_options;
 
-/* The largest chunk whose activations take at most so many bytes: the whole batch where it fits, else, since small chunks are as
- * fast, one that takes a third of them; at least 1. */
+/* The largest chunk whose activations take at most so many bytes: the whole batch where it fits (a rank's share), else, since
+ * small chunks are as fast, one that takes a third of them; at least 1. */
 bool tl_training_choose_chunk(const tl_model_config *config, const tl_training_options *options, uint64_t bytes, size_t *chunk,
                               tl_error *err) TL_MUST_USE;
 
@@ -89,6 +95,8 @@ typedef struct tl_step_metrics {
 bool tl_trainer_create(const tl_model_config *config, const tl_image_recipe *recipe, const tl_training_options *options,
                        tl_thread_pool *pool, tl_trainer **out, tl_error *err) TL_MUST_USE;
 void tl_trainer_destroy(tl_trainer *trainer);
+/* Fails where ranks do not hold the same weights. */
+bool tl_trainer_check_ranks(const tl_trainer *trainer, tl_error *err) TL_MUST_USE;
 /* Starts from a model's weights instead: its sizes must be those of the trainer's config. A logit bias that only one of the two
  * has stays or is left. Before the first step. */
 bool tl_trainer_start_from(tl_trainer *trainer, const char *model_directory, tl_error *err) TL_MUST_USE;

@@ -16,6 +16,8 @@ enum { MAX_PATH_BYTES = 1 << 16 };
 struct tl_runtime {
     tl_thread_pool *pool;
     size_t threads; /* 0: all processors */
+    bool has_ranks; /* mpirun has started more than one process */
+    tl_ranks *ranks;
     const char *index;
     const char *model;
     const char *data_home;
@@ -56,6 +58,8 @@ bool tl_runtime_open(tl_runtime **out, tl_error *err)
     runtime->hub.endpoint = endpoint != NULL ? endpoint : "https://huggingface.co";
     runtime->hub.token = setting("HF_TOKEN");
     runtime->hub.is_offline = offline != NULL && strcmp(offline, "0") != 0;
+    const char *processes = setting("OMPI_COMM_WORLD_SIZE");
+    runtime->has_ranks = processes != NULL && strcmp(processes, "1") != 0;
     const char *kernels = setting("TWINLENS_CPU");
     if (!read_threads(runtime, err) || (kernels != NULL && !tl_kernels_select(kernels, err))) {
         tl_runtime_close(runtime);
@@ -70,6 +74,7 @@ void tl_runtime_close(tl_runtime *runtime)
 {
     if (runtime == NULL)
         return;
+    tl_ranks_close(runtime->ranks);
     tl_thread_pool_destroy(runtime->pool);
     tl_memory_free(runtime);
 }
@@ -85,6 +90,14 @@ tl_thread_pool *tl_runtime_pool(tl_runtime *runtime, tl_error *err)
     if (runtime->pool == NULL && !tl_thread_pool_create(runtime->threads, &runtime->pool, err))
         return NULL;
     return runtime->pool;
+}
+
+bool tl_runtime_ranks(tl_runtime *runtime, tl_ranks **ranks, tl_error *err)
+{
+    if (runtime->has_ranks && runtime->ranks == NULL && !tl_ranks_open(&runtime->ranks, err))
+        return false;
+    *ranks = runtime->ranks;
+    return true;
 }
 
 char *tl_runtime_data_path(const tl_runtime *runtime, const char *name, tl_error *err)

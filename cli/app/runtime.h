@@ -1,11 +1,12 @@
 /*
  * The runtime of one process: its thread pool and the few settings that come from the environment, read once and passed down
- * (TWINLENS_INDEX, TWINLENS_MODEL, TWINLENS_THREADS, TWINLENS_CPU, TWINLENS_OFFLINE, HF_ENDPOINT, HF_TOKEN, XDG_DATA_HOME, HOME).
- * No other file calls getenv.
+ * (TWINLENS_INDEX, TWINLENS_MODEL, TWINLENS_THREADS, TWINLENS_CPU, TWINLENS_OFFLINE, HF_ENDPOINT, HF_TOKEN, XDG_DATA_HOME, HOME,
+ * and OMPI_COMM_WORLD_SIZE, by which mpirun says that it has started several). No other file calls getenv.
  */
 #ifndef TL_CLI_APP_RUNTIME_H
 #define TL_CLI_APP_RUNTIME_H
 
+#include "base/parallel/ranks.h"
 #include "base/parallel/thread_pool.h"
 
 #ifdef __cplusplus
@@ -23,6 +24,9 @@ void tl_runtime_close(tl_runtime *runtime);
 void tl_runtime_set_threads(tl_runtime *runtime, size_t threads);
 /* The pool, made at the first call so that short commands start no threads; NULL with err on failure. */
 tl_thread_pool *tl_runtime_pool(tl_runtime *runtime, tl_error *err) TL_MUST_USE;
+/* The processes that mpirun has started with this one; NULL in *ranks: there is but one. Joined at the first call, left when the
+ * runtime is closed. */
+bool tl_runtime_ranks(tl_runtime *runtime, tl_ranks **ranks, tl_error *err) TL_MUST_USE;
 /* The index file: given by option, else TWINLENS_INDEX, else index.db in the data home. A new string owned by the caller. */
 char *tl_runtime_index_path(const tl_runtime *runtime, const char *given, tl_error *err) TL_MUST_USE;
 /*

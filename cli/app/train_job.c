@@ -1,7 +1,8 @@
 /*
  * The loop of a run: step, log, and now and then a checkpoint, the exported model after it, and a measurement. A checkpoint is
  * written every minute, before a measurement, when asked to stop and at the end; the model files are exported right after it, so
- * that the folder always holds a usable model of the last checkpoint.
+ * that the folder always holds a usable model of the last checkpoint. Several ranks take the same steps and decide together; the
+ * first one alone writes.
  */
 #include "cli/app/train_job.h"
 #include "cli/app/train_page.h"
@@ -51,21 +52,48 @@ static bool watch_loss(loop_state *state, const tl_step_metrics *metrics, tl_err
     return tl_train_run_blame(&state->run, err);
 }
 
+/* Of several ranks the first writes, and the others wait for it. */
 static bool save(loop_state *state, tl_error *err)
 {
     const tl_train_run *run = &state->run;
-    if (!tl_training_log_sync(state->log, err) || !tl_trainer_save(run->trainer, run->checkpoint_path, err) ||
-        !tl_trainer_export(run->trainer, run->job->model_directory, err))
+    if (!tl_trainer_check_ranks(run->trainer, err))
         return false;
+    const bool ok = !tl_train_run_leads(run) ||
+                    (tl_training_log_sync(state->log, err) && tl_trainer_save(run->trainer, run->checkpoint_path, err) &&
+                     tl_trainer_export(run->trainer, run->job->model_directory, err));
     state->saved_at = tl_clock_seconds();
-    return true;
+    return tl_ranks_agree(run->job->ranks, ok, err);
 }
 
 static bool validate(loop_state *state, uint64_t step, tl_error *err)
 {
     const tl_train_job *job = state->run.job;
-    return save(state, err) && tl_train_validation_run(&state->validation, &state->run.settings, job->model_directory, step,
-                                                       job->pool, job->progress, state->log, err);
+    if (!save(state, err))
+        return false;
+    const bool ok = !tl_train_run_leads(&state->run) ||
+                    tl_train_validation_run(&state->validation, &state->run.settings, job->model_directory, step, job->pool,
+                                            job->progress, state->log, err);
+    return tl_ranks_agree(job->ranks, ok, err) && tl_ranks_tell(job->ranks, &state->validation, sizeof state->validation, err);
+}
+
+static bool log_step(const loop_state *state, const tl_step_metrics *metrics, double epoch, double pairs_per_second,
+                     tl_error *err)
+{
+    return !tl_train_run_leads(&state->run) || tl_training_log_add(state->log, metrics, epoch, pairs_per_second, err);
+}
+
+/* Whether somebody was told to stop. */
+static bool asks_to_stop(const tl_train_job *job, bool *is_asked, tl_error *stop, tl_error *err)
+{
+    *stop = (tl_error){TL_ERROR_CANCELLED, ""};
+    return tl_ranks_any(job->ranks, !tl_progress_continue(job->progress, stop), is_asked, err);
+}
+
+/* By the first rank's clock. */
+static bool is_save_due(const loop_state *state, double interval, bool *is_due, tl_error *err)
+{
+    const bool is_late = tl_train_run_leads(&state->run) && tl_clock_seconds() - state->saved_at >= interval;
+    return tl_ranks_any(state->run.job->ranks, is_late, is_due, err);
 }
 
 static bool take_step(loop_state *state, uint64_t step, tl_train_report *report, tl_error *err)
@@ -81,7 +109,7 @@ static bool take_step(loop_state *state, uint64_t step, tl_train_report *report,
     report->pairs_per_second = (double)((step + 1 - report->first_step) * pictures) / report->seconds;
     double epoch = (double)((step + 1) * pictures) / (double)tl_sample_batches_epoch_size(&run->set, run->weights);
     if (((step + 1) % log_interval == 0 || step + 1 == steps) &&
-        !tl_training_log_add(state->log, &report->last, epoch, (double)pictures / seconds, err))
+        !log_step(state, &report->last, epoch, (double)pictures / seconds, err))
         return false;
     char note[96];
     snprintf(note, sizeof note, "loss %.3f, accuracy %.2f, epoch %.1f", report->last.loss, report->last.accuracy, epoch);
@@ -97,7 +125,8 @@ static bool run_steps(loop_state *state, tl_train_report *report, tl_error *err)
     state->saved_at = tl_clock_seconds();
     tl_progress_begin(job->progress, "steps");
     for (uint64_t step = report->first_step;; step++) {
-        tl_error stop = {TL_ERROR_NONE, ""};
+        tl_error stop;
+        bool is_asked, is_due;
         if (tl_train_validation_is_due(&state->validation, step, steps) && !validate(state, step, err))
             return false;
         if (step == steps)
@@ -106,15 +135,17 @@ static bool run_steps(loop_state *state, tl_train_report *report, tl_error *err)
             report->stopped_at = step;
             return true;
         }
-        if (!tl_progress_continue(job->progress, &stop)) {
+        if (!asks_to_stop(job, &is_asked, &stop, err))
+            return false;
+        if (is_asked) {
             if (!save(state, err))
                 return false;
             return tl_fail(err, stop.kind, "stopped after step %llu of %llu; --resume goes on from there",
                            (unsigned long long)step, (unsigned long long)steps);
         }
-        if (!take_step(state, step, report, err))
+        if (!take_step(state, step, report, err) || !is_save_due(state, interval, &is_due, err))
             return false;
-        if (tl_clock_seconds() - state->saved_at >= interval && step + 1 < steps && !save(state, err))
+        if (is_due && step + 1 < steps && !save(state, err))
             return false;
     }
 }
@@ -132,9 +163,10 @@ static bool run(loop_state *state, tl_train_report *report, tl_error *err)
     report->steps = (uint64_t)ready->settings.steps;
     report->batch = tl_train_run_pictures(ready);
     report->chunk = (uint64_t)ready->settings.chunk;
-    if (!tl_training_log_open(directory, report->first_step, &state->log, err) ||
-        !tl_train_validation_start(&ready->settings, directory, report->steps, &state->validation, err) ||
-        !run_steps(state, report, err))
+    if ((tl_train_run_leads(ready) &&
+         (!tl_training_log_open(directory, report->first_step, &state->log, err) ||
+          !tl_train_validation_start(&ready->settings, directory, report->steps, &state->validation, err))) ||
+        !tl_ranks_tell(ready->job->ranks, &state->validation, sizeof state->validation, err) || !run_steps(state, report, err))
         return false;
     report->has_best = state->validation.best_score >= 0.0;
     report->best_score = state->validation.best_score;
@@ -151,7 +183,9 @@ bool tl_train_job_run(const tl_train_job *job, tl_train_report *report, tl_error
     *report = (tl_train_report){0};
     bool ok = run(&state, report, err);
     tl_training_log_close(state.log);
-    ok = ok && tl_train_page_write(job->model_directory, err);
+    ok = ok && (!tl_train_run_leads(&state.run) || tl_train_page_write(job->model_directory, err));
+    /* Whoever has failed alone says so here. */
+    ok = tl_ranks_agree(job->ranks, ok, err);
     tl_train_run_clear(&state.run);
     return ok;
 }

@@ -6,6 +6,7 @@
 #define TL_CLI_APP_TRAIN_JOB_H
 
 #include "base/core/progress.h"
+#include "base/parallel/ranks.h"
 #include "base/parallel/thread_pool.h"
 #include "cli/app/reasons.h"
 #include "cli/app/train_settings.h"
@@ -22,6 +23,7 @@ typedef struct tl_train_job {
     bool resume;
     double checkpoint_seconds; /* time between checkpoints; 0: 60 */
     tl_thread_pool *pool;
+    tl_ranks *ranks; /* who train together, each with a job like this one; rank 0 alone writes the folder. NULL: one */
     const tl_progress *progress;
 } tl_train_job;
 

@@ -24,6 +24,11 @@ size_t tl_train_run_pictures(const tl_train_run *run)
     return (size_t)run->settings.batch * (size_t)run->settings.accumulate;
 }
 
+bool tl_train_run_leads(const tl_train_run *run)
+{
+    return tl_ranks_number(run->job->ranks) == 0;
+}
+
 /* ---- settings and folder ---- */
 
 /* What can be told before the datasets are read and a tokenizer is trained. */
@@ -86,7 +91,7 @@ static bool prepare_folder(tl_train_run *run, tl_error *err)
     tl_train_settings_round(&run->settings);
     if (job->dataset_count == 0)
         return tl_fail(err, TL_ERROR_INVALID, "expected a DATASET to train on, found none");
-    return check_settings(&run->settings, err) && tl_train_folder_claim(job->model_directory, err);
+    return check_settings(&run->settings, err) && (!tl_train_run_leads(run) || tl_train_folder_claim(job->model_directory, err));
 }
 
 /* ---- the model ---- */
@@ -109,8 +114,8 @@ static bool take_model(tl_train_run *run, tl_error *err)
     settings->context = info->config.text.context_length;
     settings->vocabulary = info->config.text.vocabulary_size;
     tl_model_close(model);
-    return tl_train_folder_copy_tokenizer(settings->init, directory, err) &&
-           tl_train_folder_write_config(directory, &run->config, &run->recipe, err);
+    return !tl_train_run_leads(run) || (tl_train_folder_copy_tokenizer(settings->init, directory, err) &&
+                                        tl_train_folder_write_config(directory, &run->config, &run->recipe, err));
 }
 
 static bool make_tokenizer(tl_train_run *run, tl_error *err)
@@ -131,10 +136,11 @@ static bool prepare_tokenizer(tl_train_run *run, tl_error *err)
 {
     const tl_train_settings *settings = &run->settings;
     tl_tokenizer_info info;
+    const bool is_made = settings->init != NULL || run->job->resume || !tl_train_run_leads(run) || make_tokenizer(run, err);
+    if (!tl_ranks_agree(run->job->ranks, is_made, err)) /* from here on all may read it */
+        return false;
     if (settings->init != NULL)
         return tl_tokenizer_open_folder(run->job->model_directory, run->config.text.context_length, &run->tokenizer, err);
-    if (!run->job->resume && !make_tokenizer(run, err))
-        return false;
     tl_tokenizer_options options = {.context_length = (size_t)settings->context};
     if (!tl_tokenizer_open(run->tokenizer_path, &options, &run->tokenizer, err))
         return false;
@@ -176,7 +182,8 @@ static tl_training_options options_of(const tl_train_run *run, uint64_t steps)
                                    .parts = (size_t)settings->accumulate,
                                    .chunk = (size_t)settings->chunk,
                                    .in_bf16 = strcmp(settings->precision, "bf16") == 0,
-                                   .max_batch = tl_train_run_pictures(run)};
+                                   .max_batch = tl_train_run_pictures(run),
+                                   .ranks = run->job->ranks};
     if (strcmp(settings->schedule, "constant") == 0) {
         options.schedule = TL_SCHEDULE_CONSTANT;
         options.cooldown_steps = settings->cooldown >= 0 ? (uint64_t)settings->cooldown : steps / COOLDOWN_SHARE;
@@ -205,13 +212,13 @@ static bool measure_steps(tl_train_run *run, tl_error *err)
         if (step == CALIBRATION_WARMUP_STEPS)
             started = tl_clock_seconds();
         if (!tl_train_run_step(run, step, &metrics, err) || !tl_progress_continue(run->job->progress, err))
-            return false;
+            return false; /* which the others hear of */
     }
     double seconds_per_step = (tl_clock_seconds() - started) / CALIBRATION_STEPS;
     double steps = run->settings.minutes * 60 / seconds_per_step;
     run->settings.steps = steps < 1 ? 1 : steps < 1e12 ? (int64_t)steps : (int64_t)1e12;
     run->text_tokens = 0;
-    return true;
+    return tl_ranks_tell(run->job->ranks, &run->settings.steps, sizeof run->settings.steps, err);
 }
 
 /* The batch, and how much of it is computed at once. */
@@ -235,6 +242,7 @@ static bool settle_batch(tl_train_run *run, tl_error *err)
 static bool make_batches(tl_train_run *run, tl_error *err)
 {
     const tl_train_settings *settings = &run->settings;
+    const size_t share = tl_ranks_share(run->job->ranks, 0, (size_t)settings->batch).count, chunk = (size_t)settings->chunk;
     const tl_sample_options samples = {
         .augment = {.min_area = (float)settings->crop,
                     .aspect = 4.0f / 3.0f,
@@ -243,7 +251,7 @@ static bool make_batches(tl_train_run *run, tl_error *err)
                     .grayscale = (float)settings->grayscale},
         .seed = (uint64_t)settings->seed,
         .batch = tl_train_run_pictures(run),
-        .chunk = (size_t)(settings->chunk < settings->batch ? settings->chunk : settings->batch),
+        .chunk = chunk < share ? chunk : share,
         .captions_per_picture = (size_t)settings->captions,
         .weights = run->weights,
         .mix = settings->mix,
@@ -251,21 +259,32 @@ static bool make_batches(tl_train_run *run, tl_error *err)
     return tl_sample_batches_create(&run->set, run->tokenizer, &samples, run->job->pool, &run->batches, err);
 }
 
+/* The first rank goes first: it completes a checkpoint whose writing was broken off. */
+static bool resume_trainer(tl_train_run *run, bool *found, tl_error *err)
+{
+    *found = false;
+    for (int turn = 0; turn < 2; turn++) {
+        bool ok = true;
+        tl_error reason = {TL_ERROR_NONE, ""};
+        if (tl_train_run_leads(run) == (turn == 0)) {
+            *found = tl_trainer_resume(run->trainer, run->checkpoint_path, &reason);
+            ok = *found || reason.kind == TL_ERROR_NOT_FOUND || tl_fail(err, reason.kind, "%s", reason.message);
+        }
+        if (!tl_ranks_agree(run->job->ranks, ok, err))
+            return false;
+    }
+    return true;
+}
+
 /* The trainer at the last checkpoint, or where the run starts. */
 static bool start_trainer(tl_train_run *run, tl_error *err)
 {
     const tl_training_options options = options_of(run, (uint64_t)run->settings.steps);
-    if (!make_trainer(run, &options, err))
-        return false;
-    if (run->job->resume) {
-        tl_error reason;
-        if (tl_trainer_resume(run->trainer, run->checkpoint_path, &reason))
-            return true;
-        if (reason.kind != TL_ERROR_NOT_FOUND)
-            return tl_fail(err, reason.kind, "%s", reason.message);
-        /* Stopped before the first checkpoint: the run starts again, to the same end. */
-    }
-    return run->settings.init == NULL || tl_trainer_start_from(run->trainer, run->settings.init, err);
+    bool is_resumed = false; /* if not: stopped before the first checkpoint, so it starts again, to the same end */
+    return make_trainer(run, &options, err) && (!run->job->resume || resume_trainer(run, &is_resumed, err)) &&
+           (is_resumed || run->settings.init == NULL || tl_trainer_start_from(run->trainer, run->settings.init, err)) &&
+           tl_ranks_same(run->job->ranks, tl_trainer_steps_done(run->trainer), "the same checkpoint", err) &&
+           tl_trainer_check_ranks(run->trainer, err);
 }
 
 static bool settle_length(tl_train_run *run, tl_error *err)
@@ -296,14 +315,17 @@ bool tl_train_run_prepare(tl_train_run *run, tl_error *err)
     }
     if (!tl_training_set_load(run->datasets, run->dataset_count, &run->recipe, job->pool, job->progress, &run->set, err))
         return false;
+    if (!tl_ranks_same(job->ranks, run->set.fingerprint, "the same datasets", err))
+        return false;
     if (job->resume && run->record.set_fingerprint != run->set.fingerprint)
         return tl_fail(err, TL_ERROR_INVALID, "cannot resume '%s': the datasets are not those it was started with",
                        job->model_directory);
     if (!prepare_tokenizer(run, err) || !settle_batch(run, err) || !make_batches(run, err) ||
         (!job->resume && !settle_length(run, err)) || !start_trainer(run, err))
         return false;
-    return job->resume || tl_train_record_write(job->model_directory, &run->settings, run->datasets, run->dataset_count,
-                                                run->set.fingerprint, err);
+    return job->resume || !tl_train_run_leads(run) ||
+           tl_train_record_write(job->model_directory, &run->settings, run->datasets, run->dataset_count, run->set.fingerprint,
+                                 err);
 }
 
 void tl_train_run_clear(tl_train_run *run)
@@ -336,7 +358,7 @@ bool tl_train_run_blame(tl_train_run *run, tl_error *err)
         ok = tl_string_append_text(&all, key, NULL) && tl_string_append_text(&all, "\n", NULL);
     }
     char *path = tl_path_join(run->job->model_directory, "failed_batch.txt", NULL);
-    ok = ok && path != NULL && tl_file_replace(path, tl_string_slice(&all), NULL);
+    ok = ok && path != NULL && (!tl_train_run_leads(run) || tl_file_replace(path, tl_string_slice(&all), NULL));
     tl_memory_free(path);
     tl_string_clear(&all);
     tl_error step = err != NULL ? *err : (tl_error){0};

@@ -34,6 +34,8 @@ void tl_train_run_clear(tl_train_run *run);
 bool tl_train_run_step(tl_train_run *run, uint64_t step, tl_step_metrics *metrics, tl_error *err) TL_MUST_USE;
 /* The keys of the present batch, for an error that has the batch to blame. Returns false. */
 bool tl_train_run_blame(tl_train_run *run, tl_error *err);
+/* Whether this process is the one that writes: the first rank. */
+bool tl_train_run_leads(const tl_train_run *run);
 /* Pictures of a step. */
 size_t tl_train_run_pictures(const tl_train_run *run);
 

@@ -17,7 +17,8 @@ typedef struct tl_command_call {
     tl_runtime *runtime;
     const void *options; /* the command's struct, filled */
     const tl_text_list *arguments;
-    tl_exit exit; /* set TL_EXIT_SKIPPED when items were skipped; on failure TL_EXIT_USAGE when the call itself was wrong */
+    tl_exit exit;   /* set TL_EXIT_SKIPPED when items were skipped; on failure TL_EXIT_USAGE when the call itself was wrong */
+    bool is_silent; /* another process does the same and says what there is to say */
 } tl_command_call;
 
 typedef struct tl_command {

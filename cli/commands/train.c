@@ -196,6 +196,10 @@ static bool write_report(tl_command_call *call, tl_error *err)
 static bool run(tl_command_call *call, tl_error *err)
 {
     const train_options *values = call->options;
+    tl_ranks *ranks;
+    if (!tl_runtime_ranks(call->runtime, &ranks, err))
+        return false;
+    call->is_silent = tl_ranks_number(ranks) != 0;
     if (values->output == NULL)
         return tl_command_misuse(call, err, "expected -o MODEL, found none");
     if (values->report)
@@ -219,18 +223,21 @@ static bool run(tl_command_call *call, tl_error *err)
         .resume = values->resume,
         .checkpoint_seconds = values->checkpoint_seconds,
         .pool = pool,
+        .ranks = ranks,
         .progress = &progress,
     };
     tl_train_report report;
     bool ok = gather_settings(values, &job.settings, &config, err);
     if (ok) {
         tl_progress_line_start(&line, "steps", &progress);
+        if (call->is_silent)
+            progress.begin = NULL, progress.report = NULL;
         ok = tl_train_job_run(&job, &report, err);
         tl_progress_line_end(&line);
     }
     tl_json_free(config);
-    if (!ok)
-        return false;
+    if (!ok || call->is_silent)
+        return ok;
     tl_command_report_skipped(call, &report.skipped);
     if (values->json)
         return print_json(&report, err);
@@ -247,7 +254,8 @@ const tl_command tl_command_train = {
         "Trains a SentencePiece vocabulary on the captions, then an image and a text tower jointly; or goes on training any\n"
         "model (--init), both towers or one (--freeze). Samples whose split is not \"train\" are left out. Ctrl-C saves;\n"
         "--resume goes on and ends with the same bits as an unbroken run. Every setting is kept in MODEL/train.json, which\n"
-        "--config reads; MODEL/training.jsonl holds a line a step, MODEL/report.html its curves. docs/TRAINING.md has recipes.",
+        "--config reads; MODEL/training.jsonl holds a line a step, MODEL/report.html its curves. docs/TRAINING.md has recipes.\n"
+        "Built with Open MPI, 'mpirun -n N twinlens train ...' shares each batch among N processes.",
     .example = "  twinlens train stamps.dataset -o stamps.model --minutes 4\n"
                "  twinlens train stamps.dataset -o stamps.model --resume\n"
                "  twinlens train shop.dataset -o shop.model --init ViT-B-32 --freeze text --learning-rate 1e-5 --epochs 3",

@@ -7,6 +7,7 @@
 #define TL_ENCODERS_OBJECTIVES_OBJECTIVE_H
 
 #include "base/core/arena.h"
+#include "base/parallel/ranks.h"
 #include "base/parallel/thread_pool.h"
 
 #include <stdint.h>
@@ -22,6 +23,7 @@ typedef struct tl_objective_input {
     bool equals_are_positives;    /* a caption equal to one of the picture's own is one more of its own; else it is left out */
     float logit_scale;            /* the logarithm: similarity = exp(logit_scale) * cosine + logit_bias */
     float logit_bias;
+    tl_ranks *ranks; /* who share the work, each its pictures and their captions of a batch that all hold; NULL: one */
 } tl_objective_input;
 
 typedef struct tl_objective_result {
@@ -30,7 +32,8 @@ typedef struct tl_objective_result {
     double mutual_information; /* lower bound, nats; NaN where the objective gives none */
 } tl_objective_result;
 
-/* images [M, D] and texts [N, D] are overwritten, the scalars added to. */
+/* images [M, D] and texts [N, D] are overwritten, the scalars added to. Of several ranks each gets the rows of its own share, and
+ * a part of the scalars, which together are the whole. */
 typedef struct tl_objective_gradients {
     float *images, *texts;
     float *logit_scale; /* by the logarithm */

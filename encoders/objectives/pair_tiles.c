@@ -54,7 +54,7 @@ static void make_tile(const tl_pairs *pairs, const tl_pair_side *side, size_t fi
                       tl_pair_tile *tile)
 {
     const size_t dim = pairs->input->dim;
-    const size_t rows = side->row_count - first_row, columns = side->column_count - first_column;
+    const size_t rows = side->own.first + side->own.count - first_row, columns = side->column_count - first_column;
     unsigned char *kinds = (unsigned char *)(scratch + TILE_FLOATS);
     *tile = (tl_pair_tile){.side = side,
                            .first_row = first_row,
@@ -104,7 +104,7 @@ static void run_rows(void *context, size_t index, size_t worker)
 {
     const tile_job *job = context;
     const tl_pairs *pairs = job->pairs;
-    const size_t dim = pairs->input->dim, first = index * TILE_ROWS;
+    const size_t dim = pairs->input->dim, first = job->side->own.first + index * TILE_ROWS;
     float *scratch = pairs->tile_scratch + worker * pairs->scratch_each;
     for (size_t column = 0; column < job->side->column_count; column += TILE_COLUMNS) {
         tl_pair_tile tile;
@@ -139,7 +139,7 @@ static void run_rows(void *context, size_t index, size_t worker)
 static void run_side(const tl_pairs *pairs, size_t side, const void *context, float *gradient, tl_thread_pool *pool)
 {
     tile_job job = {pairs, &pairs->sides[side], context, gradient};
-    tl_thread_pool_run(pool, (job.side->row_count + TILE_ROWS - 1) / TILE_ROWS, run_rows, &job);
+    tl_thread_pool_run(pool, (job.side->own.count + TILE_ROWS - 1) / TILE_ROWS, run_rows, &job);
 }
 
 size_t tl_objective_scratch_size(size_t pictures, size_t captions, size_t dim, size_t threads)
@@ -168,11 +168,14 @@ bool tl_pairs_look(const tl_objective_input *input, const tl_pair_functions *fun
     tl_normalize_rows(input->texts, captions, dim, texts, out->norms + pictures);
     for (size_t i = 0; i < pictures + captions; i++)
         stats[i] = (tl_pair_row){-INFINITY, -INFINITY, -INFINITY, 0.0, 0.0, 0.0, 0, 0};
-    out->sides[0] = (tl_pair_side){false, pictures, captions, images, texts, stats, stats + pictures};
-    out->sides[1] = (tl_pair_side){true, captions, pictures, texts, images, stats + pictures, stats};
+    const size_t each = input->captions_per_picture;
+    const tl_rank_share own = tl_ranks_my_share(input->ranks, pictures), own_captions = {own.first * each, own.count * each};
+    out->sides[0] = (tl_pair_side){false, pictures, captions, own, images, texts, stats, stats + pictures};
+    out->sides[1] = (tl_pair_side){true, captions, pictures, own_captions, texts, images, stats + pictures, stats};
     run_side(out, 0, NULL, NULL, pool);
     run_side(out, 1, NULL, NULL, pool);
-    return true;
+    return tl_ranks_gather(input->ranks, stats, sizeof *stats, pictures, err) &&
+           tl_ranks_gather(input->ranks, stats + pictures, each * sizeof *stats, pictures, err);
 }
 
 double tl_pairs_accuracy(const tl_pairs *pairs)
@@ -187,6 +190,13 @@ double tl_pairs_accuracy(const tl_pairs *pairs)
     return shares / 2.0;
 }
 
+/* From the gradient by unit rows to that by the rows. */
+static void unnormalise(const tl_pair_side *side, const float *norms, size_t dim, float *gradient)
+{
+    float *own = gradient + side->own.first * dim;
+    tl_normalize_rows_backward(own, side->rows + side->own.first * dim, norms + side->own.first, side->own.count, dim, own);
+}
+
 void tl_pairs_turn(const tl_pairs *pairs, const void *context, tl_thread_pool *pool, const tl_objective_gradients *gradients)
 {
     const tl_pair_side *by_picture = &pairs->sides[0], *by_caption = &pairs->sides[1];
@@ -194,14 +204,13 @@ void tl_pairs_turn(const tl_pairs *pairs, const void *context, tl_thread_pool *p
     double by_scale = 0.0, by_bias = 0.0;
     run_side(pairs, 0, context, gradients->images, pool);
     run_side(pairs, 1, context, gradients->texts, pool);
-    for (size_t i = 0; i < by_picture->row_count; i++) {
+    for (size_t i = by_picture->own.first; i < by_picture->own.first + by_picture->own.count; i++) {
         by_scale += (double)tl_dot(by_picture->rows + i * dim, gradients->images + i * dim, dim);
         by_bias += by_picture->stats[i].bias_gradient;
     }
     *gradients->logit_scale += (float)by_scale;
     if (gradients->logit_bias != NULL)
         *gradients->logit_bias += (float)by_bias;
-    tl_normalize_rows_backward(gradients->images, by_picture->rows, pairs->norms, by_picture->row_count, dim, gradients->images);
-    tl_normalize_rows_backward(gradients->texts, by_caption->rows, pairs->norms + by_picture->row_count, by_caption->row_count,
-                               dim, gradients->texts);
+    unnormalise(by_picture, pairs->norms, dim, gradients->images);
+    unnormalise(by_caption, pairs->norms + by_picture->row_count, dim, gradients->texts);
 }

@@ -24,6 +24,7 @@ typedef struct tl_pair_row {
 typedef struct tl_pair_side {
     bool is_by_text; /* rows are captions */
     size_t row_count, column_count;
+    tl_rank_share own;           /* rows of this rank: tiles are made of these only, stats are of all */
     const float *rows, *columns; /* unit rows [*, D] */
     tl_pair_row *stats;          /* [row_count] */
     const tl_pair_row *column_stats;
@@ -53,12 +54,13 @@ typedef struct tl_pairs {
     size_t scratch_each;
 } tl_pairs;
 
-/* Takes memory from the arena and looks at all tiles, of both sides. */
+/* Takes memory from the arena and looks at all tiles, of both sides; each rank at those of its rows, whose stats all get. */
 bool tl_pairs_look(const tl_objective_input *input, const tl_pair_functions *functions, tl_thread_pool *pool, tl_arena *arena,
                    tl_pairs *out, tl_error *err) TL_MUST_USE;
 /* Share of rows of both sides whose largest logit is a positive one; a tie is none: equal embeddings know nothing. */
 double tl_pairs_accuracy(const tl_pairs *pairs);
-/* Turns all tiles; gradients by the unnormalised embeddings, the scale and the bias (where it is not NULL). */
+/* Turns all tiles of this rank's rows; gradients by the unnormalised embeddings, the scale and the bias (where it is not NULL).
+ */
 void tl_pairs_turn(const tl_pairs *pairs, const void *context, tl_thread_pool *pool, const tl_objective_gradients *gradients);
 
 #endif

@@ -2,6 +2,7 @@
  * Owns a training run's memory: flat blocks of parameters, gradients and two moments, the towers over them, and scratch for what
  * is computed at a time. The scalars of the objective (scale, and bias where it has one) are rows of the table as any other.
  */
+#include "base/core/hash.h"
 #include "base/core/memory.h"
 #include "encoders/layers/weight_products.h"
 #include "encoders/training/trainer_internal.h"
@@ -19,16 +20,24 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+/* Pairs of a part that a rank may have to run. */
+static size_t largest_share(const tl_training_options *options)
+{
+    return tl_ranks_share(options->ranks, 0, options->max_batch / options->parts).count;
+}
+
 /* Arena bytes of a step. A part that is one chunk keeps the activations of both towers at once. */
 static size_t step_scratch_size(const tl_vision_tower *vision, const tl_text_tower *text, const tl_training_options *options,
                                 size_t dim, size_t chunk, size_t threads)
 {
     const size_t pairs = options->max_batch / options->parts, each = options->captions_per_picture;
+    chunk = smaller(chunk, largest_share(options));
     const size_t loss = tl_objective_scratch_size(pairs, pairs * each, dim, threads);
     const size_t for_vision = tl_vision_tower_scratch_size(vision, chunk, !options->freeze_images),
                  for_text = tl_text_tower_scratch_size(text, chunk * each, !options->freeze_texts);
     const size_t for_tiles = options->in_bf16 ? threads * tl_weight_product_scratch_count() * sizeof(float) : 0;
-    return for_tiles + (chunk >= pairs ? for_vision + for_text + loss : larger(larger(for_vision, for_text), loss));
+    return for_tiles +
+           (chunk == largest_share(options) ? for_vision + for_text + loss : larger(larger(for_vision, for_text), loss));
 }
 
 static bool create_towers(const tl_model_config *config, tl_parameter_table *table, tl_vision_tower **vision,
@@ -49,12 +58,17 @@ bool tl_training_choose_chunk(const tl_model_config *config, const tl_training_o
               create_towers(config, &table, &vision, &text, err);
     if (ok) {
         const size_t pairs = resolved.max_batch / resolved.parts, dim = config->embedding_dim;
+        const size_t share = largest_share(&resolved);
+        tl_training_options alone = resolved; /* a batch that fits one rank stays whole: the run may go on with one */
+        alone.ranks = NULL;
         *chunk = pairs;
-        if (step_scratch_size(vision, text, &resolved, dim, pairs, 1) > bytes) {
+        if (step_scratch_size(vision, text, &alone, dim, pairs, 1) > bytes)
+            *chunk = share;
+        if (*chunk == share && step_scratch_size(vision, text, &resolved, dim, share, 1) > bytes) {
             *chunk = STEP;
-            while (*chunk + STEP < pairs && step_scratch_size(vision, text, &resolved, dim, *chunk + STEP, 1) <= bytes / 3)
+            while (*chunk + STEP < share && step_scratch_size(vision, text, &resolved, dim, *chunk + STEP, 1) <= bytes / 3)
                 *chunk += STEP;
-            *chunk = smaller(*chunk, pairs);
+            *chunk = smaller(*chunk, share);
         }
     }
     tl_text_tower_destroy(text);
@@ -128,6 +142,7 @@ bool tl_trainer_create(const tl_model_config *config, const tl_image_recipe *rec
     trainer->recipe = *recipe;
     trainer->options = resolved;
     trainer->pool = pool;
+    trainer->runs_at_once = resolved.chunk >= largest_share(&resolved);
     trainer->objective = tl_objective_find(resolved.loss, err);
     TL_ASSERT(trainer->objective != NULL); /* resolving has found it */
     trainer->config.has_logit_bias |= trainer->objective->has_logit_bias;
@@ -181,6 +196,12 @@ float *tl_trainer_parameter(tl_trainer *trainer, const char *name, size_t *count
         return NULL;
     *count = trainer->table.items[row].count;
     return trainer->values[row];
+}
+
+bool tl_trainer_check_ranks(const tl_trainer *trainer, tl_error *err)
+{
+    return tl_ranks_same(trainer->options.ranks, tl_hash64(trainer->parameters, trainer->table.flat_count * sizeof(float)),
+                         "the same weights", err);
 }
 
 const float *tl_trainer_gradient(const tl_trainer *trainer, const char *name, size_t *count)

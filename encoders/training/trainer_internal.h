@@ -21,6 +21,7 @@ struct tl_trainer {
     size_t first_text_row, scale_row, bias_row; /* bias_row: SIZE_MAX, none */
     tl_optimizer_plan plan;
     uint64_t steps_done;
+    bool runs_at_once; /* a chunk is all that this rank has of a part */
     /* Flat blocks of table.flat_count floats; gaps between rows stay zero. */
     float *parameters;
     float *gradients;

@@ -4,6 +4,9 @@
  *
  * Where a part of the batch is more than one chunk, its embeddings come from a first pass that keeps nothing, and the towers run
  * again, chunk by chunk, to hand the loss's gradients back.
+ *
+ * Of several ranks each runs its share of a part's pairs; embeddings are gathered before the loss, gradients added up once a
+ * step, behind everything. Of a clip's norm and all that follows they then hold the same bits.
  */
 #include "base/compute/compute.h"
 #include "encoders/training/schedule.h"
@@ -23,6 +26,9 @@ static bool check_batch(const tl_trainer *trainer, const tl_training_batch *batc
     if (batch->pairs % options->parts != 0)
         return tl_fail(err, TL_ERROR_INVALID, "expected a batch of a multiple of %zu pairs, found %zu", options->parts,
                        batch->pairs);
+    if (batch->pairs / options->parts < tl_ranks_count(options->ranks))
+        return tl_fail(err, TL_ERROR_INVALID, "expected a batch of at least a pair a rank, found %zu for %zu ranks",
+                       batch->pairs / options->parts, tl_ranks_count(options->ranks));
     for (size_t i = 0; i < batch->pairs * options->captions_per_picture; i++)
         if (batch->lengths[i] == 0 || batch->lengths[i] > trainer->config.text.context_length)
             return tl_fail(err, TL_ERROR_INVALID, "pair %zu: expected 1 to %" PRIu32 " tokens, found %" PRIu32,
@@ -72,13 +78,23 @@ static bool hand_back_texts(tl_trainer *trainer, tl_tower_state *state, size_t t
                                   trainer->arena, err);
 }
 
+/* The other ranks' embeddings of the part. */
+static bool gather_embeddings(const tl_trainer *trainer, size_t pairs, tl_error *err)
+{
+    const tl_training_options *options = &trainer->options;
+    const size_t row = trainer->config.embedding_dim * sizeof(float);
+    return tl_ranks_gather(options->ranks, trainer->images, row, pairs, err) &&
+           tl_ranks_gather(options->ranks, trainer->texts, options->captions_per_picture * row, pairs, err);
+}
+
 /* The loss of the part's embeddings and its gradients by them, each a share of the step's. */
 static bool run_loss(tl_trainer *trainer, const tl_training_batch *batch, size_t first, size_t pairs, tl_objective_result *result,
                      tl_error *err)
 {
     const tl_training_options *options = &trainer->options;
     const size_t each = options->captions_per_picture, dim = trainer->config.embedding_dim;
-    const float share = 1.0f / (float)options->parts;
+    const float part = 1.0f / (float)options->parts;
+    const tl_rank_share own = tl_ranks_my_share(options->ranks, pairs);
     float by_scale = 0.0f, by_bias = 0.0f;
     const tl_objective_input input = {.pictures = pairs,
                                       .captions_per_picture = each,
@@ -90,41 +106,45 @@ static bool run_loss(tl_trainer *trainer, const tl_training_batch *batch, size_t
                                       .equals_are_positives = options->equals_are_positives,
                                       .logit_scale = trainer->values[trainer->scale_row][0],
                                       .logit_bias =
-                                          trainer->objective->has_logit_bias ? trainer->values[trainer->bias_row][0] : 0.0f};
+                                          trainer->objective->has_logit_bias ? trainer->values[trainer->bias_row][0] : 0.0f,
+                                      .ranks = options->ranks};
     const tl_objective_gradients gradients = {trainer->images_gradient, trainer->texts_gradient, &by_scale, &by_bias};
-    if (!trainer->objective->run(&input, trainer->pool, trainer->arena, result, &gradients, err))
+    if (!gather_embeddings(trainer, pairs, err) ||
+        !trainer->objective->run(&input, trainer->pool, trainer->arena, result, &gradients, err))
         return false;
     if (!isfinite(result->loss))
         return tl_fail(err, TL_ERROR_INVALID, "expected a finite loss, found %g", result->loss);
     if (options->parts > 1) {
-        tl_scale(trainer->images_gradient, share, trainer->images_gradient, pairs * dim);
-        tl_scale(trainer->texts_gradient, share, trainer->texts_gradient, pairs * each * dim);
+        float *images = trainer->images_gradient + own.first * dim, *texts = trainer->texts_gradient + own.first * each * dim;
+        tl_scale(images, part, images, own.count * dim);
+        tl_scale(texts, part, texts, own.count * each * dim);
     }
-    trainer->value_gradients[trainer->scale_row][0] += share * by_scale;
+    trainer->value_gradients[trainer->scale_row][0] += part * by_scale;
     if (trainer->objective->has_logit_bias)
-        trainer->value_gradients[trainer->bias_row][0] += share * by_bias;
+        trainer->value_gradients[trainer->bias_row][0] += part * by_bias;
     return true;
 }
 
-/* All of the part at once: activations of both towers stay. */
-static bool run_part_at_once(tl_trainer *trainer, const tl_training_batch *batch, size_t first, size_t pairs,
+/* All of the rank's share at once: activations of both towers stay. */
+static bool run_part_at_once(tl_trainer *trainer, const tl_training_batch *batch, size_t first, size_t pairs, tl_rank_share own,
                              tl_objective_result *result, tl_error *err)
 {
     const bool trains_images = !trainer->options.freeze_images, trains_texts = !trainer->options.freeze_texts;
     tl_tower_state *images = NULL, *texts = NULL;
     tl_arena_reset(trainer->arena);
-    return run_images(trainer, batch, first, pairs, 0, trains_images ? &images : NULL, err) &&
-           run_texts(trainer, batch, first, pairs, 0, trains_texts ? &texts : NULL, err) &&
-           run_loss(trainer, batch, first, pairs, result, err) && (!trains_texts || hand_back_texts(trainer, texts, 0, err)) &&
-           (!trains_images || hand_back_images(trainer, images, 0, err));
+    return run_images(trainer, batch, first + own.first, own.count, own.first, trains_images ? &images : NULL, err) &&
+           run_texts(trainer, batch, first + own.first, own.count, own.first, trains_texts ? &texts : NULL, err) &&
+           run_loss(trainer, batch, first, pairs, result, err) &&
+           (!trains_texts || hand_back_texts(trainer, texts, own.first, err)) &&
+           (!trains_images || hand_back_images(trainer, images, own.first, err));
 }
 
-static bool run_part_by_chunks(tl_trainer *trainer, const tl_training_batch *batch, size_t first, size_t pairs,
+static bool run_part_by_chunks(tl_trainer *trainer, const tl_training_batch *batch, size_t first, size_t pairs, tl_rank_share own,
                                tl_objective_result *result, tl_error *err)
 {
-    const size_t chunk = trainer->options.chunk;
-    for (size_t at = 0; at < pairs; at += chunk) {
-        size_t count = pairs - at < chunk ? pairs - at : chunk;
+    const size_t chunk = trainer->options.chunk, end = own.first + own.count;
+    for (size_t at = own.first; at < end; at += chunk) {
+        size_t count = end - at < chunk ? end - at : chunk;
         tl_arena_reset(trainer->arena);
         if (!run_images(trainer, batch, first + at, count, at, NULL, err))
             return false;
@@ -135,8 +155,8 @@ static bool run_part_by_chunks(tl_trainer *trainer, const tl_training_batch *bat
     tl_arena_reset(trainer->arena);
     if (!run_loss(trainer, batch, first, pairs, result, err))
         return false;
-    for (size_t at = 0; at < pairs; at += chunk) {
-        size_t count = pairs - at < chunk ? pairs - at : chunk;
+    for (size_t at = own.first; at < end; at += chunk) {
+        size_t count = end - at < chunk ? end - at : chunk;
         tl_tower_state *state;
         tl_arena_reset(trainer->arena);
         if (!trainer->options.freeze_texts &&
@@ -156,20 +176,21 @@ static bool forward_backward(tl_trainer *trainer, const tl_training_batch *batch
     if (!check_batch(trainer, batch, err))
         return false;
     const size_t parts = trainer->options.parts, pairs = batch->pairs / parts;
+    const tl_rank_share own = tl_ranks_my_share(trainer->options.ranks, pairs);
     *result = (tl_objective_result){0};
     memset(trainer->gradients, 0, trainer->table.flat_count * sizeof(float));
     tl_rounded_weights_update(trainer->rounded, trainer->pool);
     for (size_t part = 0; part < parts; part++) {
         tl_objective_result found;
-        bool ok = pairs <= trainer->options.chunk ? run_part_at_once(trainer, batch, part * pairs, pairs, &found, err)
-                                                  : run_part_by_chunks(trainer, batch, part * pairs, pairs, &found, err);
+        bool ok = trainer->runs_at_once ? run_part_at_once(trainer, batch, part * pairs, pairs, own, &found, err)
+                                        : run_part_by_chunks(trainer, batch, part * pairs, pairs, own, &found, err);
         if (!ok)
             return false;
         result->loss += found.loss / (double)parts;
         result->accuracy += found.accuracy / (double)parts;
         result->mutual_information += found.mutual_information / (double)parts;
     }
-    return true;
+    return tl_ranks_sum(trainer->options.ranks, trainer->gradients, trainer->table.flat_count, err);
 }
 
 /* Row with the first gradient that is not finite, for the message. */
