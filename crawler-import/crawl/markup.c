@@ -191,3 +191,13 @@ const char *tl_markup_attribute(const char *const *attributes, const char *name)
             return attributes[i + 1];
     return NULL;
 }
+
+const char *tl_markup_first_attribute(const char *const *attributes, const char *const *names)
+{
+    for (; *names != NULL; names++) {
+        const char *value = tl_markup_attribute(attributes, *names);
+        if (value != NULL && value[0] != '\0')
+            return value;
+    }
+    return NULL;
+}

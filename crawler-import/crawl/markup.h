@@ -32,5 +32,7 @@ bool tl_markup_read_html(tl_string *text, const tl_markup_handler *handler, tl_e
 bool tl_markup_read_xml(tl_string *text, const tl_markup_handler *handler, tl_error *err) TL_MUST_USE;
 /* The value of an attribute, or NULL. */
 const char *tl_markup_attribute(const char *const *attributes, const char *name);
+/* The value of the first of these names (NULL ends them) that has one which is not empty, or NULL. */
+const char *tl_markup_first_attribute(const char *const *attributes, const char *const *names);
 
 #endif

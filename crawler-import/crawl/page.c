@@ -87,7 +87,8 @@ bool tl_page__has_text(const tl_page_reader *reader, size_t picture)
     return false;
 }
 
-/* The end of a block: its text is what stands near a picture in it, or right before it, that nobody described. */
+/* The end of a block: its text is the caption of the one picture before it when it is called so, or what stands near a picture in
+ * it, or right before it, that nobody described. */
 static bool end_block(tl_page_reader *reader)
 {
     tl_slice text = trimmed(tl_string_slice(&reader->block));
@@ -95,7 +96,9 @@ static bool end_block(tl_page_reader *reader)
     if (text.size != 0) {
         bool is_one = reader->picture_count - reader->waiting_from == 1;
         size_t picture = reader->waiting_from;
-        if (reader->options.takes_nearby && is_one && !tl_page__has_text(reader, picture))
+        if (is_one && reader->label_depth != 0 && picture < reader->label_from)
+            ok = tl_page__add_text(reader, picture, TL_CAPTION_OF_FIGURE, text);
+        else if (reader->options.takes_nearby && is_one && !tl_page__has_text(reader, picture))
             ok = tl_page__add_text(reader, picture, TL_CAPTION_OF_NEARBY, text);
         reader->waiting_from = reader->picture_count;
     }
@@ -177,13 +180,16 @@ static bool on_base(tl_page_reader *reader, const char *const *attributes)
 
 static bool on_anchor(tl_page_reader *reader, const char *const *attributes)
 {
+    /* Where scripts that show pictures large look for what to write below. */
+    static const char *const texts[] = {"data-caption", "data-title", "data-sub-html", "title", NULL};
     const char *reference = tl_markup_attribute(attributes, "href");
-    reader->anchor = NULL;
+    const char *text = tl_markup_first_attribute(attributes, texts);
+    reader->anchor = reader->anchor_text = NULL;
     if (reference == NULL)
         return true;
     reader->anchor_depth = reader->depth;
     reader->anchor = tl_page__keep(reader, tl_slice_of(reference));
-    if (reader->anchor == NULL)
+    if (reader->anchor == NULL || (text != NULL && (reader->anchor_text = tl_page__keep(reader, tl_slice_of(text))) == NULL))
         return tl_page__fail(reader);
     return has_word(tl_markup_attribute(attributes, "rel"), "nofollow") || add_link(reader, reference);
 }
@@ -208,6 +214,28 @@ static bool is_caption(const char *name, const char *class)
 {
     return strcmp(name, "figcaption") == 0 || has_word(class, "wp-caption-text") || has_word(class, "thumbcaption") ||
            has_word(class, "gallery-caption") || has_word(class, "gallerytext");
+}
+
+/* True when a word of the class ends as captions are called. */
+static bool is_label(const char *class)
+{
+    static const char *const endings[] = {"caption", "caption-text", "captiontext", "gallerytext", NULL};
+    for (const char *at = class; at != NULL && *at != '\0';) {
+        at += strspn(at, " \t\r\n\f");
+        size_t length = strcspn(at, " \t\r\n\f");
+        for (const char *const *ending = endings; *ending != NULL; ending++) {
+            size_t size = strlen(*ending);
+            if (length >= size && strncasecmp(at + length - size, *ending, size) == 0)
+                return true;
+        }
+        at += length;
+    }
+    return false;
+}
+
+static bool is_aside(const char *name)
+{
+    return strcmp(name, "nav") == 0 || strcmp(name, "aside") == 0 || strcmp(name, "footer") == 0;
 }
 
 static void open_figure(tl_page_reader *reader)
@@ -271,8 +299,10 @@ static bool start_by_name(tl_page_reader *reader, const char *name, const char *
         reader->noscript_depth = reader->depth;
     } else if (strcmp(name, "title") == 0) {
         reader->title_depth = reader->depth;
+    } else if (is_aside(name) && reader->aside_depth == 0) {
+        reader->aside_depth = reader->depth;
     }
-    return true;
+    return tl_page__on_background(reader, attributes);
 }
 
 static bool on_start(void *context, const char *name, const char *const *attributes)
@@ -297,6 +327,12 @@ static bool on_start(void *context, const char *name, const char *const *attribu
         open_figure(reader);
     if (reader->caption_depth == 0 && is_caption(name, class) && (reader->figure_count != 0 || reopen_figure(reader)))
         reader->caption_depth = reader->depth;
+    if (reader->caption_depth == 0 && reader->label_depth == 0 && is_label(class)) {
+        if (!is_block && !end_block(reader))
+            return false;
+        reader->label_depth = reader->depth;
+        reader->label_from = reader->picture_count;
+    }
     return !is_block || reader->caption_depth == 0 || append_some(reader, &reader->caption, (tl_slice){" ", 1});
 }
 
@@ -309,27 +345,26 @@ static bool on_end(void *context, const char *name)
             reader->hidden_depth = 0;
         return true;
     }
-    if (reader->caption_depth == depth)
-        reader->caption_depth = 0;
-    if (reader->noscript_depth == depth)
-        reader->noscript_depth = 0;
-    if (reader->picture_depth == depth)
-        reader->picture_depth = 0;
-    if (reader->title_depth == depth)
-        reader->title_depth = 0;
+    bool is_block = !is_one_of(name, inline_names);
+    if ((is_block || reader->label_depth == depth) && !end_block(reader))
+        return false;
+    size_t *const depths[] = {&reader->caption_depth, &reader->noscript_depth, &reader->picture_depth,
+                              &reader->title_depth,   &reader->label_depth,    &reader->aside_depth};
+    for (size_t i = 0; i < sizeof depths / sizeof depths[0]; i++)
+        if (*depths[i] == depth)
+            *depths[i] = 0;
     if (reader->anchor != NULL && reader->anchor_depth == depth)
         reader->anchor = NULL;
     if (reader->figure_count != 0 && reader->figures[reader->figure_count - 1].depth == depth && !close_figure(reader))
         return false;
-    if (is_one_of(name, inline_names))
-        return true;
-    return end_block(reader) && append_some(reader, &reader->seen, (tl_slice){" ", 1});
+    return !is_block || append_some(reader, &reader->seen, (tl_slice){" ", 1});
 }
 
 static bool on_text(void *context, tl_slice text)
 {
     tl_page_reader *reader = context;
-    if (reader->hidden_depth != 0 || reader->noscript_depth != 0)
+    bool is_permalink = tl_slice_equal(text, tl_slice_of("\xc2\xb6")); /* a pilcrow to click on, behind headings and captions */
+    if (reader->hidden_depth != 0 || reader->noscript_depth != 0 || is_permalink)
         return true;
     if (reader->caption_depth != 0 && !append_some(reader, &reader->caption, text))
         return false;
@@ -401,10 +436,10 @@ static void begin_page(tl_page_reader *reader, const char *url, tl_error *err)
     tl_string_reset(&reader->seen);
     reader->link_count = reader->picture_count = reader->text_count = 0;
     reader->depth = reader->hidden_depth = reader->noscript_depth = reader->caption_depth = 0;
-    reader->picture_depth = reader->title_depth = reader->anchor_depth = 0;
+    reader->picture_depth = reader->title_depth = reader->anchor_depth = reader->label_depth = reader->aside_depth = 0;
     reader->figure_count = reader->waiting_from = 0;
     reader->closed = (tl_page_figure){0};
-    reader->anchor = reader->last_alt = NULL;
+    reader->anchor = reader->anchor_text = reader->last_alt = NULL;
     reader->base = url;
     reader->refusals = 0;
     reader->has_base = reader->has_failed = false;

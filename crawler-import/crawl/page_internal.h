@@ -37,22 +37,27 @@ struct tl_page_reader {
     size_t picture_count, picture_capacity;
     tl_page_text *texts;
     size_t text_count, text_capacity;
-    /* Depths of what is open, from 1 on; 0: it is not. */
-    size_t depth, hidden_depth, noscript_depth, caption_depth, picture_depth, title_depth, anchor_depth;
+    /* Depths of what is open, from 1 on; 0: it is not. A label is what is called a caption and stands in no figure; what is aside
+     * is no part of what the page is about. */
+    size_t depth, hidden_depth, noscript_depth, caption_depth, picture_depth, title_depth, anchor_depth, label_depth, aside_depth;
+    size_t label_from; /* pictures before the label */
     tl_page_figure figures[TL_PAGE_MAX_FIGURES];
     size_t figure_count;
-    tl_page_figure closed; /* the last one that was; has_many also when it had a caption */
-    size_t waiting_from;   /* pictures from here on had no text after them yet */
-    tl_srcset_best best;   /* of the open <picture> */
-    const char *anchor;    /* where the open link leads, as written; or NULL */
-    const char *base;      /* canonical */
-    const char *last_alt;  /* of the picture before, or NULL */
+    tl_page_figure closed;   /* the last one that was; has_many also when it had a caption */
+    size_t waiting_from;     /* pictures from here on had no text after them yet */
+    tl_srcset_best best;     /* of the open <picture> */
+    const char *anchor;      /* where the open link leads, as written; or NULL */
+    const char *anchor_text; /* what its attributes say of it, or NULL */
+    const char *base;        /* canonical */
+    const char *last_alt;    /* of the picture before, or NULL */
     unsigned refusals;
     bool has_base, has_failed;
     tl_error *err;
 };
 
 bool tl_page__on_picture(tl_page_reader *reader, const char *const *attributes);
+/* An element that is shown as a picture: role="img", a background, and a label for those who do not see it. */
+bool tl_page__on_background(tl_page_reader *reader, const char *const *attributes);
 bool tl_page__on_source(tl_page_reader *reader, const char *const *attributes);
 bool tl_page__add_text(tl_page_reader *reader, size_t picture, tl_caption_kind kind, tl_slice text);
 bool tl_page__has_text(const tl_page_reader *reader, size_t picture);

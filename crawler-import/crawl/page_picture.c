@@ -13,16 +13,6 @@ static const char *const lazy_srcsets[] = {"data-srcset", "data-lazy-srcset", "d
 static const char *const lazy_sources[] = {"data-src",      "data-lazy-src", "data-original", "data-lazy", "data-hi-res-src",
                                            "data-full-src", "data-img-src",  "data-image",    "data-url",  NULL};
 
-static const char *first_of(const char *const *attributes, const char *const *names)
-{
-    for (; *names != NULL; names++) {
-        const char *value = tl_markup_attribute(attributes, *names);
-        if (value != NULL && value[0] != '\0')
-            return value;
-    }
-    return NULL;
-}
-
 static bool begins(const char *text, const char *with)
 {
     return strncasecmp(text, with, strlen(with)) == 0;
@@ -64,8 +54,7 @@ static const char *const drawing_extensions[] = {".svg", ".ico", ".cur", ".avif"
 static bool is_usable(const char *reference)
 {
     return reference != NULL && reference[0] != '\0' && !begins(reference, "data:") && !begins(reference, "blob:") &&
-           !begins(reference, "about:") && strstr(reference, "{{") == NULL && strstr(reference, "${") == NULL &&
-           !has_extension(reference, drawing_extensions);
+           !begins(reference, "about:") && strchr(reference, '{') == NULL && !has_extension(reference, drawing_extensions);
 }
 
 static bool offer(tl_page_reader *reader, tl_srcset_best *best, const char *srcset, double shown_width)
@@ -99,23 +88,30 @@ bool tl_page__on_source(tl_page_reader *reader, const char *const *attributes)
     if (reader->picture_depth == 0 || !is_decoded)
         return true;
     double shown = pixels_of(tl_markup_attribute(attributes, "width"));
-    const char *lazy = first_of(attributes, lazy_srcsets);
+    const char *lazy = tl_markup_first_attribute(attributes, lazy_srcsets);
     return offer(reader, &reader->best, lazy != NULL ? lazy : tl_markup_attribute(attributes, "srcset"), shown);
+}
+
+/* A file and not the page about it ("/wiki/File:fox.jpg"). */
+static bool is_photo(const char *reference)
+{
+    const char *name = reference != NULL ? strrchr(reference, '/') : NULL;
+    return is_usable(reference) && has_extension(reference, photo_extensions) && (name == NULL || strchr(name, ':') == NULL);
 }
 
 /* The reference that the element means, or NULL. */
 static bool choose(tl_page_reader *reader, const char *const *attributes, double shown_width, const char **reference)
 {
     tl_srcset_best best = reader->picture_depth != 0 ? reader->best : (tl_srcset_best){0};
-    const char *lazy = first_of(attributes, lazy_sources);
+    const char *lazy = tl_markup_first_attribute(attributes, lazy_sources);
     const char *source = tl_markup_attribute(attributes, "src");
-    if (!offer(reader, &best, first_of(attributes, lazy_srcsets), shown_width) ||
+    if (!offer(reader, &best, tl_markup_first_attribute(attributes, lazy_srcsets), shown_width) ||
         !offer(reader, &best, tl_markup_attribute(attributes, "srcset"), shown_width))
         return false;
     *reference = NULL;
     if (best.url.size != 0)
         *reference = best.url.data; /* kept with a NUL */
-    else if (reader->anchor != NULL && is_usable(reader->anchor) && has_extension(reader->anchor, photo_extensions))
+    else if (is_photo(reader->anchor))
         *reference = reader->anchor;
     else if (is_usable(lazy))
         *reference = lazy;
@@ -150,34 +146,79 @@ static void show_to_figure(tl_page_reader *reader, size_t picture)
     figure->has_picture = true;
 }
 
-bool tl_page__on_picture(tl_page_reader *reader, const char *const *attributes)
+/* The picture that a reference means has been met: *picture is its place. False when the page is not to go on; *is_taken: it
+ * counts. */
+static bool take(tl_page_reader *reader, const char *reference, size_t *picture, bool *is_taken)
 {
     char url[TL_LINK_SIZE];
+    *is_taken = reference != NULL && reader->picture_count < TL_PAGE_MAX_PICTURES &&
+                (reader->aside_depth == 0 || reader->figure_count != 0) &&
+                tl_link_resolve(reader->base, tl_slice_of(reference), url);
+    if (!*is_taken)
+        return true;
+    if (!place_of(reader, url, picture))
+        return false;
+    show_to_figure(reader, *picture);
+    return true;
+}
+
+static bool is_too_small(const tl_page_reader *reader, double width, double height)
+{
+    double least = reader->options.minimum_side;
+    return (width > 0 && width < least) || (height > 0 && height < least);
+}
+
+bool tl_page__on_picture(tl_page_reader *reader, const char *const *attributes)
+{
+    static const char *const alternatives[] = {"alt", "aria-label", NULL};
     const char *reference;
     size_t picture;
+    bool is_taken;
     double width = pixels_of(tl_markup_attribute(attributes, "width"));
     double height = pixels_of(tl_markup_attribute(attributes, "height"));
-    double least = reader->options.minimum_side;
-    if ((width > 0 && width < least) || (height > 0 && height < least) || reader->picture_count == TL_PAGE_MAX_PICTURES)
-        return true;
-    if (!choose(reader, attributes, width, &reference))
-        return false;
-    if (reference == NULL || !tl_link_resolve(reader->base, tl_slice_of(reference), url))
-        return true;
-    const char *alt = tl_markup_attribute(attributes, "alt");
-    if (alt == NULL || alt[0] == '\0')
-        alt = tl_markup_attribute(attributes, "aria-label");
+    const char *alt = tl_markup_first_attribute(attributes, alternatives);
     /* What stands there for those without scripts is the picture before it once more, in one size. */
     bool is_again = reader->noscript_depth != 0 && reader->picture_count != 0 && alt != NULL && reader->last_alt != NULL &&
                     strcmp(alt, reader->last_alt) == 0;
-    if (is_again)
+    if (is_too_small(reader, width, height))
         return true;
-    if (!place_of(reader, url, &picture))
+    if (!choose(reader, attributes, width, &reference))
         return false;
-    show_to_figure(reader, picture);
+    if (is_again || !take(reader, reference, &picture, &is_taken) || !is_taken)
+        return !reader->has_failed;
     reader->last_alt = NULL;
     if (alt != NULL && (reader->last_alt = tl_page__keep(reader, tl_slice_of(alt))) == NULL)
         return tl_page__fail(reader);
+    const char *link_text = is_photo(reader->anchor) ? reader->anchor_text : NULL;
     return tl_page__add_text(reader, picture, TL_CAPTION_OF_ALT, tl_slice_of(alt)) &&
-           tl_page__add_text(reader, picture, TL_CAPTION_OF_TITLE, tl_slice_of(tl_markup_attribute(attributes, "title")));
+           tl_page__add_text(reader, picture, TL_CAPTION_OF_TITLE, tl_slice_of(tl_markup_attribute(attributes, "title"))) &&
+           tl_page__add_text(reader, picture, TL_CAPTION_OF_TITLE, tl_slice_of(link_text));
+}
+
+/* What is between the brackets of the first url() of a style; data NULL: there is none. */
+static tl_slice url_of_style(const char *style)
+{
+    const char *start = style != NULL ? strstr(style, "url(") : NULL;
+    if (start == NULL)
+        return (tl_slice){NULL, 0};
+    start += 4 + strspn(start + 4, " \t\r\n\"'");
+    return (tl_slice){start, strcspn(start, "\"')")};
+}
+
+bool tl_page__on_background(tl_page_reader *reader, const char *const *attributes)
+{
+    const char *role = tl_markup_attribute(attributes, "role");
+    const char *label = tl_markup_attribute(attributes, "aria-label");
+    tl_slice url = url_of_style(tl_markup_attribute(attributes, "style"));
+    size_t picture;
+    bool is_taken;
+    if (role == NULL || strcmp(role, "img") != 0 || label == NULL || url.data == NULL)
+        return true;
+    const char *reference = tl_page__keep(reader, url);
+    if (reference == NULL)
+        return tl_page__fail(reader);
+    if (!is_usable(reference))
+        return true;
+    return take(reader, reference, &picture, &is_taken) &&
+           (!is_taken || tl_page__add_text(reader, picture, TL_CAPTION_OF_ALT, tl_slice_of(label)));
 }

@@ -133,6 +133,7 @@ struct tl_fetcher {
 };
 
 void tl_fetch__queue_add(tl_fetch_queue *queue, tl_fetch_job *job);
+void tl_fetch__queue_add_first(tl_fetch_queue *queue, tl_fetch_job *job);
 void tl_fetch__queue_remove(tl_fetch_queue *queue, tl_fetch_job *job);
 
 /* job.c: a job's way. */

@@ -221,7 +221,10 @@ void tl_fetch__host_add_job(tl_fetch_host *host, tl_fetch_job *job)
     if (host->is_idle)
         idle_remove(&host->fetcher->hosts, host);
     job->stage = TL_FETCH_STAGE_QUEUED;
-    tl_fetch__queue_add(&host->queue, job);
+    if (job->robots_of != NULL) /* once more, or redirected: what waits there may wait for these very rules */
+        tl_fetch__queue_add_first(&host->queue, job);
+    else
+        tl_fetch__queue_add(&host->queue, job);
     pump(host);
 }
 

@@ -16,6 +16,15 @@ void tl_fetch__queue_add(tl_fetch_queue *queue, tl_fetch_job *job)
     queue->count++;
 }
 
+void tl_fetch__queue_add_first(tl_fetch_queue *queue, tl_fetch_job *job)
+{
+    job->before = NULL;
+    job->after = queue->first;
+    *(queue->first != NULL ? &queue->first->before : &queue->last) = job;
+    queue->first = job;
+    queue->count++;
+}
+
 void tl_fetch__queue_remove(tl_fetch_queue *queue, tl_fetch_job *job)
 {
     *(job->before != NULL ? &job->before->after : &queue->first) = job->after;

@@ -83,6 +83,35 @@ static void test_figures(void **state)
     check_texts("<figure><img src=a.jpg><figcaption>never closed<p>next", "figcaption /dir/a.jpg: never closed next\n");
 }
 
+/* What is called a caption without a figure around it, and where scripts and styles keep words and pictures. */
+static void test_labels(void **state)
+{
+    (void)state;
+    check_texts("<table class=tr-caption-container><tr><td><a href=/big.jpg><img src=a.jpg></a><tr><td class='x tr-caption'>A "
+                "fox</table>",
+                "figcaption /big.jpg: A fox\n");
+    check_texts("<div class=figure><img src=a.jpg alt=''><p class=caption><span class=caption-text>A fox</span>"
+                "<a class=headerlink href=#id>\xc2\xb6</a></p></div>",
+                "figcaption /dir/a.jpg: A fox\n");
+    check_texts("<img src=a.jpg alt=fox><span class=photo-caption>A fox</span> and more",
+                "alt /dir/a.jpg: fox\nfigcaption /dir/a.jpg: A fox\n");
+    check_texts("<p class=caption>before it</p><img src=a.jpg><p>Text.<p class=caption>too late</p>"
+                "<img src=b.jpg><img src=c.jpg><p class=caption>of two</p><p class=no-captions-here>no</p>",
+                "");
+    check_texts("<a href=/big.jpg data-title='A fox'><img src=a.jpg></a><a href=/big-2.jpg title='Two foxes'><img src=b.jpg></a>"
+                "<a href=/page.html title='Another page'><img src=c.jpg></a>",
+                "title /big.jpg: A fox\ntitle /big-2.jpg: Two foxes\n");
+    check_texts("<a href=/wiki/File:a.jpg title='A file'><img src=a.jpg alt=fox></a>", "alt /dir/a.jpg: fox\n");
+    check_texts("<div role=img aria-label='A fox' style=\"color: red; background: url( 'a.jpg' )\"></div>"
+                "<div role=img aria-label=bare></div><p aria-label=other style='background:url(b.jpg)'>",
+                "alt /dir/a.jpg: A fox\n");
+    check_texts("<nav><img src=a.jpg alt=guide></nav><aside><a href=x><img src=b.jpg alt=related></a><figure><img src=c.jpg>"
+                "<figcaption>A fox</figcaption></figure></aside><footer><img src=d.jpg alt=cards></footer><img src=e.jpg alt=it>",
+                "figcaption /dir/c.jpg: A fox\nalt /dir/e.jpg: it\n");
+    check_texts("<img data-src='a_{width}x.jpg' alt=fox><noscript><img src=a_512x.jpg alt=fox></noscript>",
+                "alt /dir/a_512x.jpg: fox\n");
+}
+
 static void test_sizes(void **state)
 {
     (void)state;
@@ -291,10 +320,10 @@ static int close_reader(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_alt_and_title), cmocka_unit_test(test_figures),
-                                       cmocka_unit_test(test_sizes),         cmocka_unit_test(test_lazy),
-                                       cmocka_unit_test(test_nearby),        cmocka_unit_test(test_links),
-                                       cmocka_unit_test(test_robots),        cmocka_unit_test(test_content_hash),
-                                       cmocka_unit_test(test_encodings),     cmocka_unit_test(test_hostile)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_alt_and_title), cmocka_unit_test(test_figures), cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_sizes),         cmocka_unit_test(test_lazy),    cmocka_unit_test(test_nearby),
+        cmocka_unit_test(test_links),         cmocka_unit_test(test_robots),  cmocka_unit_test(test_content_hash),
+        cmocka_unit_test(test_encodings),     cmocka_unit_test(test_hostile)};
     return cmocka_run_group_tests(tests, open_reader, close_reader);
 }

@@ -148,7 +148,7 @@ static bool crawl_into(const char *folder, tl_crawl_report *report, tl_error *er
                                       .patience = PATIENCE,
                                       .maximum_depth = 1000,
                                       .delay_seconds = 0.002,
-                                      .page_seconds = 1.5,
+                                      .page_seconds = 3,
                                       .allow_private = true};
     return tl_crawl_run(folder, &options, report, err);
 }

@@ -38,7 +38,7 @@ static void answers_become_bodies_or_reasons(void **state)
         {"/interim", "", 200, 1000, 1, false},
         {"/pretend/picture", "", 200, 1000, 1, false},
         {"/drip/20/10", "", 200, 20, 1, false},
-        {"/slow/200", "", 200, 1000, 1, false},
+        {"/slow/100", "", 200, 1000, 1, false},
         {"/html", "not a picture", 200, 0, 1, false},
         {"/pretend/html", "not a picture", 200, 0, 1, false},
         {"/empty", "empty", 200, 0, 1, false},
