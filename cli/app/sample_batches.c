@@ -11,7 +11,7 @@ enum { TEXT_ARENA_SIZE = 1 << 16 };
 /* Streams that must not meet: the order of epochs, the draws of each pair, of its texts, of a dataset's share of an epoch, of
  * what a pair is blended with. */
 enum { STREAM_ORDER = 1, STREAM_PAIR = 2, STREAM_TEXT = 3, STREAM_SHARE = 4, STREAM_MIX = 5 };
-enum { NOT_MIXED = UINT32_MAX };
+static const uint32_t not_mixed = UINT32_MAX;
 
 struct tl_sample_batches {
     const tl_training_set *set;
@@ -24,7 +24,7 @@ struct tl_sample_batches {
     uint32_t *shown; /* [epoch_size] pairs of an epoch before they are put in order; NULL: each once */
     uint64_t order_epoch;
     uint32_t *chosen;  /* [batch]: pairs of the batch in work */
-    uint32_t *blended; /* [batch]: the pair that each is blended with, or NOT_MIXED; NULL: none is */
+    uint32_t *blended; /* [batch]: the pair that each is blended with, or not_mixed; NULL: none is */
     uint64_t first;    /* number of its first pair */
     size_t chunk_first;
     tl_arena *arena; /* the batch's texts */
@@ -197,7 +197,7 @@ static bool choose_blend(tl_sample_batches *batches, size_t index, uint64_t numb
         return true;
     const size_t each = batches->options.captions_per_picture;
     tl_random random = tl_random_stream(batches->options.seed + STREAM_MIX, number);
-    batches->blended[index] = NOT_MIXED;
+    batches->blended[index] = not_mixed;
     if ((double)tl_random_uniform(&random) >= batches->options.mix)
         return true;
     batches->blended[index] = (uint32_t)tl_random_below(&random, batches->set->count);
@@ -234,7 +234,7 @@ static bool choose_texts(tl_sample_batches *batches, size_t index, uint64_t numb
 /* Pairs of a set are told apart by their numbers; a blend is a picture of its own. */
 static uint64_t picture_key(const tl_sample_batches *batches, size_t index)
 {
-    const uint64_t other = batches->blended != NULL ? batches->blended[index] : NOT_MIXED;
+    const uint64_t other = batches->blended != NULL ? batches->blended[index] : not_mixed;
     return other << 32 | batches->chosen[index];
 }
 
@@ -276,7 +276,7 @@ static void make_picture(void *context, size_t index, size_t worker)
     tl_random random = tl_random_stream(batches->options.seed + STREAM_PAIR, batches->first + picture);
     tl_random_next(&random); /* the draw that chose the caption */
     batches->made[index] = make_view(batches, batches->chosen[picture], &random, out);
-    if (batches->blended == NULL || batches->blended[picture] == NOT_MIXED || !batches->made[index])
+    if (batches->blended == NULL || batches->blended[picture] == not_mixed || !batches->made[index])
         return;
     float *other = batches->second + worker * floats;
     batches->made[index] = make_view(batches, batches->blended[picture], &random, other);
