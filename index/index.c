@@ -34,8 +34,9 @@ bool tl_index__connect(const char *path, tl_index_mode mode, sqlite3 **out, tl_e
     sqlite3_db_config(*out, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
     /* Blocks are read where the kernel keeps them; what lies past SQLite's limit is read as before. There every look at a page
      * would begin with all of its cells, thousands where tables branch: what a search reads has checksums of ours. */
-    static const char read_sql[] = "PRAGMA mmap_size=2147418112; PRAGMA cell_size_check=OFF";
-    if (tl_schema__check(*out, err) && (mode != TL_INDEX_READ || tl_database_execute(*out, read_sql, err)))
+    static const char map_sql[] = "PRAGMA mmap_size=2147418112", trust_sql[] = "PRAGMA cell_size_check=OFF";
+    if (tl_schema__check(*out, err) && tl_database_execute(*out, map_sql, err) &&
+        (mode != TL_INDEX_READ || tl_database_execute(*out, trust_sql, err)))
         return true;
     tl_database_close(*out);
     *out = NULL;

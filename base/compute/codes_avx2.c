@@ -5,6 +5,7 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "base/compute/codes_quantize_internal.h"
 #include "base/compute/codes_scalar_internal.h"
 
 static float sum_lanes(__m256 v)

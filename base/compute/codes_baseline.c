@@ -1,6 +1,7 @@
 /* Code kernels for any processor. */
 #include "base/compute/codes_internal.h"
 
+#include "base/compute/codes_quantize_internal.h"
 #include "base/compute/codes_scalar_internal.h"
 
 enum { LANES = 8 };

@@ -1,9 +1,14 @@
 /*
- * Recall against queries a second of the index, on rows from outside:
- *   bench_index_curve ROWS.npy QUERIES.npy [f16|f32 [LISTS [QUERIES]]]
- * The arrays are float16, C order, as tests/bench/index/compare.sh makes them. One JSON line a setting: exact without lists,
- * exact by codes, and each number of probes. Rates are of the processor time of the thread ("cpu") and of the clock ("wall");
- * recall@10 is against the exact search of what is stored. The file lies in the working directory.
+ * The index on rows from outside, a step a call, so that each step's time and memory stand alone (tests/bench/index/curves.py):
+ *   bench_index_curve add FILE ROWS.npy FROM TO [f16|f32]     rows FROM..TO-1; that of row n is item n + 1
+ *   bench_index_curve divide FILE [LISTS]
+ *   bench_index_curve remove FILE FROM TO STEP                every STEPth item of these rows
+ *   bench_index_curve compact FILE
+ *   bench_index_curve check FILE
+ *   bench_index_curve search FILE QUERIES.npy TRUTH.npy COUNT MODE...
+ *                                MODE: exact, a number of probes (0: the default), or cold and a number: from a cold page cache
+ * Rows and queries are float16, the truth int32 rows [queries, 10]. One JSON line a step or mode. Rates are of the processor time
+ * of the thread ("cpu") and of the clock ("wall").
  */
 #include "base/compute/codes.h"
 #include "base/core/clock.h"
@@ -11,21 +16,16 @@
 #include "base/io/file.h"
 #include "index/index.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { K = 10, BATCH = 1024, MAX_EXACT = 100 };
+enum { K = 10, BATCH = 1024, HEADER = 128 };
 
-static const char path[] = "bench_index_curve.twinlens";
-
-typedef struct array {
-    tl_string bytes;
-    const uint16_t *rows;
-    size_t count, dim;
-} array;
+static const char model[] = "0123456789abcdef0123456789abcdef";
 
 static void expect(bool ok, const tl_error *error)
 {
@@ -35,22 +35,48 @@ static void expect(bool ok, const tl_error *error)
     }
 }
 
-static void read_array(const char *name, array *out)
+static void expect_input(bool ok, const char *name, const char *what)
 {
-    tl_error error;
-    tl_string_init(&out->bytes, (size_t)4 << 30);
-    expect(tl_file_read(name, &out->bytes, &error), &error);
-    const char *shape = strstr(out->bytes.data + 10, "'shape': (");
-    unsigned long long count = 0, dim = 0;
-    if (out->bytes.size < 128 || strstr(out->bytes.data + 10, "'<f2'") == NULL || shape == NULL ||
-        sscanf(shape, "'shape': (%llu, %llu)", &count, &dim) != 2) {
-        fprintf(stderr, "bench_index_curve: '%s': expected a float16 matrix\n", name);
+    if (!ok) {
+        fprintf(stderr, "bench_index_curve: '%s': expected %s\n", name, what);
         exit(1);
     }
-    size_t header = 10 + (size_t)(unsigned char)out->bytes.data[8] + 256 * (size_t)(unsigned char)out->bytes.data[9];
-    out->count = (size_t)count;
-    out->dim = (size_t)dim;
-    out->rows = (const uint16_t *)(const void *)(out->bytes.data + header);
+}
+
+/* A matrix whose rows are read as they are wanted. */
+typedef struct matrix {
+    FILE *file;
+    size_t count, dim, start;
+} matrix;
+
+static matrix open_matrix(const char *name, const char *type)
+{
+    char header[HEADER + 1] = {0};
+    unsigned long long count = 0, dim = 0;
+    matrix out = {.file = fopen(name, "rb")};
+    expect_input(out.file != NULL && fread(header, 1, HEADER, out.file) == HEADER, name, "an array");
+    const char *shape = strstr(header + 10, "'shape': (");
+    expect_input(strstr(header + 10, type) != NULL && shape != NULL && sscanf(shape, "'shape': (%llu, %llu)", &count, &dim) == 2,
+                 name, type);
+    out.count = (size_t)count;
+    out.dim = (size_t)dim;
+    out.start = 10 + (size_t)(unsigned char)header[8] + 256 * (size_t)(unsigned char)header[9];
+    return out;
+}
+
+static void read_rows(const matrix *from, size_t first, size_t count, size_t size, void *out)
+{
+    expect_input(fseek(from->file, (long)(from->start + first * from->dim * size), SEEK_SET) == 0 &&
+                     fread(out, from->dim * size, count, from->file) == count,
+                 "rows", "as many as the header says");
+}
+
+static void *allocate(size_t count, size_t size)
+{
+    tl_error error;
+    void *memory = tl_memory_allocate(count, size, &error);
+    expect(memory != NULL, &error);
+    return memory;
 }
 
 static double cpu_seconds(void)
@@ -60,143 +86,206 @@ static double cpu_seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static void insert(tl_index *index, const tl_vector_set *set, const array *rows)
+/* A line of /proc/self/status, in MiB. */
+static double status_mib(const char *name)
+{
+    char line[256];
+    double kib = 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, name, strlen(name)) == 0)
+            kib = strtod(line + strlen(name) + 1, NULL);
+    if (file != NULL)
+        fclose(file);
+    return kib / 1024;
+}
+
+static void say(const char *step, double cpu, double wall, size_t rows, tl_index *index)
+{
+    tl_error error;
+    tl_index_stats stats;
+    expect(tl_index_stats_read(index, &stats, &error), &error);
+    printf("{\"step\":\"%s\",\"rows\":%zu,\"cpu_s\":%.2f,\"wall_s\":%.2f,\"peak_mib\":%.1f,\"bytes\":%llu}\n", step, rows, cpu,
+           wall, status_mib("VmHWM"), (unsigned long long)stats.file_bytes);
+}
+
+static void add(tl_index *index, const matrix *rows, size_t first, size_t end, tl_vector_storage storage)
 {
     tl_error error;
     tl_index_writer *writer;
+    tl_vector_set set = {.kind = TL_VECTOR_IMAGE, .dim = (uint32_t)rows->dim, .model_name = "bench", .storage = storage};
     int64_t owners[BATCH];
-    float *vectors = tl_memory_allocate(BATCH * rows->dim, sizeof *vectors, &error);
-    double vector_seconds = 0;
-    expect(vectors != NULL && tl_index_writer_open(index, &writer, &error), &error);
-    double start = tl_clock_seconds();
-    for (size_t row = 0; row < rows->count; row += BATCH) {
-        size_t count = rows->count - row < BATCH ? rows->count - row : BATCH;
+    uint16_t *halves = allocate(BATCH * rows->dim, sizeof *halves);
+    float *vectors = allocate(BATCH * rows->dim, sizeof *vectors);
+    memcpy(set.model, model, sizeof model);
+    expect(tl_index_writer_open(index, &writer, &error), &error);
+    for (size_t row = first; row < end; row += BATCH) {
+        size_t count = end - row < BATCH ? end - row : BATCH;
+        read_rows(rows, row, count, sizeof *halves, halves);
+        tl_widen_from_f16(halves, vectors, count * rows->dim);
         for (size_t i = 0; i < count; i++) {
             char name[32];
             snprintf(name, sizeof name, "%zu", row + i);
             tl_item item = {.root = "/r", .path = name};
             expect(tl_index_writer_put_item(writer, &item, &owners[i], &error), &error);
         }
-        tl_widen_from_f16(rows->rows + row * rows->dim, vectors, count * rows->dim);
-        double before = tl_clock_seconds();
-        expect(tl_index_writer_put_vectors(writer, set, owners, vectors, count, &error) && tl_index_writer_commit(writer, &error),
+        expect(tl_index_writer_put_vectors(writer, &set, owners, vectors, count, &error) &&
+                   tl_index_writer_commit(writer, &error),
                &error);
-        vector_seconds += tl_clock_seconds() - before;
     }
-    printf("{\"bench\":\"insert\",\"rows_per_s\":%.0f,\"vectors_per_s\":%.0f}\n",
-           (double)rows->count / (tl_clock_seconds() - start), (double)rows->count / vector_seconds);
     tl_index_writer_close(writer);
+    tl_memory_free(halves);
     tl_memory_free(vectors);
 }
 
-/* Fills found [queries, K]; the first search, which verifies, is not counted. */
-static void search_all(const tl_vector_set *set, const array *queries, size_t count, const tl_search_options *options,
-                       const char *what, const int64_t *truth, int64_t *found)
+static void divide(tl_index *index, uint32_t lists)
+{
+    tl_error error;
+    tl_index_writer *writer;
+    expect(tl_index_writer_open(index, &writer, &error) &&
+               tl_index_writer_divide(writer, model, TL_VECTOR_IMAGE, lists, NULL, &error) &&
+               tl_index_writer_commit(writer, &error),
+           &error);
+    tl_index_writer_close(writer);
+}
+
+static void remove_some(tl_index *index, size_t first, size_t end, size_t step)
+{
+    tl_error error;
+    tl_index_writer *writer;
+    expect(tl_index_writer_open(index, &writer, &error), &error);
+    for (size_t row = first; row < end; row += step)
+        expect(tl_index_writer_remove_item(writer, (int64_t)row + 1, &error), &error);
+    expect(tl_index_writer_commit(writer, &error), &error);
+    tl_index_writer_close(writer);
+}
+
+static void leave_page_cache(const char *path)
+{
+    int file = open(path, O_RDONLY);
+    expect_input(file >= 0 && fsync(file) == 0 && posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) == 0, path, "a file");
+    close(file);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double left = *(const double *)a, right = *(const double *)b;
+    return (left > right) - (left < right);
+}
+
+typedef struct questions {
+    const float *queries; /* [count, dim] */
+    const int32_t *truth; /* [count, K] */
+    size_t count, dim;
+} questions;
+
+/* One pass; the first search, which verifies, is told apart unless the pass is cold. */
+static void search(const char *path, const questions *asked, const char *mode)
 {
     tl_error error;
     tl_index *index;
     tl_index_searcher *searcher;
     tl_hit hits[K];
     size_t hit_count, right = 0;
-    float *query = tl_memory_allocate(queries->dim, sizeof *query, &error);
-    expect(query != NULL, &error);
-    tl_widen_from_f16(queries->rows, query, queries->dim);
+    bool is_cold = strncmp(mode, "cold", 4) == 0;
+    tl_search_options options = {.k = K, .exact = strcmp(mode, "exact") == 0};
+    options.probes = (uint32_t)strtoul(is_cold ? mode + 4 : mode, NULL, 10);
+    double *seconds = allocate(asked->count, sizeof *seconds), first = 0, cpu = 0, wall = 0;
+    if (is_cold)
+        leave_page_cache(path);
     double opened = tl_clock_seconds();
     expect(tl_index_open(path, TL_INDEX_READ, &index, &error) &&
-               tl_index_searcher_create(index, set->model, set->kind, &searcher, &error) &&
-               tl_index_searcher_search(searcher, query, options, hits, &hit_count, &error),
+               tl_index_searcher_create(index, model, TL_VECTOR_IMAGE, &searcher, &error),
            &error);
-    double cold = tl_clock_seconds() - opened;
-    double cpu = 0, wall = 0;
-    for (int pass = 0; pass < 2; pass++) {
+    for (int pass = is_cold; pass < 2; pass++) {
         cpu = cpu_seconds();
         wall = tl_clock_seconds();
         right = 0;
-        for (size_t q = 0; q < count; q++) {
-            tl_widen_from_f16(queries->rows + q * queries->dim, query, queries->dim);
-            expect(tl_index_searcher_search(searcher, query, options, hits, &hit_count, &error), &error);
-            for (size_t i = 0; i < K; i++) {
-                found[q * K + i] = hits[i].item_id;
-                for (size_t j = 0; truth != NULL && j < K; j++)
-                    right += truth[q * K + j] == hits[i].item_id;
-            }
+        for (size_t q = 0; q < asked->count; q++) {
+            double start = tl_clock_seconds();
+            expect(tl_index_searcher_search(searcher, asked->queries + q * asked->dim, &options, hits, &hit_count, &error),
+                   &error);
+            seconds[q] = tl_clock_seconds() - start;
+            if (q == 0 && first == 0)
+                first = tl_clock_seconds() - opened;
+            for (size_t i = 0; i < hit_count; i++)
+                for (size_t j = 0; j < K; j++)
+                    right += asked->truth[q * K + j] == hits[i].item_id - 1;
         }
         cpu = cpu_seconds() - cpu;
         wall = tl_clock_seconds() - wall;
     }
-    printf("{\"bench\":\"search\",\"what\":\"%s\",\"probes\":%u,\"recall\":%.4f,\"qps_cpu\":%.1f,\"qps_wall\":%.1f,\"cold_ms\":%."
-           "2f}\n",
-           what, (unsigned)options->probes, truth != NULL ? (double)right / (double)(count * K) : 1.0, (double)count / cpu,
-           (double)count / wall, cold * 1e3);
+    qsort(seconds, asked->count, sizeof *seconds, by_value);
+    printf("{\"step\":\"search\",\"mode\":\"%s\",\"recall\":%.4f,\"qps_cpu\":%.1f,\"qps_wall\":%.1f,\"median_ms\":%.3f,"
+           "\"p99_ms\":%.3f,\"first_ms\":%.2f,\"anon_mib\":%.1f}\n",
+           mode, (double)right / (double)(asked->count * K), (double)asked->count / cpu, (double)asked->count / wall,
+           seconds[asked->count / 2] * 1e3, seconds[asked->count * 99 / 100] * 1e3, first * 1e3, status_mib("RssAnon"));
     fflush(stdout);
     tl_index_searcher_destroy(searcher);
     tl_index_close(index);
-    tl_memory_free(query);
+    tl_memory_free(seconds);
 }
 
-static void print_size(tl_index *index, const array *rows, const char *what)
+static void search_all(const char *path, char **arguments, int modes)
 {
-    tl_error error;
-    tl_index_stats stats;
-    expect(tl_index_stats_read(index, &stats, &error), &error);
-    printf("{\"bench\":\"size\",\"what\":\"%s\",\"bytes\":%llu,\"of_raw_f16\":%.3f}\n", what,
-           (unsigned long long)stats.file_bytes, (double)stats.file_bytes / (double)(2 * rows->count * rows->dim));
+    matrix queries = open_matrix(arguments[0], "'<f2'"), truth = open_matrix(arguments[1], "'<i4'");
+    size_t count = (size_t)strtoul(arguments[2], NULL, 10);
+    count = count < queries.count ? count : queries.count;
+    expect_input(truth.count >= count && truth.dim == K, arguments[1], "ten rows for each query");
+    uint16_t *halves = allocate(count * queries.dim, sizeof *halves);
+    float *vectors = allocate(count * queries.dim, sizeof *vectors);
+    int32_t *rows = allocate(count * K, sizeof *rows);
+    read_rows(&queries, 0, count, sizeof *halves, halves);
+    read_rows(&truth, 0, count, sizeof *rows, rows);
+    tl_widen_from_f16(halves, vectors, count * queries.dim);
+    for (int i = 0; i < modes; i++)
+        search(path, &(questions){vectors, rows, count, queries.dim}, arguments[3 + i]);
+    tl_memory_free(halves);
+    tl_memory_free(vectors);
+    tl_memory_free(rows);
+    fclose(queries.file);
+    fclose(truth.file);
 }
 
 int main(int argc, char **argv)
 {
-    array rows, queries;
     tl_error error;
     tl_index *index;
-    tl_index_writer *writer;
-    if (argc < 3) {
-        fprintf(stderr, "usage: bench_index_curve ROWS.npy QUERIES.npy [f16|f32 [LISTS [QUERIES]]]\n");
+    const char *step = argc > 2 ? argv[1] : "";
+    size_t numbers[3] = {0};
+    for (int i = 0; i < 3 && 3 + i < argc; i++)
+        numbers[i] = (size_t)strtoul(argv[3 + i], NULL, 10);
+    if (strcmp(step, "search") == 0 && argc > 6) {
+        search_all(argv[2], argv + 3, argc - 6);
+        return 0;
+    }
+    bool adds = strcmp(step, "add") == 0 && argc > 5, divides = strcmp(step, "divide") == 0,
+         removes = strcmp(step, "remove") == 0 && argc > 5 && numbers[2] != 0, compacts = strcmp(step, "compact") == 0,
+         checks = strcmp(step, "check") == 0;
+    if (!adds && !divides && !removes && !compacts && !checks) {
+        fprintf(stderr, "usage: bench_index_curve add|divide|remove|compact|check|search FILE ... (as its source says)\n");
         return 2;
     }
-    read_array(argv[1], &rows);
-    read_array(argv[2], &queries);
-    uint32_t lists = argc > 4 ? (uint32_t)strtoul(argv[4], NULL, 10) : 0;
-    size_t count = argc > 5 ? (size_t)strtoul(argv[5], NULL, 10) : 1000;
-    count = count < queries.count ? count : queries.count;
-    tl_vector_set set = {.model = "0123456789abcdef0123456789abcdef",
-                         .kind = TL_VECTOR_IMAGE,
-                         .dim = (uint32_t)rows.dim,
-                         .model_name = "bench",
-                         .storage = argc > 3 && strcmp(argv[3], "f32") == 0 ? TL_VECTOR_STORE_F32 : TL_VECTOR_STORE_F16};
-    unlink(path);
-    expect(tl_index_open(path, TL_INDEX_CREATE, &index, &error), &error);
-    insert(index, &set, &rows);
-    print_size(index, &rows, "undivided");
-    int64_t *truth = tl_memory_allocate(count * K, sizeof *truth, &error),
-            *found = tl_memory_allocate(count * K, sizeof *found, &error);
-    expect(truth != NULL && found != NULL, &error);
-    size_t exact = count < MAX_EXACT ? count : MAX_EXACT;
-    search_all(&set, &queries, exact, &(tl_search_options){.k = K}, "scan", NULL, truth);
-
+    expect(tl_index_open(argv[2], adds ? TL_INDEX_CREATE : TL_INDEX_WRITE, &index, &error), &error);
     double cpu = cpu_seconds(), wall = tl_clock_seconds();
-    expect(tl_index_writer_open(index, &writer, &error) &&
-               tl_index_writer_divide(writer, set.model, set.kind, lists, NULL, &error) && tl_index_writer_commit(writer, &error),
-           &error);
-    printf("{\"bench\":\"divide\",\"cpu_s\":%.2f,\"wall_s\":%.2f}\n", cpu_seconds() - cpu, tl_clock_seconds() - wall);
-    tl_index_writer_close(writer);
-    print_size(index, &rows, "divided");
-    expect(tl_index_vacuum(index, &error), &error);
+    size_t rows = 0;
+    if (adds) {
+        matrix from = open_matrix(argv[3], "'<f2'");
+        rows = numbers[2] - numbers[1];
+        expect_input(numbers[1] < numbers[2] && numbers[2] <= from.count, argv[3], "so many rows");
+        add(index, &from, numbers[1], numbers[2],
+            argc > 6 && strcmp(argv[6], "f32") == 0 ? TL_VECTOR_STORE_F32 : TL_VECTOR_STORE_F16);
+        fclose(from.file);
+    } else if (divides) {
+        divide(index, (uint32_t)numbers[0]);
+    } else if (removes) {
+        remove_some(index, numbers[0], numbers[1], numbers[2]);
+    } else if (compacts) {
+        expect(tl_index_vacuum(index, &error), &error);
+    } else {
+        expect(tl_index_check(index, &error), &error);
+    }
+    say(step, cpu_seconds() - cpu, tl_clock_seconds() - wall, rows, index);
     tl_index_close(index);
-    expect(tl_index_open(path, TL_INDEX_WRITE, &index, &error), &error);
-    print_size(index, &rows, "compact");
-    search_all(&set, &queries, exact, &(tl_search_options){.k = K, .exact = true}, "exact by codes", truth, found);
-    search_all(&set, &queries, count, &(tl_search_options){.k = K, .exact = true}, "exact by codes", NULL, truth);
-    static const uint32_t probes[] = {1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128};
-    for (size_t i = 0; i < sizeof probes / sizeof probes[0]; i++)
-        search_all(&set, &queries, count, &(tl_search_options){.k = K, .probes = probes[i]}, "probes", truth, found);
-    search_all(&set, &queries, count, &(tl_search_options){.k = K}, "default probes", truth, found);
-    double check = tl_clock_seconds();
-    expect(tl_index_check(index, &error), &error);
-    printf("{\"bench\":\"check\",\"s\":%.2f}\n", tl_clock_seconds() - check);
-    tl_index_close(index);
-    tl_memory_free(truth);
-    tl_memory_free(found);
-    tl_string_clear(&rows.bytes);
-    tl_string_clear(&queries.bytes);
     return 0;
 }
