@@ -62,6 +62,7 @@ typedef struct tl_training_options {
     double beta1, beta2;                            /* 0.9, 0.98 */
     double epsilon;                                 /* 1e-6 */
     double gradient_clip;                           /* L2 norm of all gradients; default 1.0; negative: none */
+    double patch_dropout;                           /* share of a picture's patches that a step leaves out; 0: none */
     double average_decay;        /* exponential moving average of the weights, which is what is exported; 0: none */
     const char *loss;            /* name of an objective; NULL: "contrastive" */
     bool equals_are_positives;   /* equal captions of other pictures count as the picture's own; else they are left out */

@@ -176,6 +176,7 @@ static tl_training_options options_of(const tl_train_run *run, uint64_t steps)
                                    .beta2 = settings->beta2,
                                    .gradient_clip = settings->clip > 0 ? settings->clip : -1,
                                    .average_decay = settings->average,
+                                   .patch_dropout = settings->patch_dropout,
                                    .loss = settings->loss,
                                    .equals_are_positives = strcmp(settings->equal_captions, "positive") == 0,
                                    .captions_per_picture = (size_t)settings->captions,

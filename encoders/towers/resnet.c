@@ -309,11 +309,13 @@ static void run_stages(const resnet_pass *pass, size_t number, size_t first_item
         pass->observer->visit(pass->observer->context, "visual.block", number, out, items * square(at->side), at->channels);
 }
 
-static bool forward_resnet(const void *trunk, const tl_weight *values, const float *pixels, size_t batch, tl_thread_pool *pool,
-                           tl_arena *arena, const tl_stage_observer *observer, float *out, tl_tower_state **state, tl_error *err)
+static bool forward_resnet(const void *trunk, const tl_weight *values, const float *pixels, size_t batch,
+                           const tl_patch_dropout *dropout, tl_thread_pool *pool, tl_arena *arena,
+                           const tl_stage_observer *observer, float *out, tl_tower_state **state, tl_error *err)
 {
     const resnet *tower = trunk;
     const stage *last = &tower->stages[STAGES - 1];
+    (void)dropout;
     const size_t width = last->channels, dim = tower->pool.out;
     if (state != NULL)
         return tl_fail(err, TL_ERROR_UNSUPPORTED, "image tower: a ResNet can be used here but not trained");

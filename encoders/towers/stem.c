@@ -189,6 +189,13 @@ static size_t group_pictures(const stem_job *job, size_t group)
     return left < job->group ? left : job->group;
 }
 
+/* The wanted patches of picture number `item`. */
+static tl_patch_list wanted_patches(const stem_job *job, size_t item)
+{
+    const size_t count = job->rows.tokens - job->rows.skipped;
+    return (tl_patch_list){job->rows.numbers != NULL ? job->rows.numbers + item * count : NULL, count};
+}
+
 /* The patches of what a stage gets: pixels, or the map of the stage before. */
 static void lay_out_stage(const stem_job *job, size_t group, size_t number, const float *map, float *patches)
 {
@@ -196,13 +203,14 @@ static void lay_out_stage(const stem_job *job, size_t group, size_t number, cons
     const tl_stem_stage *stage = &stem->stages[number];
     const size_t size = stage->shape.side * stage->shape.side * stage->patch_floats,
                  image = 3 * stem->image_size * stem->image_size;
+    const tl_patch_list all = {NULL, stage->shape.side * stage->shape.side};
     for (size_t i = 0; i < group_pictures(job, group); i++)
         if (number == 0)
-            tl_patches_lay_out(job->pixels + (group * job->group + i) * image, stem->image_size, stage->patch,
+            tl_patches_lay_out(job->pixels + (group * job->group + i) * image, stem->image_size, stage->patch, &all,
                                patches + i * size);
         else
             tl_map_patches_lay_out(map + i * map_floats(stage - 1), (stage - 1)->shape.side, (stage - 1)->shape.width,
-                                   stage->patch, patches + i * size);
+                                   stage->patch, &all, patches + i * size);
 }
 
 static void project_patches(const stem_job *job, size_t group, const tl_stem_stage *stage, const float *patches, float *rows,
@@ -264,7 +272,8 @@ static void run_group(void *context, size_t group, size_t worker)
     for (size_t i = 0; i < pictures; i++) {
         float *to = job->patches + (first + i) * job->rows.tokens * patch_floats;
         memset(to, 0, job->rows.skipped * patch_floats * sizeof *to);
-        tl_map_patches_lay_out(map + i * map_floats(last), last->shape.side, last->shape.width, stem->last_patch,
+        const tl_patch_list wanted = wanted_patches(job, first + i);
+        tl_map_patches_lay_out(map + i * map_floats(last), last->shape.side, last->shape.width, stem->last_patch, &wanted,
                                to + job->rows.skipped * patch_floats);
     }
 }
@@ -323,9 +332,10 @@ static void stage_start_backward(const stem_job *job, size_t group, size_t numbe
     const tl_stem_stage *previous = stage - 1;
     tl_linear_run_backward(NULL, &job->values[stage->patch_weight], embedded, rows, width, stage->patch_floats, patches,
                            block_scratch);
+    const tl_patch_list all = {NULL, stage->shape.side * stage->shape.side};
     for (size_t i = 0; i < pictures; i++)
         tl_map_patches_put_back(patches + i * stage->shape.side * stage->shape.side * stage->patch_floats, previous->shape.side,
-                                previous->shape.width, stage->patch, map + i * map_floats(previous));
+                                previous->shape.width, stage->patch, &all, map + i * map_floats(previous));
 }
 
 static void run_group_backward(const stem_job *job, size_t group, float *const *gradients, float *scratch)
@@ -339,9 +349,11 @@ static void run_group_backward(const stem_job *job, size_t group, float *const *
     const float *place = job->kept + (first + pictures) * kept_floats(stem); /* the end of the group's */
     tl_linear_run_backward(NULL, &job->values[call->projection], call->embedded + first * tokens * call->width, pictures * tokens,
                            call->width, patch_floats, patches, block_scratch);
-    for (size_t i = 0; i < pictures; i++)
+    for (size_t i = 0; i < pictures; i++) {
+        const tl_patch_list wanted = wanted_patches(job, first + i);
         tl_map_patches_put_back(patches + (i * tokens + job->rows.skipped) * patch_floats, last->shape.side, last->shape.width,
-                                stem->last_patch, map + i * map_floats(last));
+                                stem->last_patch, &wanted, map + i * map_floats(last));
+    }
     for (size_t number = stem->stage_count; number-- > 0;) {
         const tl_stem_stage *stage = &stem->stages[number];
         for (size_t layer = stage->layers; layer-- > 0;) {

@@ -40,6 +40,7 @@ void tl_stem_clear(tl_stem *stem);
 /* Where the patches of a picture go: `tokens` rows each, the first `skipped` of which are set to zero. */
 typedef struct tl_stem_rows {
     size_t tokens, skipped;
+    const uint32_t *numbers; /* [items, tokens - skipped] of the patches that are wanted, NULL: all */
 } tl_stem_rows;
 
 /* pixels [items, 3, S, S] -> patches [items * tokens, K]. kept: NULL, or what backward needs (in the arena). */

@@ -40,6 +40,18 @@ size_t tl_text_tower_scratch_size(const tl_text_tower *tower, size_t batch, bool
 bool tl_vision_tower_forward(const tl_vision_tower *tower, const tl_weight *values, const float *pixels, size_t batch,
                              tl_thread_pool *pool, tl_arena *arena, const tl_stage_observer *observer, float *out,
                              tl_tower_state **state, tl_error *err) TL_MUST_USE;
+/* Patches left out of each picture ("FLIP", Li et al. 2023): this share of them, chosen by (seed, first_item + number of the
+ * picture). The class token stays. */
+typedef struct tl_patch_dropout {
+    float share;
+    uint64_t seed;
+    size_t first_item;
+} tl_patch_dropout;
+
+/* The same in training, without them; dropout NULL: all patches. A trunk that is none of patches leaves nothing out. */
+bool tl_vision_tower_forward_some(const tl_vision_tower *tower, const tl_weight *values, const float *pixels, size_t batch,
+                                  const tl_patch_dropout *dropout, tl_thread_pool *pool, tl_arena *arena, float *out,
+                                  tl_tower_state **state, tl_error *err) TL_MUST_USE;
 /* ids [B, T] and lengths [B] as tl_tokenizer_encode gives them -> out [B, D], not normalised. Every id must be in the vocabulary
  * (checked). */
 bool tl_text_tower_forward(const tl_text_tower *tower, const tl_weight *values, const int32_t *ids, const uint32_t *lengths,

@@ -59,10 +59,12 @@ typedef struct tl_tower_state {
     size_t *attention_pool_starts;          /* [chunk_count + 1] of its probabilities */
 
     /* The tower's own part. */
-    float *patches;      /* vision: [N, 3 P P] (of a stem's map: [N, P P C]), a zero row for the class token */
-    const float *pixels; /* with a stem: the caller's, which stay until backward */
-    float *stem_maps;    /* with a stem, in training */
-    float *embedded;     /* vision: [N, W] before ln_pre */
+    float *patches;          /* vision: [N, 3 P P] (of a stem's map: [N, P P C]), a zero row for the class token */
+    const float *pixels;     /* with a stem: the caller's, which stay until backward */
+    size_t tokens;           /* vision: of an item */
+    uint32_t *patch_numbers; /* vision: [items, patches of an item], NULL: all of the grid */
+    float *stem_maps;        /* with a stem, in training */
+    float *embedded;         /* vision: [N, W] before ln_pre */
     float *embedded_mean, *embedded_inverse; /* vision: [N] */
     int32_t *row_ids, *row_positions;        /* text: [N] */
 } tl_tower_state;

@@ -42,7 +42,14 @@ bool tl_vision_tower_forward(const tl_vision_tower *tower, const tl_weight *valu
                              tl_thread_pool *pool, tl_arena *arena, const tl_stage_observer *observer, float *out,
                              tl_tower_state **state, tl_error *err)
 {
-    return tower->kind->forward(tower->trunk, values, pixels, batch, pool, arena, observer, out, state, err);
+    return tower->kind->forward(tower->trunk, values, pixels, batch, NULL, pool, arena, observer, out, state, err);
+}
+
+bool tl_vision_tower_forward_some(const tl_vision_tower *tower, const tl_weight *values, const float *pixels, size_t batch,
+                                  const tl_patch_dropout *dropout, tl_thread_pool *pool, tl_arena *arena, float *out,
+                                  tl_tower_state **state, tl_error *err)
+{
+    return tower->kind->forward(tower->trunk, values, pixels, batch, dropout, pool, arena, NULL, out, state, err);
 }
 
 bool tl_vision_tower_backward(const tl_vision_tower *tower, const tl_weight *values, float *const *gradients,

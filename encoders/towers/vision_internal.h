@@ -9,8 +9,9 @@ typedef struct tl_vision_kind {
     bool (*create)(const tl_model_config *config, tl_parameter_table *table, void **trunk, tl_error *err);
     void (*destroy)(void *trunk);
     size_t (*scratch_size)(const void *trunk, size_t batch, bool training);
-    bool (*forward)(const void *trunk, const tl_weight *values, const float *pixels, size_t batch, tl_thread_pool *pool,
-                    tl_arena *arena, const tl_stage_observer *observer, float *out, tl_tower_state **state, tl_error *err);
+    bool (*forward)(const void *trunk, const tl_weight *values, const float *pixels, size_t batch,
+                    const tl_patch_dropout *dropout, tl_thread_pool *pool, tl_arena *arena, const tl_stage_observer *observer,
+                    float *out, tl_tower_state **state, tl_error *err);
     bool (*backward)(const void *trunk, const tl_weight *values, float *const *gradients, tl_tower_state *state,
                      const float *out_gradient, tl_thread_pool *pool, tl_arena *arena, tl_error *err);
 } tl_vision_kind;

@@ -147,9 +147,9 @@ static size_t embedding_scratch_per_row(const vit *tower)
     return 2 * tower->patch_floats + tower->transformer.shape.width + SLACK;
 }
 
-static tl_stem_rows stem_rows(const vit *tower)
+static tl_stem_rows stem_rows(const vit *tower, const tl_tower_state *state)
 {
-    return (tl_stem_rows){tower->tokens, tower->has_class_token};
+    return (tl_stem_rows){state->tokens, tower->has_class_token, state->patch_numbers};
 }
 
 static size_t vit_scratch_size(const void *trunk, size_t batch, bool training)
@@ -157,9 +157,9 @@ static size_t vit_scratch_size(const void *trunk, size_t batch, bool training)
     const vit *tower = trunk;
     size_t size =
         tl_transformer_scratch_size(&tower->transformer, batch, tower->tokens, embedding_scratch_per_row(tower), training) +
-        (2 * batch + 64) * sizeof(size_t);
+        (2 * batch + 64) * sizeof(size_t) + (batch * tower->tokens + 64) * sizeof(uint32_t);
     if (tower->stem.stage_count != 0) {
-        const tl_stem_rows rows = stem_rows(tower);
+        const tl_stem_rows rows = {.tokens = tower->tokens};
         size += tl_stem_scratch_size(&tower->stem, batch, &rows, tower->transformer.shape.width, training);
         size += batch * tower->tokens * tower->patch_floats * sizeof(float);
     }
@@ -167,18 +167,40 @@ static size_t vit_scratch_size(const void *trunk, size_t batch, bool training)
 }
 
 /* Every item has the same length and, for the class token, is read at its first row. */
-static bool plan_batch(const vit *tower, size_t batch, tl_arena *arena, tl_tower_state **state, tl_error *err)
+static bool plan_batch(const vit *tower, size_t batch, const tl_patch_dropout *dropout, tl_arena *arena, tl_tower_state **state,
+                       tl_error *err)
 {
+    const size_t patches = tower->tokens - tower->has_class_token;
+    size_t kept = patches;
+    if (dropout != NULL) {
+        kept = (size_t)((double)patches * (1.0 - (double)dropout->share));
+        kept = kept < 1 ? 1 : kept;
+    }
     size_t *lengths = tl_arena_allocate(arena, batch, sizeof *lengths, err);
     size_t *first_rows = tl_arena_allocate(arena, batch, sizeof *first_rows, err);
     if (lengths == NULL || first_rows == NULL)
         return false;
     for (size_t i = 0; i < batch; i++) {
-        lengths[i] = tower->tokens;
+        lengths[i] = kept + tower->has_class_token;
         first_rows[i] = 0;
     }
     tl_batch_shape shape = {batch, lengths, tower->transformer.pooling == TL_POOLING_ROW ? first_rows : NULL};
-    return tl_transformer_plan(&tower->transformer, &shape, arena, state, err);
+    if (!tl_transformer_plan(&tower->transformer, &shape, arena, state, err))
+        return false;
+    tl_tower_state *planned = *state;
+    planned->tokens = kept + tower->has_class_token;
+    if (kept == patches)
+        return true;
+    planned->patch_numbers = tl_arena_allocate(arena, batch * kept, sizeof *planned->patch_numbers, err);
+    if (planned->patch_numbers != NULL)
+        tl_patches_choose(dropout->seed, dropout->first_item, batch, patches, kept, planned->patch_numbers);
+    return planned->patch_numbers != NULL;
+}
+
+/* The numbers of item `item`'s patches, NULL: all. */
+static const uint32_t *patch_numbers(const vit *tower, const tl_tower_state *state, size_t item)
+{
+    return state->patch_numbers != NULL ? state->patch_numbers + item * (state->tokens - tower->has_class_token) : NULL;
 }
 
 typedef struct embed_context {
@@ -188,17 +210,19 @@ typedef struct embed_context {
 } embed_context;
 
 /* The chunk's patches of pixels, a row of zeros for a class token before each picture's. */
-static void lay_out_patches(const embed_context *work, const tl_chunk *chunk, float *patches)
+static void lay_out_patches(const embed_context *work, const tl_chunk *chunk, const tl_tower_state *state, float *patches)
 {
     const vit *tower = work->tower;
     const size_t image_floats = 3 * tower->image_size * tower->image_size;
     for (size_t i = 0; i < chunk->item_count; i++) {
-        float *item = patches + i * tower->tokens * tower->patch_floats;
+        const tl_patch_list list = {patch_numbers(tower, state, chunk->first_item + i), state->tokens - tower->has_class_token};
+        float *item = patches + i * state->tokens * tower->patch_floats;
         if (tower->has_class_token) {
             memset(item, 0, tower->patch_floats * sizeof *item);
             item += tower->patch_floats;
         }
-        tl_patches_lay_out(work->pixels + (chunk->first_item + i) * image_floats, tower->image_size, tower->patch_size, item);
+        tl_patches_lay_out(work->pixels + (chunk->first_item + i) * image_floats, tower->image_size, tower->patch_size, &list,
+                           item);
     }
 }
 
@@ -213,15 +237,16 @@ static void embed(const void *context, const tl_chunk *chunk, const tl_tower_sta
     if (tower->has_pre_norm)
         embedded = is_kept ? state->embedded + chunk->first_row * width : scratch + chunk->row_count * tower->patch_floats;
     if (tower->stem.stage_count == 0)
-        lay_out_patches(work, chunk, patches);
+        lay_out_patches(work, chunk, state, patches);
     const tl_weight *values = work->values;
     const tl_patch_weights weights = {
         .kernel = &values[tower->conv1_weight],
         .positions = tl_weight_floats(&values[tower->positional_embedding]),
         .class_embedding = tower->has_class_token ? tl_weight_floats(&values[tower->class_embedding]) : NULL,
         .bias = tower->has_patch_bias ? tl_weight_floats(&values[tower->conv1_bias]) : NULL,
+        .numbers = patch_numbers(tower, state, chunk->first_item),
     };
-    tl_patch_embed(patches, chunk->item_count, tower->tokens, tower->patch_floats, &weights, width,
+    tl_patch_embed(patches, chunk->item_count, state->tokens, tower->patch_floats, &weights, width,
                    is_kept ? scratch : scratch + chunk->row_count * (tower->patch_floats + width), embedded);
     if (tower->has_pre_norm)
         tl_layer_norm(embedded, tl_weight_floats(&values[tower->ln_pre_weight]), tl_weight_floats(&values[tower->ln_pre_bias]),
@@ -230,13 +255,14 @@ static void embed(const void *context, const tl_chunk *chunk, const tl_tower_sta
                       is_kept ? state->embedded_inverse + chunk->first_row : NULL);
 }
 
-static bool forward_vit(const void *trunk, const tl_weight *values, const float *pixels, size_t batch, tl_thread_pool *pool,
-                        tl_arena *arena, const tl_stage_observer *observer, float *out, tl_tower_state **state, tl_error *err)
+static bool forward_vit(const void *trunk, const tl_weight *values, const float *pixels, size_t batch,
+                        const tl_patch_dropout *dropout, tl_thread_pool *pool, tl_arena *arena, const tl_stage_observer *observer,
+                        float *out, tl_tower_state **state, tl_error *err)
 {
     const vit *tower = trunk;
     const size_t width = tower->transformer.shape.width;
     tl_tower_state *planned;
-    if (!plan_batch(tower, batch, arena, &planned, err))
+    if (!plan_batch(tower, batch, dropout, arena, &planned, err))
         return false;
     const bool has_stem = tower->stem.stage_count != 0;
     if ((state != NULL && !tl_transformer_keep(&tower->transformer, planned, arena, err)) ||
@@ -248,7 +274,7 @@ static bool forward_vit(const void *trunk, const tl_weight *values, const float 
          !tl_take_floats(arena, planned->rows, &planned->embedded_inverse, err)))
         return false;
     if (has_stem) {
-        const tl_stem_rows rows = stem_rows(tower);
+        const tl_stem_rows rows = stem_rows(tower, planned);
         planned->pixels = pixels;
         if (!tl_stem_forward(&tower->stem, values, pixels, batch, &rows, observer != NULL ? NULL : pool, arena, planned->patches,
                              state != NULL ? &planned->stem_maps : NULL, err))
@@ -304,14 +330,14 @@ static void run_task(const void *context, size_t index)
     if (index < position_task_count(tower)) {
         size_t first = index * POSITIONS_OF_A_TASK;
         size_t count = tower->tokens - first < POSITIONS_OF_A_TASK ? tower->tokens - first : POSITIONS_OF_A_TASK;
-        tl_patch_embed_backward_positions(work->embedded, work->state->items, tower->tokens, width, first, count,
-                                          work->gradients[tower->positional_embedding],
+        tl_patch_embed_backward_positions(work->embedded, work->state->items, work->state->tokens, width,
+                                          work->state->patch_numbers, first, count, work->gradients[tower->positional_embedding],
                                           tower->has_class_token ? work->gradients[tower->class_embedding] : NULL);
         return;
     }
     for (size_t i = 0; tower->has_patch_bias && i < work->state->items; i++)
-        tl_column_sums(work->embedded + (i * tower->tokens + tower->has_class_token) * width,
-                       tower->tokens - tower->has_class_token, width, work->gradients[tower->conv1_bias]);
+        tl_column_sums(work->embedded + (i * work->state->tokens + tower->has_class_token) * width,
+                       work->state->tokens - tower->has_class_token, width, work->gradients[tower->conv1_bias]);
     for (size_t c = 0; tower->has_pre_norm && c < work->state->chunk_count; c++) {
         tl_axpy(1.0f, work->vectors + c * 2 * width, work->gradients[tower->ln_pre_weight], width);
         tl_axpy(1.0f, work->vectors + c * 2 * width + width, work->gradients[tower->ln_pre_bias], width);
@@ -342,7 +368,7 @@ static bool backward_vit(const void *trunk, const tl_weight *values, float *cons
                                    .items = state->items,
                                    .width = width,
                                    .projection = tower->conv1_weight,
-                                   .rows = stem_rows(tower),
+                                   .rows = stem_rows(tower, state),
                                    .in_bf16 = tl_transformer_trains_in_bf16(&tower->transformer, values)};
     return tower->stem.stage_count == 0 || tl_stem_backward(&tower->stem, values, gradients, &stem, pool, arena, err);
 }

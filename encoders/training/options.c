@@ -51,6 +51,7 @@ bool tl_training_options__resolve(const tl_training_options *given, tl_training_
         return false;
     if (!fill("image_learning_rate", out->learning_rate, 1e-12, 1e3, &out->image_learning_rate, err) ||
         !fill("text_learning_rate", out->learning_rate, 1e-12, 1e3, &out->text_learning_rate, err) ||
+        !fill("patch_dropout", 0.0, 0.0, 0.95, &out->patch_dropout, err) ||
         !fill("average_decay", 0.0, 0.0, 0.9999999, &out->average_decay, err) || !resolve_batch(out, err))
         return false;
     const tl_objective *objective = tl_objective_find(out->loss, err);
@@ -107,6 +108,7 @@ static tl_json *describe_options(const tl_training_options *options, tl_error *e
         tl_json_set_bool(json, "freeze_images", options->freeze_images, err) &&
         tl_json_set_bool(json, "freeze_texts", options->freeze_texts, err) &&
         set_exact(json, "average_decay", options->average_decay, err) &&
+        (options->patch_dropout == 0.0 || set_exact(json, "patch_dropout", options->patch_dropout, err)) &&
         tl_json_set_bool(json, "equals_are_positives", options->equals_are_positives, err) &&
         set_whole(json, "captions_per_picture", options->captions_per_picture, err) &&
         set_whole(json, "parts", options->parts, err) &&

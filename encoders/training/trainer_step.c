@@ -16,6 +16,8 @@
 #include <math.h>
 #include <string.h>
 
+#define PATCHES_STREAM UINT64_C(0x70617463686573) /* its random numbers are nobody else's */
+
 static const double norm_guard = 1e-6; /* torch.nn.utils.clip_grad_norm_ adds it to the norm */
 
 static bool check_batch(const tl_trainer *trainer, const tl_training_batch *batch, tl_error *err)
@@ -41,7 +43,8 @@ static size_t image_floats(const tl_trainer *trainer)
     return (size_t)3 * trainer->config.vision.image_size * trainer->config.vision.image_size;
 }
 
-/* Pictures first..first + count - 1 of the batch; the output is number `to` of the part. */
+/* Pictures first..first + count - 1 of the batch, each time with the same patches where some are dropped; the output is number
+ * `to` of the part. */
 static bool run_images(tl_trainer *trainer, const tl_training_batch *batch, size_t first, size_t count, size_t to,
                        tl_tower_state **state, tl_error *err)
 {
@@ -50,8 +53,12 @@ static bool run_images(tl_trainer *trainer, const tl_training_batch *batch, size
         pixels = batch->pixels + first * image_floats(trainer);
     else if (!batch->source->make(batch->source->context, first, count, &pixels, err))
         return false;
-    return tl_vision_tower_forward(trainer->vision, trainer->weights, pixels, count, trainer->pool, trainer->arena, NULL,
-                                   trainer->images + to * trainer->config.embedding_dim, state, err);
+    const tl_training_options *options = &trainer->options;
+    tl_random random = tl_random_stream(options->seed ^ PATCHES_STREAM, trainer->steps_done);
+    const tl_patch_dropout dropout = {(float)options->patch_dropout, tl_random_next(&random), first};
+    return tl_vision_tower_forward_some(trainer->vision, trainer->weights, pixels, count,
+                                        options->patch_dropout > 0.0 && !options->freeze_images ? &dropout : NULL, trainer->pool,
+                                        trainer->arena, trainer->images + to * trainer->config.embedding_dim, state, err);
 }
 
 static bool run_texts(tl_trainer *trainer, const tl_training_batch *batch, size_t first, size_t count, size_t to,

@@ -16,11 +16,13 @@ enum { ORACLE_MOST_WIDTH = 18, ORACLE_MOST_MLP = 64, ORACLE_MOST_DIM = 16 };
 typedef struct tower_oracle {
     const tiny_model *model;
     double *values;
+    const uint32_t *patch_numbers; /* [TINY_BATCH, patch_count] of the patches that a picture has; NULL: all */
+    size_t patch_count;
 } tower_oracle;
 
 static inline void oracle_create(tower_oracle *oracle, const tiny_model *model)
 {
-    oracle->model = model;
+    *oracle = (tower_oracle){.model = model};
     oracle->values = tl_memory_allocate(model->table.flat_count, sizeof(double), NULL);
     for (size_t i = 0; i < model->table.flat_count; i++)
         oracle->values[i] = (double)model->values_block[i];
@@ -266,7 +268,8 @@ static inline void oracle_image(const tower_oracle *oracle, size_t item, double 
     const tl_vision_config *vision = &oracle->model->config->vision;
     const size_t side = vision->image_size / vision->patch_size, patch = vision->patch_size, width = vision->width,
                  S = vision->image_size, first = vision->without_class_token ? 0 : 1;
-    const oracle_shape shape = {side * side + first, width, vision->heads, vision->mlp_width, false};
+    const size_t patches = oracle->patch_numbers != NULL ? oracle->patch_count : side * side;
+    const oracle_shape shape = {patches + first, width, vision->heads, vision->mlp_width, false};
     const double epsilon = (double)oracle->model->config->vision.layer_norm_epsilon;
     const float *pixels = oracle->model->pixels + item * 3 * S * S;
     const double *kernel = oracle_find(oracle, "visual.", "conv1.weight"),
@@ -284,18 +287,23 @@ static inline void oracle_image(const tower_oracle *oracle, size_t item, double 
     if (vision->stem_stage_count != 0)
         oracle_stem(oracle, pixels, map);
     for (size_t t = 0; t < shape.tokens; t++) {
+        const size_t number = t < first                       ? 0
+                              : oracle->patch_numbers != NULL ? oracle->patch_numbers[item * patches + t - first]
+                                                              : t - first;
         for (size_t w = 0; w < width; w++) {
-            row[w] = positions[t * width + w] + (t < first ? classes[w] : bias != NULL ? bias[w] : 0.0);
+            row[w] = positions[(t < first ? 0 : number + first) * width + w] + (t < first      ? classes[w]
+                                                                                : bias != NULL ? bias[w]
+                                                                                               : 0.0);
             for (size_t i = 0; t >= first && vision->stem_stage_count != 0 && i < map_patch * map_patch * channels; i++) {
-                const size_t tap = i / channels, y = (t - first) / side * map_patch + tap / map_patch,
-                             column = (t - first) % side * map_patch + tap % map_patch;
+                const size_t tap = i / channels, y = number / side * map_patch + tap / map_patch,
+                             column = number % side * map_patch + tap % map_patch;
                 row[w] +=
                     kernel[w * map_patch * map_patch * channels + i] * map[(y * map_side + column) * channels + i % channels];
             }
             for (size_t c = 0; t >= first && vision->stem_stage_count == 0 && c < 3; c++)
                 for (size_t py = 0; py < patch; py++)
                     for (size_t px = 0; px < patch; px++) {
-                        size_t y = (t - first) / side * patch + py, column = (t - first) % side * patch + px;
+                        size_t y = number / side * patch + py, column = number % side * patch + px;
                         row[w] += kernel[((w * 3 + c) * patch + py) * patch + px] * (double)pixels[(c * S + y) * S + column];
                     }
         }

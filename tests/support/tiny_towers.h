@@ -299,6 +299,7 @@ typedef struct tiny_model {
     uint32_t lengths[TINY_BATCH];
     float *images, *texts, *images_gradient, *texts_gradient; /* [B, D] */
     float logit_scale_gradient;
+    const tl_patch_dropout *dropout; /* of training; NULL: none */
 } tiny_model;
 
 static inline void tiny_model_create(tiny_model *model, const tl_model_config *config)
@@ -379,8 +380,8 @@ static inline tl_objective_result tiny_model_forward(tiny_model *model, tl_threa
     const tl_weight *values = model->weights;
     tl_arena_reset(model->arena);
     model->logit_scale_gradient = 0.0f;
-    bool ok = tl_vision_tower_forward(model->vision, values, model->pixels, TINY_BATCH, pool, model->arena, NULL, model->images,
-                                      vision, NULL) &&
+    bool ok = tl_vision_tower_forward_some(model->vision, values, model->pixels, TINY_BATCH, model->dropout, pool, model->arena,
+                                           model->images, vision, NULL) &&
               tl_text_tower_forward(model->text, values, model->ids, model->lengths, TINY_BATCH, pool, model->arena, NULL,
                                     model->texts, text, NULL) &&
               tiny_loss(&tl_objective_contrastive, model->images, model->texts, TINY_BATCH, model->config->embedding_dim,

@@ -5,6 +5,7 @@
  * step 1e-4 in double are good to some 1e-8; the product computes in f32, so 2e-4 of the gradient's size is allowed. Three
  * mistakes that training would forgive are then made on purpose: the comparison must see each.
  */
+#include "encoders/layers/patch_embed.h"
 #include "encoders/towers/transformer.h"
 #include "tests/support/double_oracle.h"
 
@@ -208,23 +209,68 @@ static void check_tensor(tower_oracle *oracle, size_t row, double *images, doubl
     tl_memory_free(direction);
 }
 
-static void test_towers(void **state)
+static void check_towers(const tiny_variant *variant, const tl_patch_dropout *dropout)
 {
-    const tiny_variant *variant = *state;
     tiny_model model;
     tiny_model_create(&model, &variant->config);
+    model.dropout = dropout;
     tl_tower_state *vision, *text;
     tl_objective_result result = tiny_model_forward(&model, NULL, &vision, &text);
     tiny_model_backward(&model, NULL, vision, text);
 
     tower_oracle oracle;
     oracle_create(&oracle, &model);
+    if (dropout != NULL) {
+        const size_t side = variant->config.vision.image_size / variant->config.vision.patch_size;
+        oracle.patch_numbers = vision->patch_numbers;
+        oracle.patch_count = side * side / 2;
+        assert_non_null(vision->patch_numbers);
+        assert_int_equal(vision->rows, TINY_BATCH * (oracle.patch_count + !variant->config.vision.without_class_token));
+    }
     double images[TINY_BATCH * ORACLE_MOST_DIM], texts[TINY_BATCH * ORACLE_MOST_DIM];
     assert_true(fabs(oracle_run(&oracle, true, true, images, texts) - result.loss) < 1e-6);
     for (size_t row = 0; row < model.table.count; row++)
         check_tensor(&oracle, row, images, texts);
     tl_memory_free(oracle.values);
     tiny_model_destroy(&model);
+}
+
+static void test_towers(void **state)
+{
+    check_towers(*state, NULL);
+}
+
+/* With a class token that is read, that is only there, and without one; with attention pooling; of a stem's patches. */
+static void test_dropped_patches(void **state)
+{
+    (void)state;
+    const tl_patch_dropout dropout = {0.5f, 77, 3};
+    check_towers(&tiny_variants[0], &dropout);
+    check_towers(&tiny_variants[1], &dropout);
+    for (size_t v = 0; v < TINY_PUBLISHED_COUNT; v++)
+        check_towers(&tiny_published_variants[v], &dropout);
+}
+
+/* Ascending, each number as likely as any other, and an item's own whatever lies before it. */
+static void test_choice_of_patches(void **state)
+{
+    (void)state;
+    enum { ITEMS = 4000, PATCHES = 10, KEPT = 4, LATER = 1234 };
+    static uint32_t numbers[ITEMS * KEPT], later[KEPT];
+    size_t seen[PATCHES] = {0}, pairs = 0;
+    tl_patches_choose(9, 0, ITEMS, PATCHES, KEPT, numbers);
+    for (size_t i = 0; i < ITEMS * KEPT; i++) {
+        assert_true(numbers[i] < PATCHES && (i % KEPT == 0 || numbers[i] > numbers[i - 1]));
+        seen[numbers[i]]++;
+        pairs += i % KEPT != 0 && numbers[i] == numbers[i - 1] + 1;
+    }
+    for (size_t p = 0; p < PATCHES; p++) /* 1600 and five deviations */
+        assert_true(seen[p] > 1445 && seen[p] < 1755);
+    assert_true(pairs > 4600 && pairs < 5000); /* neighbours: 9 of 45 pairs, of 6 in each item: 4800 */
+    tl_patches_choose(9, LATER, 1, PATCHES, KEPT, later);
+    assert_memory_equal(later, numbers + LATER * KEPT, sizeof later);
+    tl_patches_choose(10, LATER, 1, PATCHES, PATCHES / 2 * 2 - 6, later);
+    assert_true(memcmp(later, numbers + LATER * KEPT, sizeof later) != 0);
 }
 
 /* ---- threads ---- */
@@ -415,8 +461,10 @@ static void test_scratch_size_is_enough(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[10 + TINY_VARIANT_COUNT + TINY_PUBLISHED_COUNT] = {
+    struct CMUnitTest tests[12 + TINY_VARIANT_COUNT + TINY_PUBLISHED_COUNT] = {
         cmocka_unit_test(test_loss),
+        cmocka_unit_test(test_choice_of_patches),
+        cmocka_unit_test(test_dropped_patches),
         cmocka_unit_test(test_mutant_halved_direction),
         cmocka_unit_test(test_mutant_sum_for_mean),
         cmocka_unit_test(test_mutant_scale_without_gradient),
@@ -428,9 +476,9 @@ int main(void)
         cmocka_unit_test(test_pooled_row_is_the_first_of_equals),
     };
     for (size_t i = 0; i < TINY_VARIANT_COUNT; i++)
-        tests[10 + i] = (struct CMUnitTest){tiny_variants[i].name, test_towers, NULL, NULL, (void *)(uintptr_t)&tiny_variants[i]};
+        tests[12 + i] = (struct CMUnitTest){tiny_variants[i].name, test_towers, NULL, NULL, (void *)(uintptr_t)&tiny_variants[i]};
     for (size_t i = 0; i < TINY_PUBLISHED_COUNT; i++)
-        tests[10 + TINY_VARIANT_COUNT + i] = (struct CMUnitTest){tiny_published_variants[i].name, test_towers, NULL, NULL,
+        tests[12 + TINY_VARIANT_COUNT + i] = (struct CMUnitTest){tiny_published_variants[i].name, test_towers, NULL, NULL,
                                                                  (void *)(uintptr_t)&tiny_published_variants[i]};
     return cmocka_run_group_tests_name("gradients", tests, NULL, NULL);
 }

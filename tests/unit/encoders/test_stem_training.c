@@ -69,7 +69,7 @@ static void must(bool ok, const tl_error *err)
         fail_msg("%s", err->message);
 }
 
-static tl_trainer *make_trainer(size_t chunk, bool in_bf16, tl_thread_pool *pool)
+static tl_trainer *make_dropping_trainer(size_t chunk, bool in_bf16, double patch_dropout, tl_thread_pool *pool)
 {
     const tl_training_options options = {.seed = 5,
                                          .steps = 30,
@@ -77,12 +77,18 @@ static tl_trainer *make_trainer(size_t chunk, bool in_bf16, tl_thread_pool *pool
                                          .constant_rate = true,
                                          .learning_rate = 3e-3,
                                          .chunk = chunk,
+                                         .patch_dropout = patch_dropout,
                                          .in_bf16 = in_bf16};
     const tl_image_recipe recipe = tl_image_recipe_default(SIDE);
     tl_error err;
     tl_trainer *trainer = NULL;
     must(tl_trainer_create(&config, &recipe, &options, pool, &trainer, &err), &err);
     return trainer;
+}
+
+static tl_trainer *make_trainer(size_t chunk, bool in_bf16, tl_thread_pool *pool)
+{
+    return make_dropping_trainer(chunk, in_bf16, 0.0, pool);
 }
 
 /* Largest relative distance (L2) of two trainers' gradients, over the tensors of an exported model. */
@@ -139,6 +145,31 @@ static void chunks_and_roundings_give_the_gradients_of_the_whole_batch(void **st
     tl_trainer_destroy(rounded);
     tl_trainer_destroy(chunked);
     tl_trainer_destroy(whole);
+}
+
+/* A chunk drops the same patches each time it is run, and a picture the same in whatever chunk; not the same at every step. */
+static void chunks_drop_the_patches_that_the_whole_batch_drops(void **state)
+{
+    (void)state;
+    tl_error err;
+    const tl_training_batch batch = make_batch();
+    tl_step_metrics expected, metrics, next;
+    tl_trainer *all = make_trainer(0, false, NULL), *whole = make_dropping_trainer(0, false, 0.5, NULL),
+               *chunked = make_dropping_trainer(16, false, 0.5, NULL);
+    must(tl_trainer_gradients(all, &batch, &metrics, &err), &err);
+    must(tl_trainer_gradients(whole, &batch, &expected, &err), &err);
+    assert_true(fabs(metrics.loss - expected.loss) > 1e-3);
+    must(tl_trainer_gradients(chunked, &batch, &metrics, &err), &err);
+    assert_true(fabs(metrics.loss - expected.loss) < 1e-5);
+    assert_true(gradients_apart(chunked, whole) <= 1e-4);
+    must(tl_trainer_gradients(whole, &batch, &metrics, &err), &err);
+    assert_true(metrics.loss == expected.loss);
+    must(tl_trainer_step(whole, &batch, &metrics, &err), &err); /* of a rate near 0 */
+    must(tl_trainer_gradients(whole, &batch, &next, &err), &err);
+    assert_true(next.loss != metrics.loss);
+    tl_trainer_destroy(chunked);
+    tl_trainer_destroy(whole);
+    tl_trainer_destroy(all);
 }
 
 static void threads_give_the_same_bits_and_the_loss_falls(void **state)
@@ -226,6 +257,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chunks_and_roundings_give_the_gradients_of_the_whole_batch),
+        cmocka_unit_test(chunks_drop_the_patches_that_the_whole_batch_drops),
         cmocka_unit_test(threads_give_the_same_bits_and_the_loss_falls),
         cmocka_unit_test(what_is_exported_gives_the_same_rows_at_every_precision),
     };
