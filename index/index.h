@@ -128,7 +128,7 @@ void tl_index_writer_close(tl_index_writer *writer);
 typedef struct tl_hit {
     int64_t item_id;
     int64_t caption_id; /* kind caption; else 0 */
-    float score;        /* dot product of unit rows: cosine */
+    float score;        /* dot product of unit rows: cosine; of a hybrid search: see words */
 } tl_hit;
 
 typedef struct tl_search_options {
@@ -138,6 +138,9 @@ typedef struct tl_search_options {
      * height, taken, camera, latitude, longitude, url, split and caption, with plain functions; NULL: all. k are found when there
      * are k */
     const char *where;
+    /* Not NULL: a hybrid search. What the vectors find and what the captions' words find (any word of this text, by bm25) is
+     * ranked together: the score of a hit is the sum of 1 / (60 + place) over both lists (reciprocal rank fusion). */
+    const char *words;
     bool exact;      /* look at all that could be among the k best, also where the set is divided */
     uint32_t probes; /* lists of a divided set to look into; 0: a number that suits the set */
 } tl_search_options;

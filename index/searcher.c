@@ -8,7 +8,9 @@
 #include "index/catalogue/table_sums.h"
 #include "index/catalogue/vector_sets.h"
 #include "index/catalogue/where.h"
+#include "index/catalogue/words.h"
 #include "index/index_internal.h"
+#include "index/rank_fusion.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -150,41 +152,69 @@ static bool narrow(tl_index_searcher *searcher, const tl_search_options *options
     return true;
 }
 
+/* Which owners may be found; *is_limited false: all. */
+static bool find_allowed(tl_index_searcher *searcher, const tl_search_options *options, tl_ids *allowed, bool *is_limited,
+                         tl_error *err)
+{
+    *is_limited = options->directory != NULL || options->where != NULL;
+    return (options->directory == NULL || find_in_directory(searcher, options->directory, allowed, err)) &&
+           (options->where == NULL || narrow(searcher, options, allowed, err));
+}
+
+static bool check_dim(const tl_index_searcher *searcher, const tl_stored_set *set, tl_error *err)
+{
+    return set->dim == searcher->dim ||
+           tl_fail(err, TL_ERROR_INVALID, "vectors of model '%s': expected dimension %" PRIu32 ", found %" PRIu32,
+                   searcher->model, searcher->dim, set->dim);
+}
+
+/* Of each ranking so many: further ones change little among the best k. */
+static size_t fusion_depth(size_t k)
+{
+    return k < 100 ? 200 : k < SIZE_MAX / 4 ? 2 * k : k;
+}
+
+/* The best by their vectors; with words, of both rankings together. *fused, if any, is freed by the caller. */
+static bool rank(tl_index_searcher *searcher, const tl_stored_set *set, tl_vector_query *call, const tl_search_options *options,
+                 const tl_ids *allowed, const tl_scored **found, size_t *count, tl_scored **fused, tl_error *err)
+{
+    call->k = options->words != NULL ? fusion_depth(options->k) : options->k;
+    if (!tl_vector_store_search(searcher->store, set, call, found, count, err))
+        return false;
+    if (options->words == NULL)
+        return true;
+    tl_ids by_words = {0};
+    bool ok = tl_words__find(&searcher->statements, options->words, searcher->kind, allowed, call->k, &by_words, err) &&
+              tl_rank_fusion__join(*found, *count, &by_words, options->k, fused, count, err);
+    *found = *fused;
+    tl_memory_free(by_words.items);
+    return ok;
+}
+
 static bool search_in_transaction(tl_index_searcher *searcher, const float *query, const tl_search_options *options, tl_hit *hits,
                                   size_t *count, tl_error *err)
 {
-    bool ok = false;
+    static const int64_t nobody;
     tl_stored_set set;
     tl_ids allowed = {0};
-    const char *directory = options->directory;
-    if (!find_set(searcher, &set, err))
-        goto done;
-    if (set.dim != searcher->dim) {
-        tl_fail(err, TL_ERROR_INVALID, "vectors of model '%s': expected dimension %" PRIu32 ", found %" PRIu32, searcher->model,
-                searcher->dim, set.dim);
-        goto done;
-    }
-    if (directory != NULL && !find_in_directory(searcher, directory, &allowed, err))
-        goto done;
-    if (options->where != NULL && !narrow(searcher, options, &allowed, err))
-        goto done;
-    static const int64_t nobody;
+    tl_scored *fused = NULL;
     const tl_scored *found;
+    bool is_limited;
     tl_vector_query call = {.vector = query,
                             .metric = TL_METRIC_DOT,
-                            .k = options->k,
-                            .exact = options->exact || directory != NULL,
+                            .exact = options->exact || options->directory != NULL,
                             .probes = options->probes};
-    if (directory != NULL || options->where != NULL) {
+    bool ok = find_set(searcher, &set, err) && check_dim(searcher, &set, err) &&
+              find_allowed(searcher, options, &allowed, &is_limited, err);
+    if (ok && is_limited) {
         call.allowed = allowed.count != 0 ? allowed.items : &nobody;
         call.allowed_count = allowed.count;
     }
-    if (!tl_vector_store_search(searcher->store, &set, &call, &found, count, err))
-        goto done;
-    for (size_t i = 0; i < *count; i++)
+    ok = ok && rank(searcher, &set, &call, options, is_limited ? &allowed : NULL, &found, count, &fused, err);
+    for (size_t i = 0; ok && i < *count; i++)
         hits[i] = (tl_hit){.item_id = found[i].owner, .score = found[i].score};
-    ok = find_items_of_captions(searcher, hits, *count, err);
-done:
+    ok = ok && find_items_of_captions(searcher, hits, *count, err);
+    tl_memory_free(fused);
     tl_memory_free(allowed.items);
     return ok;
 }

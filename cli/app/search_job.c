@@ -158,7 +158,12 @@ bool tl_search_job_run(const tl_search_job *job, bool (*visit)(void *context, co
     if (hits == NULL || !embed_query(job, query, err))
         goto done;
     size_t count = 0;
-    tl_search_options options = {.k = k, .directory = directory, .where = job->where, .exact = job->exact, .probes = job->probes};
+    tl_search_options options = {.k = k,
+                                 .directory = directory,
+                                 .where = job->where,
+                                 .words = job->hybrid ? job->text : NULL,
+                                 .exact = job->exact,
+                                 .probes = job->probes};
     if (!tl_index_searcher_search(searcher, query, &options, hits, &count, err))
         goto done;
     ok = true;

@@ -22,6 +22,7 @@ typedef struct tl_search_job {
     size_t unlike_count;
     /* "W,W,...": how much each of them counts, the sentence first, then like, then unlike; NULL: all 1. */
     const char *weights;
+    bool hybrid;   /* captions that have words of the sentence, which must be there, count beside the vectors */
     bool captions; /* find captions instead of pictures */
     size_t k;
     const char *directory; /* only items in it, or NULL */
@@ -31,7 +32,7 @@ typedef struct tl_search_job {
 } tl_search_job;
 
 typedef struct tl_search_result {
-    float score; /* cosine */
+    float score; /* cosine; of a hybrid search as in tl_search_options */
     const tl_item *item;
     const char *caption; /* the one found, or the item's first; NULL: none */
 } tl_search_result;

@@ -12,7 +12,7 @@ typedef struct search_options {
     const char *precision;
     int64_t threads;
     int64_t k, probes;
-    bool json, exact;
+    bool json, exact, hybrid;
 } search_options;
 
 #define AT(field) offsetof(search_options, field)
@@ -48,6 +48,10 @@ static const tl_option options[] = {
      .help = "what to find",
      .offset = AT(target),
      .fallback_text = "image"},
+    {.name = "hybrid",
+     .type = TL_OPTION_FLAG,
+     .help = "rank by the words of captions (bm25) too; scores are then sums of 1 / (60 + place)",
+     .offset = AT(hybrid)},
     {.name = "in", .type = TL_OPTION_TEXT, .value = "DIR", .help = "only pictures in this folder", .offset = AT(directory)},
     {.name = "where",
      .type = TL_OPTION_TEXT,
@@ -123,6 +127,8 @@ static bool check_call(tl_command_call *call, const char **text, tl_error *err)
     *text = call->arguments->count != 0 ? call->arguments->items[0] : NULL;
     if (*text == NULL && values->like.count == 0)
         return tl_command_misuse(call, err, "expected \"TEXT\" or --like FILE, found neither");
+    if (*text == NULL && values->hybrid)
+        return tl_command_misuse(call, err, "expected \"TEXT\" whose words --hybrid looks for, found none");
     if (*text != NULL && (*text)[strspn(*text, " \t\r\n")] == '\0')
         return tl_command_misuse(call, err, "query: expected words, found an empty text");
     return true;
@@ -144,6 +150,7 @@ static bool run(tl_command_call *call, tl_error *err)
                              .bundle = &bundle,
                              .pool = pool,
                              .text = text,
+                             .hybrid = values->hybrid,
                              .like = values->like.items,
                              .like_count = values->like.count,
                              .unlike = values->unlike.items,

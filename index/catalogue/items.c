@@ -270,8 +270,11 @@ static bool add_caption(const tl_catalogue_writer *writer, int64_t item_id, size
     sqlite3_bind_int64(statement, 1, item_id);
     sqlite3_bind_int64(statement, 2, (int64_t)position);
     tl_statements__bind_text(statement, 3, text);
-    return tl_statements__run(writer->statements, statement, err) &&
-           add_row(writer, TL_SUMMED_CAPTIONS, sqlite3_last_insert_rowid(writer->statements->database), err);
+    if (!tl_statements__run(writer->statements, statement, err))
+        return false;
+    int64_t id = sqlite3_last_insert_rowid(writer->statements->database);
+    return add_row(writer, TL_SUMMED_CAPTIONS, id, err) &&
+           tl_statements__run_integers(writer->statements, TL_SQL_WORDS_ADD, id, 0, err);
 }
 
 static old_caption *find_kept(const old_captions *old, size_t position, const char *text)
@@ -288,6 +291,7 @@ static old_caption *find_kept(const old_captions *old, size_t position, const ch
 static bool remove_caption(const tl_catalogue_writer *writer, int64_t id, tl_error *err)
 {
     return tl_sets__remove_owner(writer->statements, writer->store, TL_VECTOR_CAPTION, id, err) &&
+           tl_statements__run_integers(writer->statements, TL_SQL_WORDS_REMOVE, id, 0, err) &&
            remove_row(writer, TL_SUMMED_CAPTIONS, id, TL_SQL_CAPTION_REMOVE, err);
 }
 

@@ -56,6 +56,10 @@
     "CREATE TABLE table_sums(name TEXT PRIMARY KEY, count INTEGER NOT NULL, keys INTEGER NOT NULL, rows INTEGER " \
     "NOT NULL, checksum INTEGER NOT NULL) STRICT, WITHOUT ROWID"
 
+/* And which captions have a word. The texts are those of captions, so their writer keeps this in step (items.c). */
+#define CAPTION_WORDS_SQL \
+    "CREATE VIRTUAL TABLE caption_words USING fts5(text, content='captions', content_rowid='id', tokenize='porter unicode61')"
+
 /* Foreign keys stay on, so the tables are renamed (which takes the references along), copied, and dropped children first. */
 #define TO_2_SQL                                                                                                            \
     "DROP INDEX vector_blocks_of_set;DROP INDEX vector_blocks_by_count;"                                                    \
@@ -71,7 +75,7 @@ static const tl_migration migrations[] = {
     {1, ROOTS_SQL ";" ITEMS_SQL ";" CAPTIONS_SQL ";" CAPTIONS_OF_ITEM_SQL ";" VECTOR_SETS_1_SQL ";" VECTOR_BLOCKS_1_SQL
                   ";" VECTOR_BLOCKS_OF_SET_1_SQL ";" VECTOR_BLOCKS_BY_COUNT_1_SQL ";" VECTOR_OWNERS_SQL},
     {2, TO_2_SQL},
-    {3, TABLE_SUMS_SQL},
+    {3, TABLE_SUMS_SQL ";" CAPTION_WORDS_SQL ";INSERT INTO caption_words(caption_words) VALUES('rebuild')"},
 };
 
 static const char *const objects[] = {
@@ -86,6 +90,7 @@ static const char *const objects[] = {
     VECTOR_CENTROIDS_SQL,
     VECTOR_OWNERS_SQL,
     TABLE_SUMS_SQL,
+    CAPTION_WORDS_SQL,
 };
 
 static bool finish_migrations(sqlite3 *database, int64_t version, tl_error *err)

@@ -181,6 +181,13 @@ expect 0 "$TWINLENS" search red -k 100
 expect_output 'late.ppm'
 expect_error 2 'probes' "$TWINLENS" search red --probes -1
 
+# Words of captions count beside vectors; scores are then those of places.
+expect 0 "$TWINLENS" search 'red disc' -k 3 --hybrid
+grep -q '^0.03' out.txt || fail "expected scores of at most 2/61 first, found $(cat out.txt)"
+expect 0 "$TWINLENS" search 'red disc' -k 3 --hybrid --target caption --where "caption LIKE '%red%'" --json
+expect_json_lines
+expect_error 2 'whose words --hybrid' "$TWINLENS" search --like moved/red-square.ppm --hybrid
+
 # Ctrl-C keeps what is done.
 "$TWINLENS" index d >out.txt 2>err.txt &
 pid=$!

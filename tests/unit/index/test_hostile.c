@@ -160,6 +160,7 @@ static void check_finds_what_sqlite_does_not(void **state)
         {"UPDATE captions SET text='another' WHERE id=9", "table captions: expected 300 rows with columns"},
         {"UPDATE roots SET path='/s'", "table roots: expected 1 rows with keys"},
         {"UPDATE table_sums SET count=count+1 WHERE name='captions'", "table_sums: expected a sound row of table captions"},
+        {"DELETE FROM caption_words_docsize WHERE id=9", "table caption_words: expected the words of 300 captions"},
         {"DELETE FROM table_sums WHERE name='items'", "table_sums: expected a sound row of table items, found none"},
         {"DELETE FROM vector_blocks WHERE id=1", "found 0 in blocks"},
         {"UPDATE vector_owners SET block_id=2 WHERE set_id=1 AND owner=7", "one of another block"},
