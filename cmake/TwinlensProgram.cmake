@@ -5,6 +5,18 @@ set(rules "${PROJECT_SOURCE_DIR}/tests/architecture/layers.txt") # says which he
 include("${PROJECT_SOURCE_DIR}/tests/architecture/rules.cmake")
 read_rules("${rules}")
 
+# The model that comes with the program: installed under the data folder, and copied beside a built program, since what is cached
+# beside a model's files must not land in the source tree.
+set(shipped_model models/twinlens-small)
+file(GLOB shipped_files CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}/${shipped_model}" "${PROJECT_SOURCE_DIR}/${shipped_model}/*")
+foreach(file IN LISTS shipped_files)
+  configure_file("${shipped_model}/${file}" "${shipped_model}/${file}" COPYONLY)
+  install(FILES "${shipped_model}/${file}" DESTINATION "${CMAKE_INSTALL_DATADIR}/twinlens/${shipped_model}")
+endforeach()
+file(RELATIVE_PATH models_from_program "/${CMAKE_INSTALL_BINDIR}" "/${CMAKE_INSTALL_DATADIR}/twinlens/models")
+set_source_files_properties(cli/app/shipped_model.c PROPERTIES COMPILE_DEFINITIONS
+  "TL_MODELS_FROM_PROGRAM=\"${models_from_program}\";TL_MODELS_INSTALLED=\"${CMAKE_INSTALL_FULL_DATADIR}/twinlens/models\"")
+
 if(EXISTS "${PROJECT_SOURCE_DIR}/cli/main.c")
   add_executable(twinlens cli/main.c)
   target_link_libraries(twinlens PRIVATE tl_cli twinlens_settings)

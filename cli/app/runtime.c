@@ -6,6 +6,7 @@
 #include "base/core/string.h"
 #include "base/io/file.h"
 #include "cli/app/model_store.h"
+#include "cli/app/shipped_model.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -157,7 +158,11 @@ static char *folder_or_installed(const tl_runtime *runtime, const char *text, tl
     tl_model_reference reference;
     if (!tl_file_status_read(text, &status, err))
         return NULL;
-    if (status.kind == TL_FILE_MISSING && tl_model_reference_read(text, &reference, NULL)) {
+    if (status.kind == TL_FILE_MISSING && strcmp(text, TL_SHIPPED_MODEL) == 0) {
+        char *path = NULL;
+        if (!tl_shipped_model_find(&path, err) || path != NULL)
+            return path;
+    } else if (status.kind == TL_FILE_MISSING && tl_model_reference_read(text, &reference, NULL)) {
         char *path = NULL;
         if (!tl_model_store_find(runtime, &reference, &path, err))
             return NULL;
@@ -177,7 +182,8 @@ char *tl_runtime_model_path(const tl_runtime *runtime, const char *given, tl_err
     if (text != NULL)
         return folder_or_installed(runtime, text, err);
     char *chosen = NULL;
-    if (tl_runtime_default_model(runtime, &chosen, err) && chosen == NULL)
+    if (tl_runtime_default_model(runtime, &chosen, err) && chosen == NULL && tl_shipped_model_find(&chosen, err) &&
+        chosen == NULL)
         tl_fail(err, TL_ERROR_NOT_FOUND,
                 "no model: give --model MODEL, set TWINLENS_MODEL, choose one by 'twinlens model use MODEL', or download one by "
                 "'twinlens model pull %s'",

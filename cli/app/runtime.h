@@ -30,9 +30,9 @@ bool tl_runtime_ranks(tl_runtime *runtime, tl_ranks **ranks, tl_error *err) TL_M
 /* The index file: given by option, else TWINLENS_INDEX, else index.db in the data home. A new string owned by the caller. */
 char *tl_runtime_index_path(const tl_runtime *runtime, const char *given, tl_error *err) TL_MUST_USE;
 /*
- * The model folder: given by option, else TWINLENS_MODEL, else what 'twinlens model use' has set. None: an error that says what
- * to do. Option and variable hold a folder, or, where there is none of this path, the name of an installed model (a well-known
- * one, ORG/REPO or ORG--REPO).
+ * The model folder: given by option, else TWINLENS_MODEL, else what 'twinlens model use' has set, else the one that comes with
+ * the program. None: an error that says what to do. Option and variable hold a folder, or, where there is none of this path, the
+ * name of an installed model (a well-known one, ORG/REPO or ORG--REPO) or of the program's own (twinlens-small).
  */
 char *tl_runtime_model_path(const tl_runtime *runtime, const char *given, tl_error *err) TL_MUST_USE;
 /* Makes directory the default model. */

@@ -12,7 +12,7 @@ struct sqlite3;
 
 /*
  * Registers index/sqlite on the connection. twinlens_embed... open the model at their first call: the one TWINLENS_MODEL names,
- * else the one that 'twinlens model use' has set; none: that call is an error that says so.
+ * else the one that 'twinlens model use' has set, else the installed program's own; none: that call is an error that says so.
  */
 bool tl_sql_surface_register(struct sqlite3 *database, tl_error *err) TL_MUST_USE;
 

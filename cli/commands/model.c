@@ -97,7 +97,7 @@ static bool remove_model(tl_command_call *call, const char *given, tl_error *err
         return tl_command_misuse(call, err, "remove: expected the name of an installed model, found '%.120s'", given);
     if (!tl_model_store_remove(call->runtime, &reference, &was_default, err))
         return false;
-    printf("%s is removed%s\n", reference.repository, was_default ? "; there is no default model now" : "");
+    printf("%s is removed%s\n", reference.repository, was_default ? "; no model is chosen now" : "");
     return true;
 }
 

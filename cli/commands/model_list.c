@@ -2,6 +2,7 @@
 #include "base/core/memory.h"
 #include "base/io/file.h"
 #include "cli/app/model_store.h"
+#include "cli/app/shipped_model.h"
 #include "cli/commands/model_internal.h"
 
 #include <stdio.h>
@@ -74,9 +75,29 @@ static void print_row(const tl_stored_model *model, bool is_chosen)
     printf("\n");
 }
 
-static bool print_all(const tl_stored_models *models, const char *chosen, bool as_json, tl_error *err)
+/* The program's own model is the default until another is chosen. */
+static bool print_shipped(const char *shipped, bool is_chosen, bool as_json, tl_error *err)
 {
-    bool is_chosen_shown = false;
+    if (!as_json) {
+        printf("%c " TL_SHIPPED_MODEL "  comes with the program\n", is_chosen ? '*' : ' ');
+        return true;
+    }
+    tl_json *json = tl_json_object_create(err);
+    bool ok = json != NULL && tl_json_set_text(json, "name", TL_SHIPPED_MODEL, err) &&
+              tl_json_set_text(json, "state", "shipped", err) && tl_json_set_bool(json, "default", is_chosen, err) &&
+              tl_json_set_path(json, "folder", shipped, err);
+    if (!ok) {
+        tl_json_free(json);
+        return false;
+    }
+    return tl_output_json(json, err);
+}
+
+static bool print_all(const tl_stored_models *models, const char *shipped, const char *chosen, bool as_json, tl_error *err)
+{
+    bool is_chosen_shown = shipped != NULL && (chosen == NULL || strcmp(chosen, shipped) == 0);
+    if (shipped != NULL && !print_shipped(shipped, is_chosen_shown, as_json, err))
+        return false;
     for (size_t i = 0; i < models->count; i++) {
         bool is = is_default(&models->items[i], chosen);
         is_chosen_shown = is_chosen_shown || is;
@@ -91,7 +112,8 @@ static bool print_all(const tl_stored_models *models, const char *chosen, bool a
         printf("  (a folder)\n");
     }
     if (!as_json)
-        printf("%snot installed; 'twinlens model pull NAME' downloads one, or any ORG/REPO:\n", models->count != 0 ? "\n" : "");
+        printf("%snot installed; 'twinlens model pull NAME' downloads one, or any ORG/REPO:\n",
+               models->count != 0 || shipped != NULL ? "\n" : "");
     for (size_t i = 0; i < tl_known_model_count; i++) {
         const tl_known_model *known = &tl_known_models[i];
         if (is_installed(models, known->repository))
@@ -107,10 +129,12 @@ static bool print_all(const tl_stored_models *models, const char *chosen, bool a
 bool tl_model_command__list(const tl_command_call *call, bool as_json, tl_error *err)
 {
     tl_stored_models models;
-    char *chosen = NULL;
+    char *chosen = NULL, *shipped = NULL;
     if (!tl_model_store_list(call->runtime, &models, err))
         return false;
-    bool ok = tl_runtime_default_model(call->runtime, &chosen, err) && print_all(&models, chosen, as_json, err);
+    bool ok = tl_runtime_default_model(call->runtime, &chosen, err) && tl_shipped_model_find(&shipped, err) &&
+              print_all(&models, shipped, chosen, as_json, err);
+    tl_memory_free(shipped);
     tl_memory_free(chosen);
     tl_stored_models_clear(&models);
     return ok;

@@ -74,7 +74,6 @@ expect_error 2 "expected ORG/REPO or a name" pull a/../b
 expect_error 2 "expected a branch, tag or commit" pull lens/tiny@../x
 expect_error 1 "HF_ENDPOINT: expected a url" env HF_ENDPOINT=ftp://x "$TWINLENS" model pull lens/tiny
 expect_error 1 "model 'clip-vit-b-32' is not installed: 'twinlens model pull clip-vit-b-32'" "$TWINLENS" search fox --model clip-vit-b-32 --index i.db
-expect_error 1 "no model: .*'twinlens model pull clip-vit-b-32'" "$TWINLENS" search fox --index i.db
 
 # The plain way.
 expect 0 pull lens/tiny
@@ -326,9 +325,10 @@ expect_error 2 "remove: expected the name of an installed model" "$TWINLENS" mod
 expect_error 1 "'lens/gone': expected an installed model" "$TWINLENS" model remove lens/gone
 [ -e m/config.json ] || fail "expected a folder outside the store to stay"
 expect 0 "$TWINLENS" model remove lens/tiny
-expect_output "^lens/tiny is removed; there is no default model now$"
+expect_output "^lens/tiny is removed; no model is chosen now$"
 [ ! -e "$store/lens--tiny" ] || fail "expected the folder gone"
-expect_error 1 "no model: " "$TWINLENS" tokenize x
+expect 0 "$TWINLENS" model list
+expect_output '^\* twinlens-small'
 expect_error 2 'expected pull NAME, list' "$TWINLENS" model fly
 expect_error 2 'expected pull NAME, list' "$TWINLENS" model pull
 finish

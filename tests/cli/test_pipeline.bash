@@ -88,7 +88,6 @@ expect_output 'image tower: 16 px, patch 8'
 expect 0 "$TWINLENS" model inspect m --json
 expect_json_lines
 unset TWINLENS_MODEL TWINLENS_INDEX
-expect_error 1 'no model: give --model' "$TWINLENS" search fox
 expect 0 "$TWINLENS" model use m
 expect 0 "$TWINLENS" index p
 [ -s home/twinlens/index.db ] || fail "expected the index in the data home"

@@ -42,9 +42,9 @@ sqlite3 examples.db ".load $extension" ".dbconfig defensive on" "DELETE FROM pic
   fail "a defensive connection cannot change the table"
 tail -n 1 out | grep -qx 3 || fail "expected 3 rows, found $(cat out)"
 
-# Without a model, embedding says how to get one.
-! TWINLENS_MODEL= XDG_DATA_HOME=$PWD/none sqlite3 :memory: ".load $extension" "SELECT twinlens_embed('a fox')" > out 2>&1 || fail "embedded without a model"
-grep -q 'model' out || fail "expected an error about the model, found $(cat out)"
+# Without a model, embedding says how to get one; a model of an installed program is one.
+[ -e "$TWINLENS_SHIPPED" ] || ! TWINLENS_MODEL= XDG_DATA_HOME=$PWD/none sqlite3 :memory: ".load $extension" "SELECT twinlens_embed('a fox')" > out 2>&1 || fail "embedded without a model"
+[ -e "$TWINLENS_SHIPPED" ] || grep -q 'model' out || fail "expected an error about the model, found $(cat out)"
 
 # A killed writer leaves the state before its transaction.
 mkfifo statements

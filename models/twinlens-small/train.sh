@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# Makes this model again, from the packs and two Debian packages. See usage below.
+set -eu
+
+usage() {
+    cat <<'END'
+usage: models/twinlens-small/train.sh PACKS WORK [TRAIN-OPTION...]
+
+PACKS holds fashion/, flickr8k/, tiny-imagenet/, emoji/ and imagenette-mini/ with their shards (*-train-*.tar.gz to train on,
+*-val-*.tar.gz and cifar10/ to measure); the packages tuxpaint-stamps-default, openclipart-png and openclipart-svg are installed.
+Everything made lies in WORK: datasets, the run (WORK/run, which goes on with --resume when this is started again), the model
+(WORK/twinlens-small) and its scores. Options behind are given to 'twinlens train' at its start (--seed 1, --threads 1).
+TWINLENS names the program, else it is 'twinlens'.
+END
+}
+
+[ $# -ge 2 ] || { usage >&2; exit 2; }
+packs=$(cd "$1" && pwd)
+mkdir -p "$2"
+work=$(cd "$2" && pwd)
+shift 2
+twinlens=${TWINLENS:-twinlens}
+stamps=/usr/share/tuxpaint/stamps clipart=/usr/share/openclipart
+cd "$work"
+
+# Exit code 3, "done with skipped items", is no failure.
+run() { "$twinlens" "$@" || [ $? -eq 3 ]; }
+
+# Rows "png TAB caption" from the metadata of the SVG files: a drawing's title, and the title with its keywords.
+clipart_rows() {
+    printf 'file\tcaption\n'
+    (cd "$clipart/png" && find . -type f -name '*.png') | LC_ALL=C sort | sed "s#^\.#$clipart/svg#; s#png\$#svg#" |
+        while IFS= read -r file; do [ ! -f "$file" ] || printf '%s\n' "$file"; done | xargs -d '\n' awk '
+            BEGIN { RS = "<"; FS = ">" }
+            function tidy(text) {
+                gsub(/[ \t\r\n_]+/, " ", text)
+                gsub(/^[ ,]+|[ ,.]+$/, "", text)
+                return text ~ /&|^hash$|[Cc]lip ?[Aa]rt|Part of the|theme$/ ? "" : text
+            }
+            function print_rows(   png) {
+                png = file
+                sub(/\/svg\//, "/png/", png)
+                sub(/\.svg$/, ".png", png)
+                if (title == "") {
+                    title = keywords
+                    keywords = ""
+                }
+                if (title != "") printf "%s\t%s\n", png, title
+                if (keywords != "") printf "%s\t%s, %s\n", png, title, keywords
+            }
+            FILENAME != file { print_rows(); file = FILENAME; title = keywords = ""; titled = 0 }
+            $1 == "dc:title" && !titled { title = tidy($2); titled = 1 }
+            $1 ~ /^rdf:li/ && length(keywords) < 60 {
+                word = tidy($2)
+                if (word != "" && tolower(word) != tolower(title)) keywords = keywords (keywords != "" ? ", " : "") word
+            }
+            END { print_rows() }'
+}
+
+# Rows "jpg TAB caption" of unpacked tiny-imagenet shards: the names of the class, and what WordNet says of it.
+tiny_rows() {
+    printf 'file\tcaption\n'
+    find tiny -name '*.json' | LC_ALL=C sort | xargs awk '
+        function member(name,   at, text) {
+            at = index($0, "\"" name "\": \"")
+            text = at ? substr($0, at + length(name) + 5) : ""
+            return substr(text, 1, index(text, "\"") - 1)
+        }
+        FNR == 1 {
+            picture = FILENAME
+            sub(/json$/, "jpg", picture)
+            printf "%s\t%s\n%s\t%s\n", picture, member("words"), picture, member("gloss")
+        }'
+}
+
+if [ ! -e data.done ]; then
+    rm -rf tiny ./*.dataset
+    run import "$stamps" -o stamps.dataset --hold-out 0.1
+    clipart_rows >clipart.tsv
+    run import clipart.tsv -o clipart.dataset --hold-out 0.05
+    for shard in "$packs"/tiny-imagenet/tiny-imagenet-train-*.tar.gz; do
+        mkdir -p "tiny/$(basename "$shard" .tar.gz)"
+        tar xzf "$shard" -C "tiny/$(basename "$shard" .tar.gz)"
+    done
+    tiny_rows >tiny.tsv
+    run import tiny.tsv -o tiny.dataset
+    run import "$packs"/fashion/fashion-train-*.tar.gz -o fashion.dataset
+    run import "$packs"/flickr8k/flickr8k-train-*.tar.gz -o flickr8k.dataset
+    rm -r tiny
+    touch data.done
+fi
+
+# '{}' alone is there twice: half of what people type is the name of a thing.
+templates=(--template 'a photo of a {}' --template 'a picture of a {}' --template '{}' --template 'a close-up of a {}'
+    --template '{}' --template 'a blurry photo of a {}')
+if [ ! -e run.done ] && [ -e run/checkpoint ]; then
+    run train -o run --resume
+elif [ ! -e run.done ]; then
+    rm -rf run
+    run train fashion.dataset flickr8k.dataset tiny.dataset "$packs"/emoji/emoji-train-00000.tar.gz \
+        "$packs"/imagenette-mini/imagenette-mini-train-00000.tar.gz stamps.dataset clipart.dataset --weights 1,2.5,1,4,1,6,1 \
+        "${templates[@]}" --size tiny --patch-size 16 --image-width 192 --embedding 192 --precision bf16 \
+        --batch 256 --steps 1600 --learning-rate 2e-3 --weight-decay 0.2 --crop 0.5 --jitter 0.2 --average 0.99 -o run "$@"
+fi
+touch run.done
+rm -rf twinlens-small
+run model convert run -o twinlens-small --dtype f16
+
+echo "== fashion"
+run evaluate retrieval "$packs"/fashion/fashion-val-00000.tar.gz --model twinlens-small
+echo "== flickr8k, first captions"
+run evaluate retrieval "$packs"/flickr8k/flickr8k-val-00000.tar.gz --model twinlens-small
+echo "== stamps held out, among all"
+run evaluate retrieval stamps.dataset --split held-out --model twinlens-small
+echo "== clip art held out, among all"
+run evaluate retrieval clipart.dataset --split held-out --model twinlens-small
+echo "== emoji"
+run evaluate retrieval "$packs"/emoji/emoji-val-00000.tar.gz --model twinlens-small
+echo "== COCO, of which nothing was trained on"
+run evaluate retrieval "$packs"/coco-mini/coco-mini-val-00000.tar.gz --model twinlens-small
+echo "== tiny-imagenet, 200 classes"
+cut -f3 "$packs/tiny-imagenet/classes.tsv" | cut -d, -f1 >tiny-classes.txt
+run evaluate zero-shot "$packs"/tiny-imagenet/tiny-imagenet-val-00000.tar.gz --labels-file tiny-classes.txt "${templates[@]}" --model twinlens-small
+echo "== CIFAR-10, of which nothing was trained on"
+printf '%s\n' airplane automobile bird cat deer dog frog horse ship truck >cifar-classes.txt
+run evaluate zero-shot "$packs"/cifar10/cifar10-dev-00000.tar.gz --labels-file cifar-classes.txt "${templates[@]}" --model twinlens-small
