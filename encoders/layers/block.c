@@ -357,6 +357,8 @@ static void attention_half_backward(const tl_block_shape *shape, const tl_block_
     const tl_weight *in_weight = &values[parameters->in_proj_weight];
     float *in_bias = vectors + layout.in_proj_bias;
 
+    norm_rows(values, parameters->ln_1_weight, parameters->ln_1_bias, shape->epsilon, chunk->row_count, width, state->input,
+              state->normal_1, state->mean_1, state->inverse_1);
     tl_column_sums(state->middle, rows, width, vectors + layout.out_proj_bias);
     tl_linear_run_backward(NULL, &values[parameters->out_proj_weight], state->middle, rows, width, width, d_normal,
                            inner_scratch);
@@ -398,6 +400,8 @@ void tl_block_backward(const tl_block_shape *shape, const tl_block_parameters *p
     float *inner_scratch = d_after + tl_whole_line_floats(chunk->row_count * mlp);
     memset(vectors, 0, layout.total * sizeof *vectors);
 
+    norm_rows(values, parameters->ln_2_weight, parameters->ln_2_bias, shape->epsilon, rows, width, state->middle, state->normal_2,
+              state->mean_2, state->inverse_2);
     tl_column_sums(state->output, rows, width, vectors + layout.c_proj_bias);
     tl_linear_run_backward(NULL, &values[parameters->c_proj_weight], state->output, rows, width, mlp, d_after, inner_scratch);
     tl_gelu_again_backward(shape->activation, state->before, d_after, state->after, state->before, rows * mlp);

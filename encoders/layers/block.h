@@ -57,7 +57,7 @@ typedef struct tl_chunk {
 /* Activations of a chunk (or of the whole batch), one block. Backward turns those marked g into the gradients by themselves. */
 typedef struct tl_block_state {
     float *input;              /* [N, W] g */
-    float *normal_1;           /* [N, W] */
+    float *normal_1;           /* [N, W]; need not be kept, as normal_2 and after: backward makes them again */
     float *mean_1, *inverse_1; /* [N], NULL in inference */
     float *qkv;                /* [N, 3 W] g, or keys and values [N, 2 W] when pooled */
     float *query_input;        /* [R, W] rows of input; pooled only, as the next two */
@@ -68,8 +68,7 @@ typedef struct tl_block_state {
     float *middle;             /* [R, W] g */
     float *normal_2;           /* [R, W] */
     float *mean_2, *inverse_2; /* [R], NULL in inference */
-    float *before, *after;     /* [R, M] around the activation; before is g, and [R, 2 M] where the MLP is gated; after need not
-                                  be kept: backward makes it again */
+    float *before, *after;     /* [R, M] around the activation; before is g, and [R, 2 M] where the MLP is gated */
     float *output;             /* [R, W]; its gradient comes in here */
 } tl_block_state;
 

@@ -132,10 +132,13 @@ bool tl_transformer_keep(const tl_transformer *transformer, tl_tower_state *stat
     if (state->blocks == NULL)
         return false;
     memset(state->blocks, 0, transformer->layers * sizeof *state->blocks);
-    /* What the activation gave is made again in backward, where one layer's products read it while the next one's is made. */
-    float *after[2];
-    if (!tl_take_floats(arena, rows * mlp, &after[0], err) || !tl_take_floats(arena, rows * mlp, &after[1], err))
-        return false;
+    /* What the activation and the norms gave is made again in backward, where one layer's products read it while the next one's
+     * is made. */
+    float *after[2], *normal_1[2], *normal_2[2];
+    for (size_t i = 0; i < 2; i++)
+        if (!tl_take_floats(arena, rows * mlp, &after[i], err) || !tl_take_floats(arena, rows * width, &normal_1[i], err) ||
+            !tl_take_floats(arena, rows * width, &normal_2[i], err))
+            return false;
     size_t read = rows;
     for (size_t layer = 0; layer < transformer->layers; layer++) {
         tl_block_state *block = &state->blocks[layer];
@@ -149,13 +152,13 @@ bool tl_transformer_keep(const tl_transformer *transformer, tl_tower_state *stat
             block->input = state->blocks[layer - 1].output;
         }
         block->after = after[layer % 2];
-        if (!tl_take_floats(arena, rows * width, &block->normal_1, err) || !tl_take_floats(arena, rows, &block->mean_1, err) ||
-            !tl_take_floats(arena, rows, &block->inverse_1, err) ||
+        block->normal_1 = normal_1[layer % 2];
+        block->normal_2 = normal_2[layer % 2];
+        if (!tl_take_floats(arena, rows, &block->mean_1, err) || !tl_take_floats(arena, rows, &block->inverse_1, err) ||
             !tl_take_floats(arena, rows * width * (is_pooled ? 2 : 3), &block->qkv, err) ||
             !tl_take_floats(arena, probabilities, &block->probabilities, err) ||
             !tl_take_floats(arena, read * width, &block->attended, err) ||
-            !tl_take_floats(arena, read * width, &block->middle, err) ||
-            !tl_take_floats(arena, read * width, &block->normal_2, err) || !tl_take_floats(arena, read, &block->mean_2, err) ||
+            !tl_take_floats(arena, read * width, &block->middle, err) || !tl_take_floats(arena, read, &block->mean_2, err) ||
             !tl_take_floats(arena, read, &block->inverse_2, err) || !tl_take_floats(arena, read * mlp, &block->before, err) ||
             !tl_take_floats(arena, read * width, &block->output, err))
             return false;
@@ -223,7 +226,7 @@ static worker_layout lay_out_worker(const tl_transformer *transformer, size_t ma
     const size_t pool_wide = transformer->pooling == TL_POOLING_ATTENTION ? max_items * transformer->attention_pool_mlp_width : 0;
     worker_layout layout = {0};
     size_t at = 0;
-    layout.normal = at; /* also the head's, in training */
+    layout.normal = at; /* the head's as well, in training too */
     at += tl_whole_line_floats(max_rows * width);
     layout.wide = at; /* in training, of what the activation gives */
     at += tl_whole_line_floats(is_kept ? max_rows * mlp : wide_rows > pool_wide ? wide_rows : pool_wide);
@@ -403,8 +406,10 @@ static void run_chunk(void *context, size_t index, size_t worker)
         tl_chunk chunk = tl_transformer_view_chunk(transformer, job->state, layer, index);
         view = is_kept ? tl_transformer_view_block(transformer, job->state, layer, index)
                        : view_scratch(&job->layout, scratch, chunk.pooled_rows != NULL);
-        if (is_kept)
+        if (is_kept) { /* what backward makes again */
+            view.normal_1 = view.normal_2 = scratch + job->layout.normal;
             view.after = scratch + job->layout.wide;
+        }
         if (layer == 0) {
             job->embedding->embed(job->embedding->context, &chunk, job->state, block_scratch, view.input);
             show(job, transformer->stages.embedding, 0, view.input, chunk.row_count, transformer->shape.width);
@@ -457,7 +462,7 @@ size_t tl_transformer_scratch_size(const tl_transformer *transformer, size_t ite
     if (training) {
         size_t backward = tl_transformer_backward_scratch_count(transformer, chunk_rows, chunk_items, max_tokens);
         each = each > backward ? each : backward;
-        size_t a_row = 8 * width + shape->mlp_width + 8; /* of a block, its shared input once */
+        size_t a_row = 6 * width + shape->mlp_width + 8; /* of a block, its shared input once */
         size_t vectors = chunks * (tl_block_vector_count(shape) + 4 * width);
         if (transformer->pooling == TL_POOLING_ATTENTION) {
             const tl_block_shape pool = tl_transformer_pool_shape(transformer);
@@ -467,7 +472,7 @@ size_t tl_transformer_scratch_size(const tl_transformer *transformer, size_t ite
         }
         floats += transformer->layers * (rows * a_row + 3 * items * width +
                                          items * tl_attention_probability_count(shape->heads, max_tokens, max_tokens) + vectors);
-        floats += rows * (3 * width + 2 * shape->mlp_width + embedding_scratch_per_row + 8);
+        floats += rows * (7 * width + 2 * shape->mlp_width + embedding_scratch_per_row + 8);
     }
     floats += workers * (each + slack) + (transformer->layers + 4) * 20 * 64;
     return floats * sizeof(float) + (items * 16 + chunks * 32 + slack) * sizeof(size_t);
