@@ -81,6 +81,22 @@ bool tl_string_append_format(tl_string *string, tl_error *err, const char *forma
     return true;
 }
 
+bool tl_string_append_base64(tl_string *string, const char *bytes, size_t size, tl_error *err)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < size; i += 3) {
+        const size_t count = size - i < 3 ? size - i : 3;
+        uint32_t bits = 0;
+        for (size_t k = 0; k < 3; k++)
+            bits = bits << 8 | (k < count ? (unsigned char)bytes[i + k] : 0U);
+        const char four[4] = {digits[bits >> 18], digits[bits >> 12 & 63], count > 1 ? digits[bits >> 6 & 63] : '=',
+                              count > 2 ? digits[bits & 63] : '='};
+        if (!tl_string_append(string, four, sizeof four, err))
+            return false;
+    }
+    return true;
+}
+
 tl_slice tl_string_slice(const tl_string *string)
 {
     return (tl_slice){string->data, string->size};

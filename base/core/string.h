@@ -29,6 +29,8 @@ bool tl_string_append(tl_string *string, const char *bytes, size_t size, tl_erro
 bool tl_string_append_room(tl_string *string, size_t size, tl_error *err) TL_MUST_USE;
 bool tl_string_append_text(tl_string *string, const char *text, tl_error *err) TL_MUST_USE;
 bool tl_string_append_format(tl_string *string, tl_error *err, const char *format, ...) TL_PRINTF(3, 4) TL_MUST_USE;
+/* Appends bytes in base64 (RFC 4648, padded, without breaks). */
+bool tl_string_append_base64(tl_string *string, const char *bytes, size_t size, tl_error *err) TL_MUST_USE;
 tl_slice tl_string_slice(const tl_string *string); /* borrowed, until the next change */
 
 /* Joins directory and name with one '/'; a new string owned by the caller. */

@@ -5,6 +5,7 @@
  * first one alone writes.
  */
 #include "cli/app/train_job.h"
+#include "cli/app/train_examples.h"
 #include "cli/app/train_page.h"
 
 #include "base/core/clock.h"
@@ -177,13 +178,21 @@ static bool run(loop_state *state, tl_train_report *report, tl_error *err)
     return true;
 }
 
+static bool write_page(const tl_train_run *run, tl_error *err)
+{
+    const tl_train_job *job = run->job;
+    return (run->settings.validate == NULL ||
+            tl_train_examples_write(&run->settings, job->model_directory, job->pool, job->progress, err)) &&
+           tl_train_page_write(job->model_directory, err);
+}
+
 bool tl_train_job_run(const tl_train_job *job, tl_train_report *report, tl_error *err)
 {
     loop_state state = {.run = {.job = job}};
     *report = (tl_train_report){0};
     bool ok = run(&state, report, err);
     tl_training_log_close(state.log);
-    ok = ok && (!tl_train_run_leads(&state.run) || tl_train_page_write(job->model_directory, err));
+    ok = ok && (!tl_train_run_leads(&state.run) || write_page(&state.run, err));
     /* Whoever has failed alone says so here. */
     ok = tl_ranks_agree(job->ranks, ok, err);
     tl_train_run_clear(&state.run);

@@ -8,6 +8,7 @@
 #include "base/core/string.h"
 #include "base/io/file.h"
 #include "base/io/json.h"
+#include "cli/app/train_examples.h"
 #include "cli/app/training_log.h"
 
 #include <math.h>
@@ -23,7 +24,8 @@ enum {
     BOTTOM = 26,
     MOST_POINTS = 600,
     MOST_IN_CHART = 6,
-    MAX_CONFIG_BYTES = 1 << 20
+    MAX_CONFIG_BYTES = 1 << 20,
+    MAX_EXAMPLES_BYTES = 32 << 20
 };
 static const size_t max_page_bytes = (size_t)64 << 20;
 
@@ -215,6 +217,52 @@ static bool append_chart(page *self, size_t number)
     return tl_string_append_text(html, "</p></figure>\n", self->err);
 }
 
+/* ---- examples ---- */
+
+static bool append_found(page *self, const tl_json *found)
+{
+    tl_string *html = &self->html;
+    const char *caption = tl_json_text_or(found, "caption", ""), *jpeg = tl_json_text_or(found, "jpeg", NULL);
+    const bool is_right = tl_json_bool_or(found, "is_right", false);
+    if (jpeg == NULL)
+        return true;
+    /* What is no base64 would end the attribute. */
+    if (strspn(jpeg, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=") != strlen(jpeg))
+        return tl_fail(self->err, TL_ERROR_CORRUPT, "'%s': expected pictures in base64", TL_TRAIN_EXAMPLES_FILE);
+    return tl_string_append_format(html, self->err, "<figure class=\"%s\"><img src=\"data:image/jpeg;base64,",
+                                   is_right ? "found right" : "found") &&
+           tl_string_append_text(html, jpeg, self->err) && tl_string_append_text(html, "\" alt=\"\"><div>", self->err) &&
+           append_escaped(html, caption, self->err) &&
+           tl_string_append_format(html, self->err, " (%.3f)</div></figure>\n", tl_json_number_or(found, "similarity", 0.0));
+}
+
+static bool append_examples(page *self, const tl_json *examples)
+{
+    tl_string *html = &self->html;
+    const size_t count = tl_json_array_size(examples);
+    if (count == 0)
+        return true;
+    if (!tl_string_append_text(
+            html,
+            "<h2>Validation: pictures found for captions</h2>\n<p>The nearest first, with their own captions and "
+            "similarities; framed ones are right.</p>\n",
+            self->err))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const tl_json *example = tl_json_array_item(examples, i), *found = tl_json_member(example, "pictures");
+        if (!tl_string_append_text(html, "<h3>", self->err) ||
+            !append_escaped(html, tl_json_text_or(example, "caption", ""), self->err) ||
+            !tl_string_append_text(html, "</h3>\n<div class=\"finds\">\n", self->err))
+            return false;
+        for (size_t k = 0; k < tl_json_array_size(found); k++)
+            if (!append_found(self, tl_json_array_item(found, k)))
+                return false;
+        if (!tl_string_append_text(html, "</div>\n", self->err))
+            return false;
+    }
+    return true;
+}
+
 static bool append_setting(void *context, const char *name, const tl_json *value)
 {
     page *self = context;
@@ -228,7 +276,7 @@ static bool append_setting(void *context, const char *name, const tl_json *value
     return !self->failed;
 }
 
-static bool append_page(page *self, const tl_json *settings)
+static bool append_page(page *self, const tl_json *settings, const tl_json *examples)
 {
     static const char head[] =
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Training run</title>\n"
@@ -239,21 +287,37 @@ static bool append_page(page *self, const tl_json *settings)
         ".grid{stroke:#ddd}.line{fill:none;stroke:currentColor;stroke-width:1.5}.dot{fill:currentColor}\n"
         ".key{margin-right:1em}.c0{color:#1f5fa8}.c1{color:#c0501f}.c2{color:#2c8a4b}\n"
         "table{border-collapse:collapse}th,td{text-align:left;padding:0 1em 0 0;font-weight:normal;vertical-align:top}\n"
+        ".finds{display:flex;flex-wrap:wrap;gap:.7em}.found{width:130px;font-size:12px}.found img{width:124px;border:3px solid "
+        "#fff}\n"
+        ".right img{border-color:#2c8a4b}h3{margin:.8em 0 .3em;font-size:14px}\n"
         "th{color:#555}\n</style></head><body>\n<h1>Training run</h1>\n<div class=\"charts\">\n";
     if (!tl_string_append_text(&self->html, head, self->err))
         return false;
     for (size_t c = 0; c < CHARTS; c++)
         if (!append_chart(self, c))
             return false;
-    return tl_string_append_text(&self->html, "</div>\n<h2>Settings</h2>\n<table>\n", self->err) &&
+    return tl_string_append_text(&self->html, "</div>\n", self->err) && append_examples(self, examples) &&
+           tl_string_append_text(&self->html, "<h2>Settings</h2>\n<table>\n", self->err) &&
            (tl_json_each_member(settings, append_setting, self) || !self->failed) &&
            tl_string_append_text(&self->html, "</table>\n</body></html>\n", self->err);
+}
+
+/* NULL where the run has made none. */
+static bool read_examples(const char *model_directory, tl_json **out, tl_error *err)
+{
+    tl_error reason;
+    char *path = tl_path_join(model_directory, TL_TRAIN_EXAMPLES_FILE, err);
+    *out = NULL;
+    bool ok = path != NULL && (tl_json_read_file(path, MAX_EXAMPLES_BYTES, out, &reason) || reason.kind == TL_ERROR_NOT_FOUND ||
+                               tl_fail(err, reason.kind, "%s", reason.message));
+    tl_memory_free(path);
+    return ok;
 }
 
 bool tl_train_page_write(const char *model_directory, tl_error *err)
 {
     page *self = tl_memory_allocate(1, sizeof *self, err);
-    tl_json *settings = NULL;
+    tl_json *settings = NULL, *examples = NULL;
     char *from = self != NULL ? tl_path_join(model_directory, "train.json", err) : NULL;
     char *to = from != NULL ? tl_path_join(model_directory, "report.html", err) : NULL;
     if (self != NULL) {
@@ -261,13 +325,14 @@ bool tl_train_page_write(const char *model_directory, tl_error *err)
         self->err = err;
     }
     bool ok = to != NULL && tl_json_read_file(from, MAX_CONFIG_BYTES, &settings, err) &&
-              tl_training_log_each(model_directory, visit_line, self, err) && !self->failed && append_page(self, settings) &&
-              tl_file_replace(to, tl_string_slice(&self->html), err);
+              read_examples(model_directory, &examples, err) && tl_training_log_each(model_directory, visit_line, self, err) &&
+              !self->failed && append_page(self, settings, examples) && tl_file_replace(to, tl_string_slice(&self->html), err);
     for (size_t c = 0; self != NULL && c < CHARTS; c++)
         for (size_t m = 0; m < MOST_IN_CHART; m++)
             tl_memory_free(self->lines[c][m].points);
     if (self != NULL)
         tl_string_clear(&self->html);
+    tl_json_free(examples);
     tl_json_free(settings);
     tl_memory_free(to);
     tl_memory_free(from);

@@ -8,6 +8,7 @@
 #include "encoders/training/trainer_internal.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 static size_t larger(size_t a, size_t b)
@@ -230,7 +231,8 @@ double tl_trainer_flops_per_pair(const tl_trainer *trainer, double mean_text_len
     const tl_text_config *text = &trainer->config.text;
     uint32_t patches_a_side = vision->image_size / vision->patch_size;
     double patches = (double)patches_a_side * (double)patches_a_side;
-    double tokens = patches + 1.0;
+    double kept = fmax(1.0, floor(patches * (1.0 - trainer->options.patch_dropout))), tokens = kept + 1.0;
+    /* The stem makes all patches, the transformer embeds those that are kept. */
     double dim = (double)trainer->config.embedding_dim;
     double pixel_products, embedding_products = tl_vision_config_embedding_products(vision, &pixel_products);
     double products =

@@ -64,6 +64,13 @@ for round in 1 2; do
     [ "$(wc -l <broken/training.jsonl)" -eq 64 ] || fail "expected every step and measurement once"
 done
 
+# A run that is validated shows what its captions find.
+grep -q '<h2>Validation: pictures found' rich/report.html || fail "expected examples in the report"
+pictures_shown=$(grep -o 'data:image/jpeg;base64,/9j/' rich/report.html | wc -l)
+[ "$pictures_shown" -eq 30 ] || fail "expected 6 captions of 5 pictures in the report, found $pictures_shown"
+cmp rich/examples.json broken/examples.json || fail "killed and resumed: other examples"
+grep -q 'data:image' whole/report.html && fail "expected no examples without validation"
+
 # What is printed back into MODEL makes the same run again, and an option given comes before it.
 expect 0 "$TWINLENS" train d -o again --config rich/train.json
 cmp rich/model.safetensors again/model.safetensors || fail "the same settings from a file: other bits"

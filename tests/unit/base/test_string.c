@@ -58,6 +58,26 @@ static void a_ceiling_of_everything_cannot_wrap(void **state)
     tl_string_clear(&text);
 }
 
+static void base64_is_that_of_the_rfc(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {{"", ""},
+                                           {"f", "Zg=="},
+                                           {"fo", "Zm8="},
+                                           {"foo", "Zm9v"},
+                                           {"foob", "Zm9vYg=="},
+                                           {"fooba", "Zm9vYmE="},
+                                           {"foobar", "Zm9vYmFy"},
+                                           {"\xff\xfe\xfb", "//77"}};
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        tl_string string;
+        tl_string_init(&string, 100);
+        assert_true(tl_string_append_base64(&string, pairs[i][0], strlen(pairs[i][0]), NULL));
+        assert_string_equal(string.data != NULL ? string.data : "", pairs[i][1]);
+        tl_string_clear(&string);
+    }
+}
+
 static void paths_are_joined_with_one_slash(void **state)
 {
     (void)state;
@@ -156,9 +176,10 @@ static void slices_compare_by_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(appends_keep_the_invariants),     cmocka_unit_test(a_ceiling_of_everything_cannot_wrap),
-        cmocka_unit_test(paths_are_joined_with_one_slash), cmocka_unit_test(utf8_against_all_edges),
-        cmocka_unit_test(utf8_of_every_code_point),        cmocka_unit_test(slices_compare_by_bytes),
+        cmocka_unit_test(appends_keep_the_invariants), cmocka_unit_test(a_ceiling_of_everything_cannot_wrap),
+        cmocka_unit_test(base64_is_that_of_the_rfc),   cmocka_unit_test(paths_are_joined_with_one_slash),
+        cmocka_unit_test(utf8_against_all_edges),      cmocka_unit_test(utf8_of_every_code_point),
+        cmocka_unit_test(slices_compare_by_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

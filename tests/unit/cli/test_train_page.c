@@ -116,6 +116,38 @@ static void a_folder_without_a_run_is_refused(void **state)
     assert_int_equal(err.kind, TL_ERROR_NOT_FOUND);
 }
 
+static void write_examples(const char *text)
+{
+    tl_error err;
+    must(tl_file_replace("examples.json", tl_slice_of(text), &err), &err);
+}
+
+/* Captions as text, pictures as data, right ones told from others; what is no picture is refused. */
+static void examples_are_shown(void **state)
+{
+    (void)state;
+    tl_error err;
+    tl_string page;
+    make_run("{\"format\": 2}", 3);
+    write_examples(
+        "[{\"caption\": \"a <b>fox</b>\", \"pictures\": [{\"caption\": \"a <b>fox</b>\", \"similarity\": 0.5, \"is_right\": true,"
+        "\"jpeg\": \"/9j+\"}, {\"caption\": \"a dog\", \"similarity\": 0.25, \"is_right\": false, \"jpeg\": \"AAAA\"},"
+        "{\"caption\": \"unread\", \"similarity\": 0.1}]}]");
+    read_page(&page);
+    assert_int_equal(count_of(&page, "<h3>a &#60;b&#62;fox&#60;/b&#62;</h3>"), 1);
+    assert_int_equal(count_of(&page, "class=\"found right\"><img src=\"data:image/jpeg;base64,/9j+\""), 1);
+    assert_int_equal(count_of(&page, "class=\"found\"><img src=\"data:image/jpeg;base64,AAAA\""), 1);
+    assert_int_equal(count_of(&page, "a dog (0.250)"), 1);
+    assert_int_equal(count_of(&page, "<img"), 2);
+    tl_string_clear(&page);
+    write_examples("[{\"caption\": \"x\", \"pictures\": [{\"jpeg\": \"\\\"><script>\"}]}]");
+    assert_false(tl_train_page_write(".", &err));
+    assert_non_null(strstr(err.message, "base64"));
+    write_examples("[");
+    assert_false(tl_train_page_write(".", &err));
+    assert_true(remove("examples.json") == 0);
+}
+
 static void memory_runs_out(void **state)
 {
     (void)state;
@@ -142,6 +174,7 @@ int main(void)
         cmocka_unit_test(long_runs_are_thinned),
         cmocka_unit_test(nothing_comes_from_elsewhere),
         cmocka_unit_test(a_folder_without_a_run_is_refused),
+        cmocka_unit_test(examples_are_shown),
         cmocka_unit_test(memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
