@@ -176,6 +176,12 @@ static void finish_offered(tl_embedder *embedder)
     embedder->offered = NULL;
 }
 
+void tl_embedder_forget_prepared(tl_embedder *embedder)
+{
+    finish_offered(embedder);
+    embedder->batches[0].pictures = embedder->batches[1].pictures = NULL;
+}
+
 bool tl_embedder_prepare(tl_embedder *embedder, tl_picture *pictures, size_t count, tl_error *err)
 {
     TL_ASSERT(count <= embedder->batch);

@@ -35,10 +35,12 @@ bool tl_embedder_texts(tl_embedder *embedder, const tl_slice *texts, size_t coun
 bool tl_embedder_pictures(tl_embedder *embedder, tl_picture *pictures, size_t count, float *out, tl_error *err) TL_MUST_USE;
 /*
  * Starts decoding pictures (at most a batch) that a later call of tl_embedder_pictures will ask for, with the same array and
- * count, beside what is computed until then. They and their bytes must stay till that call, or till the embedder is destroyed.
- * Two arrays may be prepared at a time.
+ * count, beside what is computed until then. They and their bytes must stay till that call, or till they are forgotten or the
+ * embedder is destroyed. Two arrays may be prepared at a time.
  */
 bool tl_embedder_prepare(tl_embedder *embedder, tl_picture *pictures, size_t count, tl_error *err) TL_MUST_USE;
+/* Nobody will ask for what is prepared: from here on the pictures and their bytes may go. */
+void tl_embedder_forget_prepared(tl_embedder *embedder);
 /* Decodes one picture as every command does (large JPEGs at reduced size) into the recipe's RGB8 frame [S, S, 3]; pixels has room
  * for it. */
 bool tl_picture_frame(const tl_image_recipe *recipe, tl_picture *picture, uint8_t *pixels);

@@ -10,38 +10,69 @@
 
 static const size_t max_picture_bytes = (size_t)1 << 30;
 
+typedef struct picture_batch {
+    tl_arena *arena; /* bytes and paths */
+    tl_picture *pictures;
+    const char **paths;
+    bool *alone; /* named by itself on the command line */
+    size_t count;
+} picture_batch;
+
 typedef struct stream_state {
     const tl_picture_stream *stream;
     tl_picture_visit visit;
     void *context;
     tl_reasons *skipped;
-    tl_arena *arena; /* bytes and paths of the batch */
-    tl_picture *pictures;
-    const char **paths;
-    bool *alone; /* named by itself on the command line */
+    picture_batch batches[2], *filling; /* the other one is decoded, or empty */
     float *rows;
-    size_t count;
     uint64_t seen;
 } stream_state;
 
-static bool embed_batch(stream_state *state, tl_error *err)
+static bool create_batch(picture_batch *batch, size_t size, tl_error *err)
+{
+    if (!tl_arena_create(1 << 20, &batch->arena, err))
+        return false;
+    batch->pictures = tl_memory_allocate(size, sizeof *batch->pictures, err);
+    batch->paths = batch->pictures != NULL ? tl_memory_allocate(size, sizeof *batch->paths, err) : NULL;
+    batch->alone = batch->paths != NULL ? tl_memory_allocate(size, sizeof *batch->alone, err) : NULL;
+    return batch->alone != NULL;
+}
+
+static void destroy_batch(picture_batch *batch)
+{
+    tl_memory_free(batch->alone);
+    tl_memory_free(batch->paths);
+    tl_memory_free(batch->pictures);
+    tl_arena_destroy(batch->arena);
+}
+
+static bool embed_batch(stream_state *state, picture_batch *batch, tl_error *err)
 {
     tl_embedder *embedder = state->stream->embedder;
-    if (state->count != 0 && !tl_embedder_pictures(embedder, state->pictures, state->count, state->rows, err))
+    if (batch->count != 0 && !tl_embedder_pictures(embedder, batch->pictures, batch->count, state->rows, err))
         return false;
-    for (size_t i = 0; i < state->count; i++) {
-        const tl_picture *picture = &state->pictures[i];
-        if (!picture->decoded && state->alone[i])
-            return tl_fail(err, picture->error.kind, "'%s': %s", state->paths[i], picture->error.message);
+    for (size_t i = 0; i < batch->count; i++) {
+        const tl_picture *picture = &batch->pictures[i];
+        if (!picture->decoded && batch->alone[i])
+            return tl_fail(err, picture->error.kind, "'%s': %s", batch->paths[i], picture->error.message);
         if (!picture->decoded) {
-            tl_picture_count_skipped(picture, state->paths[i], state->skipped);
-        } else if (!state->visit(state->context, state->paths[i], state->rows + i * tl_embedder_dim(embedder), err)) {
+            tl_picture_count_skipped(picture, batch->paths[i], state->skipped);
+        } else if (!state->visit(state->context, batch->paths[i], state->rows + i * tl_embedder_dim(embedder), err)) {
             return false;
         }
     }
-    state->count = 0;
-    tl_arena_reset(state->arena);
+    batch->count = 0;
+    tl_arena_reset(batch->arena);
     return true;
+}
+
+/* Turns to the other batch, which is embedded first; this one is decoded meanwhile. */
+static bool finish_filling(stream_state *state, tl_error *err)
+{
+    picture_batch *filled = state->filling;
+    state->filling = filled == &state->batches[0] ? &state->batches[1] : &state->batches[0];
+    return tl_embedder_prepare(state->stream->embedder, filled->pictures, filled->count, err) &&
+           embed_batch(state, state->filling, err);
 }
 
 /* path becomes the arena's: prefix (or NULL), a slash, name. */
@@ -49,19 +80,21 @@ static bool add_picture(stream_state *state, const char *prefix, const char *nam
 {
     size_t prefix_size = prefix != NULL ? strlen(prefix) : 0;
     size_t size = prefix_size + strlen(name) + 2;
-    char *path = tl_arena_allocate(state->arena, size, 1, err);
-    char *copy = path != NULL ? tl_arena_copy_text(state->arena, bytes.data, bytes.size, err) : NULL;
+    picture_batch *batch = state->filling;
+    char *path = tl_arena_allocate(batch->arena, size, 1, err);
+    char *copy = path != NULL ? tl_arena_copy_text(batch->arena, bytes.data, bytes.size, err) : NULL;
     if (copy == NULL)
         return false;
     bool needs_slash = prefix_size != 0 && prefix[prefix_size - 1] != '/';
     snprintf(path, size, "%s%s%s", prefix != NULL ? prefix : "", needs_slash ? "/" : "", name);
-    state->paths[state->count] = path;
-    state->alone[state->count] = prefix == NULL;
-    state->pictures[state->count] = (tl_picture){.bytes = {copy, bytes.size}};
-    state->count++;
+    batch->paths[batch->count] = path;
+    batch->alone[batch->count] = prefix == NULL;
+    batch->pictures[batch->count] = (tl_picture){.bytes = {copy, bytes.size}};
+    batch->count++;
     state->seen++;
     tl_progress_report(state->stream->progress, state->seen, 0, NULL);
-    return tl_progress_continue(state->stream->progress, err) && (state->count < state->stream->batch || embed_batch(state, err));
+    return tl_progress_continue(state->stream->progress, err) &&
+           (batch->count < state->stream->batch || finish_filling(state, err));
 }
 
 static bool add_file(stream_state *state, const char *path, tl_error *err)
@@ -111,14 +144,10 @@ bool tl_picture_stream_run(const tl_picture_stream *stream, tl_picture_visit vis
                            tl_error *err)
 {
     stream_state state = {.stream = stream, .visit = visit, .context = context, .skipped = skipped};
-    bool ok = tl_arena_create(1 << 20, &state.arena, err);
-    state.pictures = ok ? tl_memory_allocate(stream->batch, sizeof *state.pictures, err) : NULL;
-    state.paths = state.pictures != NULL ? tl_memory_allocate(stream->batch, sizeof *state.paths, err) : NULL;
-    state.alone = state.paths != NULL ? tl_memory_allocate(stream->batch, sizeof *state.alone, err) : NULL;
-    state.rows = state.alone != NULL
-                     ? tl_memory_allocate(stream->batch, tl_embedder_dim(stream->embedder) * sizeof *state.rows, err)
-                     : NULL;
-    ok = state.rows != NULL;
+    bool ok =
+        create_batch(&state.batches[0], stream->batch, err) && create_batch(&state.batches[1], stream->batch, err) &&
+        (state.rows = tl_memory_allocate(stream->batch, tl_embedder_dim(stream->embedder) * sizeof *state.rows, err)) != NULL;
+    state.filling = &state.batches[0];
     for (size_t i = 0; ok && i < stream->path_count; i++) {
         tl_file_status status;
         ok = tl_file_status_read(stream->paths[i], &status, err);
@@ -129,11 +158,10 @@ bool tl_picture_stream_run(const tl_picture_stream *stream, tl_picture_visit vis
         else if (ok)
             ok = add_file(&state, stream->paths[i], err);
     }
-    ok = ok && embed_batch(&state, err);
+    ok = ok && finish_filling(&state, err) && finish_filling(&state, err);
+    tl_embedder_forget_prepared(stream->embedder);
     tl_memory_free(state.rows);
-    tl_memory_free(state.alone);
-    tl_memory_free(state.paths);
-    tl_memory_free(state.pictures);
-    tl_arena_destroy(state.arena);
+    destroy_batch(&state.batches[1]);
+    destroy_batch(&state.batches[0]);
     return ok;
 }

@@ -1,6 +1,7 @@
 /*
- * Every allocation of opening a model, of a session, of a trainer with one step, and of saving, resuming and exporting fails in
- * turn: each time there is an error and no leak (the sanitizer of the dev preset sees to that), and the same call then works.
+ * Every allocation of opening a model, of packing its weights, of a session, of a trainer with one step, and of saving, resuming
+ * and exporting fails in turn: each time there is an error and no leak (the sanitizer of the dev preset sees to that), and the
+ * same call then works.
  */
 #include "tests/support/failing_memory.c"
 
@@ -15,6 +16,8 @@ typedef struct job {
     size_t least_allocations;           /* so that a sweep over nothing cannot pass */
     void (*check_after)(void *context); /* with all memory; may be NULL */
 } job;
+
+static size_t last_failed; /* of the last sweep */
 
 /* n = 1, 2, ... until the job no longer asks for an n-th. */
 static void sweep(const char *name, const job *swept)
@@ -39,6 +42,7 @@ static void sweep(const char *name, const job *swept)
             swept->check_after(swept->context);
     }
     print_message("%s: %zu failures\n", name, failed);
+    last_failed = failed;
     if (failed < swept->least_allocations)
         fail_msg("%s: expected %zu failures, found %zu: is the twin linked?", name, swept->least_allocations, failed);
 }
@@ -99,6 +103,38 @@ static void encoding(void **state)
     sweep("session", &(job){.run = encode_once, .context = &work, .least_allocations = 3});
     tl_model_close(work.model);
     tl_safetensors_close(batches.file);
+}
+
+/* Both towers, from the weights and, where they were kept, from their files. */
+typedef struct pack_job {
+    char *path;
+    tl_precision precision;
+} pack_job;
+
+static bool pack_once(void *context, tl_error *err)
+{
+    const pack_job *work = context;
+    tl_model *model;
+    if (!tl_model_open(work->path, &model, err))
+        return false;
+    bool ok = tl_model_pack(model, TL_TOWER_IMAGE, work->precision, NULL, err) &&
+              tl_model_pack(model, TL_TOWER_TEXT, work->precision, NULL, err);
+    tl_model_close(model);
+    return ok;
+}
+
+static void packing(void **state)
+{
+    (void)state;
+    static const tl_precision precisions[] = {TL_PRECISION_F32, TL_PRECISION_BF16, TL_PRECISION_INT8};
+    char path[] = "oom-model";
+    copy_model_folder(path);
+    sweep("open", &(job){.run = open_once, .context = path, .least_allocations = 20});
+    const size_t opened = last_failed;
+    for (size_t i = 0; i < sizeof precisions / sizeof precisions[0]; i++) {
+        pack_job work = {path, precisions[i]};
+        sweep("pack", &(job){.run = pack_once, .context = &work, .least_allocations = opened + 4});
+    }
 }
 
 typedef struct trainer_job {
@@ -183,6 +219,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(opening_a_model),
         cmocka_unit_test(encoding),
+        cmocka_unit_test(packing),
         cmocka_unit_test(training),
         cmocka_unit_test(a_step_allocates_nothing),
     };
