@@ -149,14 +149,6 @@ KERNEL_INLINE void ask_for_rows(const tl_packed_tile *tile)
         }
 }
 
-/* This tile's share of the panels that come a run later, a few lines at a time. */
-KERNEL_INLINE void ask_for_later(const tl_packed_tile *tile, size_t span, size_t spans)
-{
-    const char *end = tile->ahead + tile->lines_ahead * (span + 1) / spans * 64;
-    for (const char *line = tile->ahead + tile->lines_ahead * span / spans * 64; line < end; line += 64)
-        __builtin_prefetch(line, 0, 2);
-}
-
 /*
  * DOT over all groups of so many rows, a constant where it is called, so that the sums stay in registers. With few vectors a
  * panel these are kept and each row is broadcast once; with many, each is loaded for all rows.
@@ -169,27 +161,27 @@ KERNEL_INLINE void ask_for_later(const tl_packed_tile *tile, size_t span, size_t
             for (size_t v = 0; v < VECTORS; v++)                                                                  \
                 kept[r][v] = sums[r][v];                                                                          \
         const uint32_t *a = tile->a;                                                                              \
-        const size_t groups = tile->groups, spans = (groups + SPAN - 1) / SPAN;                                   \
-        for (size_t span = 0; span < spans; span++) {                                                             \
-            ask_for_later(tile, span, spans);                                                                     \
-            const uint32_t *end = a + (span + 1 < spans ? SPAN : groups - span * SPAN) * rows;                    \
-            for (; a < end; a += rows, panel += TL_PACKED_COLUMNS) {                                              \
-                __builtin_prefetch(a + NEAR * rows, 0, 3);                                                        \
-                __builtin_prefetch(panel + NEAR * TL_PACKED_COLUMNS, 0, 3);                                       \
-                __builtin_prefetch(panel + NEAR * TL_PACKED_COLUMNS + LINE, 0, 3);                                \
-                if (VECTORS <= 2) {                                                                               \
-                    group_vector b[VECTORS];                                                                      \
+        const size_t groups = tile->groups;                                                                       \
+        const char *ahead = tile->ahead;                                                                          \
+        const size_t lines = (tile->lines_ahead + groups - 1) / groups; /* each time */                           \
+        for (size_t g = 0; g < groups; g++, a += rows, panel += TL_PACKED_COLUMNS) {                              \
+            for (size_t i = 0; i < lines; i++, ahead += 64)                                                       \
+                __builtin_prefetch(ahead, 0, 2);                                                                  \
+            __builtin_prefetch(a + NEAR * rows, 0, 3);                                                            \
+            __builtin_prefetch(panel + NEAR * TL_PACKED_COLUMNS, 0, 3);                                           \
+            __builtin_prefetch(panel + NEAR * TL_PACKED_COLUMNS + LINE, 0, 3);                                    \
+            if (VECTORS <= 2) {                                                                                   \
+                group_vector b[VECTORS];                                                                          \
+                for (size_t v = 0; v < VECTORS; v++)                                                              \
+                    b[v] = load_groups(panel + v * LANES);                                                        \
+                for (size_t r = 0; r < rows; r++)                                                                 \
                     for (size_t v = 0; v < VECTORS; v++)                                                          \
-                        b[v] = load_groups(panel + v * LANES);                                                    \
+                        kept[r][v] = DOT(kept[r][v], a[r], b[v]);                                                 \
+            } else {                                                                                              \
+                for (size_t v = 0; v < VECTORS; v++) {                                                            \
+                    group_vector b = load_groups(panel + v * LANES);                                              \
                     for (size_t r = 0; r < rows; r++)                                                             \
-                        for (size_t v = 0; v < VECTORS; v++)                                                      \
-                            kept[r][v] = DOT(kept[r][v], a[r], b[v]);                                             \
-                } else {                                                                                          \
-                    for (size_t v = 0; v < VECTORS; v++) {                                                        \
-                        group_vector b = load_groups(panel + v * LANES);                                          \
-                        for (size_t r = 0; r < rows; r++)                                                         \
-                            kept[r][v] = DOT(kept[r][v], a[r], b);                                                \
-                    }                                                                                             \
+                        kept[r][v] = DOT(kept[r][v], a[r], b);                                                    \
                 }                                                                                                 \
             }                                                                                                     \
         }                                                                                                         \
