@@ -132,10 +132,18 @@ bool tl_probe__refresh(tl_probe *probe, tl_store *store, const tl_stored_set *se
     return true;
 }
 
-static int by_most(const void *a, const void *b)
+/* Restores the heap, the most promising at its root, where only the item at `at` may be out of place. */
+static void sink(tl_candidate *items, size_t count, size_t at)
 {
-    const tl_candidate *left = a, *right = b;
-    return (left->most < right->most) - (left->most > right->most);
+    tl_candidate item = items[at];
+    for (size_t child; (child = 2 * at + 1) < count; at = child) {
+        if (child + 1 < count && items[child + 1].most > items[child].most)
+            child++;
+        if (!(items[child].most > item.most))
+            break;
+        items[at] = items[child];
+    }
+    items[at] = item;
 }
 
 /* What does not change while one search runs. */
@@ -157,11 +165,16 @@ static bool fetch_waiting(const inquiry *in, tl_error *err)
     tl_probe *probe = in->probe;
     sqlite3 *database = in->store->statements.database;
     size_t size = tl_block__row_bytes(in->shape);
-    qsort(probe->waiting, probe->waiting_count, sizeof *probe->waiting, by_most);
-    for (size_t i = 0; i < probe->waiting_count; i++) {
-        const tl_candidate *candidate = &probe->waiting[i];
-        if (!tl_top_k__may_enter(in->top, candidate->most))
-            break;
+    tl_candidate *waiting = probe->waiting;
+    size_t count = probe->waiting_count;
+    /* Few of them are fetched, so a heap costs less than sorting all. */
+    for (size_t i = count / 2; i-- > 0;)
+        sink(waiting, count, i);
+    while (count > 0 && tl_top_k__may_enter(in->top, waiting[0].most)) {
+        const tl_candidate taken = waiting[0], *candidate = &taken;
+        waiting[0] = waiting[--count];
+        if (count > 1)
+            sink(waiting, count, 0);
         if (probe->opened != candidate->block) {
             if (!tl_store__seek(in->store, &in->store->vectors, "vectors", candidate->block, err))
                 return false;

@@ -69,4 +69,5 @@ print("| engine | at 0.95 | at 0.99 | exact | build, CPU s | memory, MiB | on di
 for engine, curve in curves.items():
     fact = facts[engine]
     whole = max((rate for recall, rate in curve if recall >= 0.9995), default=0)
-    print(f"| {engine} | " + " | ".join(f"{value:,.0f}" if value else "" for value in (rate_at(curve, 0.95), rate_at(curve, 0.99), whole)) + f" | {fact.get('build', 0)} | {fact['memory']:,.0f} | {fact.get('bytes', 0) / 1e6:,.0f} |")
+    numbers = [rate_at(curve, 0.95), rate_at(curve, 0.99), whole, fact.get("build", 0), fact["memory"], fact.get("bytes", 0) / 1e6]
+    print(f"| {engine} | " + " | ".join("" if not value else f"{value:,.0f}" if value >= 30 else f"{value:.2f}" for value in numbers) + " |")
