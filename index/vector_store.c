@@ -153,6 +153,12 @@ void tl_vector_store_rest(tl_vector_store *store)
     tl_store__rest(&store->store);
 }
 
+void tl_vector_store_let_go(tl_vector_store *store)
+{
+    tl_store__rest(&store->store);
+    tl_statements__clear(&store->store.statements);
+}
+
 bool tl_vector_store_divide(tl_vector_store *store, const tl_stored_set *set, uint32_t lists, tl_thread_pool *pool, tl_error *err)
 {
     return tl_divide__anew(&store->store, set, lists, pool, err);

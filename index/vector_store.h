@@ -77,6 +77,8 @@ bool tl_vector_store_flush(tl_vector_store *store, tl_error *err) TL_MUST_USE;
 void tl_vector_store_forget(tl_vector_store *store);
 /* Ends what still reads: statements and blobs. The next call begins them again. */
 void tl_vector_store_rest(tl_vector_store *store);
+/* The same, and gives up prepared statements, which hold whatever stands under the tables' names. */
+void tl_vector_store_let_go(tl_vector_store *store);
 
 /* Divides a set into lists of neighbouring vectors with short codes, or divides it anew. lists 0: a number that suits it. A set
  * of no vectors is left undivided. What is held must have been flushed before the set was read. */

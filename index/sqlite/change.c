@@ -207,8 +207,11 @@ static bool check_row(void *context, int64_t owner, tl_error *err)
 
 static bool check(tl_table *table, const tl_stored_set *set, tl_error *err)
 {
-    return (table->row_find != NULL || tl_table__prepare(table, "SELECT 1 FROM @rows WHERE id=?1", &table->row_find, err)) &&
-           tl_vector_store_check(table->store, set, check_row, table, err);
+    bool ok = tl_table__prepare(table, "SELECT 1 FROM @rows WHERE id=?1", &table->row_find, err) &&
+              tl_vector_store_check(table->store, set, check_row, table, err);
+    sqlite3_finalize(table->row_find); /* not kept: it may name a view that holds this table */
+    table->row_find = NULL;
+    return ok;
 }
 
 /* "build=LISTS" */

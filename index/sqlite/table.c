@@ -55,9 +55,23 @@ int tl_table__refuse(tl_table *table, const tl_error *err)
     return code_of(table, err);
 }
 
+static void finalize_rows(tl_table *table)
+{
+    sqlite3_stmt **all[] = {&table->row_insert, &table->row_update, &table->row_remove, &table->row_find};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        sqlite3_finalize(*all[i]);
+        *all[i] = NULL;
+    }
+}
+
 int tl_table__fail(tl_table *table, const tl_error *err)
 {
     int code = tl_table__refuse(table, err);
+    /* In a hostile schema a statement of ours may hold this very table, which then could not be closed. */
+    if (err->kind != TL_ERROR_INVALID) {
+        finalize_rows(table);
+        tl_vector_store_let_go(table->store);
+    }
     tl_table__leave(table);
     return code;
 }
@@ -114,15 +128,6 @@ double tl_table__distance(const tl_table *table, float score)
         return -(double)score;
     default:
         return sqrt(fmax(0.0, -(double)score));
-    }
-}
-
-static void finalize_rows(tl_table *table)
-{
-    sqlite3_stmt **all[] = {&table->row_insert, &table->row_update, &table->row_remove, &table->row_find};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        sqlite3_finalize(*all[i]);
-        *all[i] = NULL;
     }
 }
 

@@ -127,11 +127,66 @@ except Exception as error:
 run("INSERT INTO v(v) VALUES('check')")
 print("done")
 PY
+# One writes while the other reads: whoever searches finds whole transactions of fifty rows, in either direction.
+cat > beside.py << 'PY'
+import array, subprocess, sys
+extension, kind = sys.argv[1], sys.argv[2]
+name, batches, rows = f"beside-{kind}.db", 12, 50
+found = "SELECT count(*), count(DISTINCT batch) FROM {} WHERE embedding MATCH '[1,0]'"
+
+
+def shell(script):
+    process = subprocess.Popen(["sqlite3", "-bail", name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process.stdin.write(f".timeout 20000\n.load {extension}\n" + script)
+    process.stdin.close()
+    return process
+
+
+def expect_whole(count, distinct):
+    assert count == rows * distinct, (count, distinct)
+    return count
+
+
+module = __import__("apsw" if kind == "apsw" else "sqlite3")
+connection = module.Connection(name)
+for step in (("enable_load_extension", "enableloadextension", True), ("load_extension", "loadextension", extension)):
+    getattr(connection, step[0] if hasattr(connection, step[0]) else step[1])(step[2])
+if kind == "sqlite3":
+    connection.isolation_level = None
+run = lambda sql, values=(): list(connection.cursor().execute(sql, values))
+run("PRAGMA busy_timeout=20000")
+run("PRAGMA journal_mode=wal")
+for table in ("ours", "theirs"):
+    run(f"CREATE VIRTUAL TABLE {table} USING twinlens(dim=2, metric=l2, batch INTEGER)")
+
+reader = shell((found.format("ours") + ";\n") * 200)
+for batch in range(batches):
+    run("BEGIN IMMEDIATE")
+    for i in range(rows):
+        run("INSERT INTO ours(embedding, batch) VALUES(?, ?)", (array.array("f", [i, batch]).tobytes(), batch))
+    run("COMMIT")
+seen = [expect_whole(*map(int, line.split("|"))) for line in reader.stdout]
+assert reader.wait() == 0 and len(seen) == 200 and seen == sorted(seen), seen
+
+writer = shell("".join(f"BEGIN IMMEDIATE;\nINSERT INTO theirs(embedding, batch) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+                       f"WHERE i < {rows}) SELECT '[' || i || ',{batch}]', {batch} FROM n;\nCOMMIT;\n" for batch in range(batches)))
+seen = []
+while writer.poll() is None:
+    seen.append(expect_whole(*run(found.format("theirs"))[0]))
+assert writer.returncode == 0 and seen == sorted(seen), seen
+for table in ("ours", "theirs"):
+    assert expect_whole(*run(found.format(table))[0]) == rows * batches
+    run(f"INSERT INTO {table}({table}) VALUES('check')")
+print("done")
+PY
 for kind in sqlite3 apsw; do
   python=${TL_TEST_PYTHON:-python3}
   [[ $kind == apsw ]] && ! "$python" -c 'import apsw' 2> /dev/null && [[ -x /usr/bin/python3 ]] && python=/usr/bin/python3 # Debian's apsw
   "$python" use.py "$extension" "$kind" > out 2>&1 || fail "$kind: $(cat out)"
   grep -Eq '^(done|skipped)' out || fail "$kind: $(cat out)"
   echo "$kind: $(cat out)"
+  if grep -q '^done' out; then
+    "$python" beside.py "$extension" "$kind" > out 2>&1 || fail "$kind beside the sqlite3 shell: $(cat out)"
+  fi
 done
 finish
