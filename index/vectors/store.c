@@ -123,7 +123,12 @@ static bool load_block_with_room(tl_store *store, int64_t set_id, tl_block_shape
     if (row) {
         int64_t block_id = sqlite3_column_int64(statement, 0);
         sqlite3_reset(statement);
-        return load_block(store, set_id, shape, block_id, err);
+        if (!load_block(store, set_id, shape, block_id, err))
+            return false;
+        /* The index that named it may be damaged. */
+        return (store->held.list == 0 && store->held.count < capacity) ||
+               tl_fail(err, TL_ERROR_CORRUPT, "vector block %" PRId64 ": expected one of the tail with room, found another",
+                       block_id);
     }
     return tl_statements__run_integers(&store->statements, TL_STORE_BLOCK_ADD, set_id, 0, err) &&
            tl_held_block__start(&store->held, sqlite3_last_insert_rowid(store->statements.database), set_id, 0, shape, err);
