@@ -12,8 +12,8 @@ extern "C" {
 #endif
 
 /*
- * One form for one address: lower-case scheme and host, host in ASCII (IDNA), IPv4 addresses in dotted decimal, dot segments
- * resolved, spaces and bytes above 127 percent-encoded; no user, password, default port or fragment.
+ * One form for one address: lower-case scheme and host, host in ASCII (IDNA) and without a dot at its end, IPv4 addresses in
+ * dotted decimal, dot segments resolved, spaces and bytes above 127 percent-encoded; no user, password, default port or fragment.
  */
 typedef struct tl_url {
     tl_string text;
@@ -26,10 +26,11 @@ typedef struct tl_url {
 void tl_url_init(tl_url *url);
 void tl_url_clear(tl_url *url);
 /*
- * Reads text, which may be relative to base (NULL: it must be whole). Fails with TL_ERROR_INVALID when it is no URL (also when
- * longer than 16 KiB) and TL_ERROR_UNSUPPORTED when its scheme is another one. url and base may be the same.
+ * Reads text, resolved against base (RFC 3986 5.2): the text of a URL in the form above, or NULL when text must be whole. Fails
+ * with TL_ERROR_INVALID when it is no URL (also when longer than 16 KiB) and TL_ERROR_UNSUPPORTED when its scheme is another one.
+ * base may be the text of the same url.
  */
-bool tl_url_parse(tl_url *url, const char *text, const tl_url *base, tl_error *err) TL_MUST_USE;
+bool tl_url_parse(tl_url *url, const char *text, const char *base, tl_error *err) TL_MUST_USE;
 
 #ifdef __cplusplus
 }

@@ -21,7 +21,8 @@ typedef struct tl_link_parts {
 /*
  * Resolves a reference as written in a page against a canonical base (NULL: the reference must be absolute). Canonical: scheme
  * and host in lower case, no user, no default port, dots of the path resolved, no fragment, no empty query, escapes in upper case
- * and only where they are needed, a host outside ASCII as xn--. False: no http or https URL, a broken one, or a too long one.
+ * and only where they are needed, the host as base/net/url has it. False: no http or https URL, a broken one, a too long one, or
+ * no memory.
  */
 bool tl_link_resolve(const char *base, tl_slice reference, char out[TL_LINK_SIZE]) TL_MUST_USE;
 tl_link_parts tl_link_split(const char *url); /* of a canonical URL */

@@ -211,7 +211,7 @@ static void follow(tl_fetch_job *job)
     }
     job->redirects++;
     fetcher->counts.redirects++;
-    if (!tl_url_parse(&job->url, job->location.data, &job->url, &err)) {
+    if (!tl_url_parse(&job->url, job->location.data, job->url.text.data, &err)) {
         if (err.kind == TL_ERROR_NO_MEMORY)
             tl_fetch__fail(fetcher, &err);
         tl_fetch__job_settle(job, err.kind == TL_ERROR_UNSUPPORTED ? "not http" : "bad redirect", false);

@@ -66,6 +66,7 @@ static void test_forgiven(void **state)
     check(NULL, "HTTP://User:Pass@Example.ORG:80/A b?c d#e", "http://example.org/A%20b?c%20d");
     check(NULL, "https://example.org:443", "https://example.org/");
     check(NULL, "https://example.org:8443?a", "https://example.org:8443/?a");
+    check(NULL, "http:///example.org/x", "http://example.org/x");
     check(NULL, "https://example.org./x", "https://example.org/x");
     check(NULL, " \n https://exa\nmple.org/\ta ", "https://example.org/a");
     check(NULL, "https:\\\\example.org\\a\\..\\b?x\\y", "https://example.org/b?x%5Cy");
@@ -84,6 +85,29 @@ static void test_forgiven(void **state)
     check(NULL, "http://\xd0\xbf\xd1\x80\xd0\xb8\xd0\xbc\xd0\xb5\xd1\x80.\xd1\x80\xd1\x84/", "http://xn--e1afmkfd.xn--p1ai/");
 }
 
+/* However it is written, one host is one row. */
+static void test_one_host(void **state)
+{
+    static const char *const names[] = {"b\xc3\xbc"
+                                        "cher.example",
+                                        "B\xc3\x9c"
+                                        "CHER.EXAMPLE",
+                                        "bu\xcc\x88"
+                                        "cher.example", /* u and a combining diaeresis */
+                                        "xn--bcher-kva.example",
+                                        "XN--BCHER-KVA.Example",
+                                        "b%C3%BCcher.example",
+                                        "b%c3%9ccher\xe3\x80\x82"
+                                        "example."};
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char reference[80];
+        snprintf(reference, sizeof reference, "//%s/a", names[i]);
+        check("https://other.example/", reference, "https://xn--bcher-kva.example/a");
+    }
+    check(NULL, "http://0x7f.1/", "http://127.0.0.1/");
+}
+
 static void test_refused(void **state)
 {
     static const char *const refused[] = {"",
@@ -95,7 +119,6 @@ static void test_refused(void **state)
                                           "data:,a",
                                           "http:",
                                           "http://",
-                                          "http:///a",
                                           "http://a b/",
                                           "http://a:99999/",
                                           "http://a:b/",
@@ -193,7 +216,8 @@ static void test_rules(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_rfc_examples), cmocka_unit_test(test_forgiven),
-                                       cmocka_unit_test(test_refused),      cmocka_unit_test(test_stays),
-                                       cmocka_unit_test(test_simplify),     cmocka_unit_test(test_rules)};
+                                       cmocka_unit_test(test_one_host),     cmocka_unit_test(test_refused),
+                                       cmocka_unit_test(test_stays),        cmocka_unit_test(test_simplify),
+                                       cmocka_unit_test(test_rules)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
