@@ -202,10 +202,11 @@ static bool open_block(division *work, uint32_t list, bool may_append, tl_error 
                 return false;
             if (!row)
                 return tl_fail(err, TL_ERROR_CORRUPT, "expected vector block %" PRId64 ", found none", id);
-            bool ok = tl_block__view(block, work->shape, &view, err) && tl_block__verify(&view, work->shape, err) &&
-                      (view.list == list ||
-                       tl_fail(err, TL_ERROR_CORRUPT, "vector block %" PRId64 ": expected list %" PRIu32, id, list)) &&
-                      tl_held_block__load(&work->held, &view, work->shape, err);
+            bool ok =
+                tl_block__view(block, work->shape, &view, err) && tl_block__verify(&view, work->shape, err) &&
+                ((view.list == list && view.count < capacity) ||
+                 tl_fail(err, TL_ERROR_CORRUPT, "vector block %" PRId64 ": expected list %" PRIu32 " and room", id, list)) &&
+                tl_held_block__load(&work->held, &view, work->shape, err);
             sqlite3_reset(block);
             return ok;
         }
