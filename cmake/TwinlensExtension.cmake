@@ -11,5 +11,9 @@ target_compile_options(twinlens_sqlite PRIVATE $<$<COMPILE_LANGUAGE:C>:-include$
 target_link_libraries(twinlens_sqlite PRIVATE tl_cli twinlens_settings)
 set(extension_exports "${PROJECT_SOURCE_DIR}/cmake/sqlite_extension.map")
 set_target_properties(twinlens_sqlite PROPERTIES LINK_DEPENDS "${extension_exports}")
-target_link_options(twinlens_sqlite PRIVATE "LINKER:--version-script=${extension_exports}" LINKER:--as-needed LINKER:--no-undefined)
+target_link_options(twinlens_sqlite PRIVATE "LINKER:--version-script=${extension_exports}" LINKER:--as-needed)
+# clang's sanitizers are in the program alone, so a library built with them refers to what it does not link.
+if(NOT (TL_SANITIZE AND CMAKE_C_COMPILER_ID MATCHES "Clang"))
+  target_link_options(twinlens_sqlite PRIVATE LINKER:--no-undefined)
+endif()
 install(TARGETS twinlens_sqlite LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/twinlens")
