@@ -80,6 +80,8 @@ bool tl_store__flush(tl_store *store, tl_error *err)
 
 static bool load_block(tl_store *store, int64_t set_id, tl_block_shape shape, int64_t block_id, tl_error *err)
 {
+    if (block_id <= 0) /* 0 is what the held block has when there is none */
+        return tl_fail(err, TL_ERROR_CORRUPT, "expected the id of a vector block, found %" PRId64, block_id);
     if (store->held.id == block_id)
         return true;
     if (!tl_store__flush(store, err))
