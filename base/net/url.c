@@ -115,6 +115,8 @@ static bool read_host(tl_url *url, CURLU *handle, tl_error *err)
     }
     if (!is_host(host))
         return tl_fail(err, TL_ERROR_INVALID, "expected a url with the name of a host");
+    /* curl looks for numbers before it decodes escapes: "8%2e2" comes as 8.2, which is 8.0.0.2. */
+    is_rewritten = is_rewritten || (host->data[0] >= '0' && host->data[0] <= '9');
     CURLUcode code = curl_url_set(handle, CURLUPART_HOST, host->data, 0);
     if (code != CURLUE_OK)
         return explain(code, err);
