@@ -78,8 +78,20 @@ static inline void make_picture(const char *path, unsigned seed)
     make_file(path, bytes, sizeof bytes);
 }
 
-/* Appends one ustar member with exactly this name (at most 100 bytes), type and claimed size. */
-static inline void add_member(tl_string *tar, const char *name, char type, const void *bytes, size_t size)
+/* The header's sum over its own bytes. */
+static inline void seal_header(char header[512])
+{
+    char number[32];
+    unsigned sum = 0;
+    memset(header + 148, ' ', 8);
+    for (size_t i = 0; i < 512; i++)
+        sum += (unsigned char)header[i];
+    snprintf(number, sizeof number, "%020o", sum);
+    memcpy(header + 148, number + 14, 7);
+}
+
+/* A header alone, which may say of its bytes what is not so. */
+static inline void add_header(tl_string *tar, const char *name, char type, uint64_t size)
 {
     char header[512] = {0};
     size_t name_size = strlen(name);
@@ -89,20 +101,21 @@ static inline void add_member(tl_string *tar, const char *name, char type, const
     memcpy(header + 108, "0000000", 8);
     memcpy(header + 116, "0000000", 8);
     char number[32]; /* octal; the field takes the last 11 digits */
-    snprintf(number, sizeof number, "%020lo", (unsigned long)size);
+    snprintf(number, sizeof number, "%020llo", (unsigned long long)size);
     memcpy(header + 124, number + 9, 12);
     memcpy(header + 136, "00000000000", 12);
-    memset(header + 148, ' ', 8);
     header[156] = type;
     memcpy(header + 257, "ustar", 6);
     memcpy(header + 263, "00", 2);
-    unsigned sum = 0;
-    for (size_t i = 0; i < sizeof header; i++)
-        sum += (unsigned char)header[i];
-    snprintf(number, sizeof number, "%020o", sum);
-    memcpy(header + 148, number + 14, 7);
-    static const char padding[512] = {0};
+    seal_header(header);
     assert_ok(tl_string_append(tar, header, sizeof header, err));
+}
+
+/* Appends one ustar member with exactly this name (at most 100 bytes), type and claimed size. */
+static inline void add_member(tl_string *tar, const char *name, char type, const void *bytes, size_t size)
+{
+    static const char padding[512] = {0};
+    add_header(tar, name, type, size);
     assert_ok(tl_string_append(tar, bytes, size, err));
     assert_ok(tl_string_append(tar, padding, (512 - size % 512) % 512, err));
 }

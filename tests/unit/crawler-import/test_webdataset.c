@@ -184,6 +184,136 @@ static void test_hostile_names(void **state)
     tl_string_clear(&bytes);
 }
 
+/* Names of links' targets are never followed, and a NUL inside a name ends it. */
+static void test_hostile_links_and_nul(void **state)
+{
+    static const char nul_name[] = "29 path=cut.bmp\0/../../x.bmp\n";
+    (void)state;
+    tl_string tar;
+    tl_string_init(&tar, 1 << 24);
+    make_empty_folder("links");
+    make_picture("links/secret.bin", 1);
+    for (int i = 0; i < 2; i++) {
+        size_t start = tar.size;
+        add_member(&tar, i == 0 ? "soft.bmp" : "hard.bmp", i == 0 ? '2' : '1', "", 0);
+        memcpy(tar.data + start + 157, "links/secret.bin", 16);
+        seal_header(tar.data + start);
+    }
+    add_picture_member(&tar, "soft.bmp/inside.bmp", 2); /* would be written through the link */
+    add_picture_member(&tar, "hard.bmp", 3);            /* a file of its own, of the same name */
+    size_t start = tar.size;
+    add_picture_member(&tar, "seen.bmp", 4);
+    memcpy(tar.data + start + 9, "../../unseen.bmp", 16);
+    seal_header(tar.data + start);
+    add_member(&tar, "pax", 'x', nul_name, sizeof nul_name - 1);
+    add_picture_member(&tar, "ignored.bmp", 5);
+    make_tar("links/x.tar", &tar);
+    assert_source("links/x.tar", &(tl_source_options){.caption_from = TL_CAPTION_NONE},
+                  "soft_bmp/inside 70 -1 - ok\n"
+                  "hard 70 -1 - ok\n"
+                  "seen 70 -1 - ok\n"
+                  "cut 70 -1 - ok\n");
+}
+
+/* Whatever a shard's names say, an import writes its dataset and nothing else. */
+static void test_hostile_import(void **state)
+{
+    static const char *const names[] = {"../up.bmp", "../../up.bmp", "a/../../../up.bmp", "..bmp/up.bmp", "/cage-absolute.bmp"};
+    const char *source = "cage/in/x.tar";
+    const tl_import_options options = {.source.caption_from = TL_CAPTION_NONE};
+    tl_import_report report;
+    tl_string tar;
+    tl_file_status status;
+    (void)state;
+    tl_string_init(&tar, 1 << 24);
+    make_empty_folder("cage");
+    make_empty_folder("cage/in");
+    add_member(&tar, "way", '2', "", 0);
+    memcpy(tar.data + 157, "../..", 5);
+    seal_header(tar.data);
+    add_picture_member(&tar, "way/up.bmp", 9);
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
+        add_picture_member(&tar, names[i], i);
+    make_tar(source, &tar);
+    assert_ok(tl_import_run(&source, 1, "cage/in/out", &options, &report, err));
+    assert_int_equal(report.imported, 6);
+    assert_int_equal(system("test \"$(find cage | LC_ALL=C sort | grep -v '^cage/in/out/' | tr '\\n' ' ')\" = "
+                            "'cage cage/in cage/in/out cage/in/x.tar '"),
+                     0);
+    assert_int_equal(system("test -z \"$(find cage/in/out -mindepth 2)\" && test -z \"$(find . .. -maxdepth 1 -name up.bmp)\""),
+                     0);
+    assert_ok(tl_file_status_read("/cage-absolute.bmp", &status, err));
+    assert_int_equal(status.kind, TL_FILE_MISSING);
+}
+
+/* Sizes that the file cannot have: as the ustar field, in base 256, below zero, and as a pax header. */
+static void test_hostile_sizes(void **state)
+{
+    static const char pax_size[] = "28 size=9223372036854775807\n";
+    static const char *const expected[] = {"lie 0 -1 - member too large\n", "lie 0 -1 - member too large\n", "", ""};
+    (void)state;
+    make_empty_folder("sizes");
+    for (int i = 0; i < 4; i++) {
+        char path[32];
+        tl_string tar;
+        tl_string_init(&tar, 1 << 24);
+        add_picture_member(&tar, "good.bmp", 1);
+        if (i == 3)
+            add_member(&tar, "pax", 'x', pax_size, sizeof pax_size - 1);
+        size_t start = tar.size;
+        add_header(&tar, "lie.bmp", '0', ((uint64_t)8 << 30) - 1);
+        if (i == 1 || i == 2) {
+            memset(tar.data + start + 124, i == 1 ? 0 : 0xff, 12);
+            tar.data[start + 124] = (char)(i == 1 ? 0x80 : 0xff);
+            tar.data[start + 130] = 0x40;
+            seal_header(tar.data + start);
+        }
+        assert_ok(tl_string_append_text(&tar, "few bytes", err));
+        snprintf(path, sizeof path, "sizes/%d.tar", i);
+        make_tar(path, &tar);
+        char lines[128];
+        snprintf(lines, sizeof lines, "good 70 -1 - ok\n%s_ 0 -1 - damaged archive\n", expected[i]);
+        assert_source(path, &(tl_source_options){.caption_from = TL_CAPTION_NONE}, lines);
+    }
+}
+
+/* Holes are zeros, up to the cap of any other member. */
+static void test_sparse(void **state)
+{
+    static const char *const formats[] = {"gnu", "pax --sparse-version=0.0", "pax --sparse-version=0.1",
+                                          "pax --sparse-version=1.0"};
+    (void)state;
+    make_empty_folder("holes");
+    make_empty_folder("sparse");
+    make_picture("holes/a.bmp", 1);
+    make_picture("holes/b.bmp", 2);
+    make_picture("holes/c.bmp", 3);
+    assert_int_equal(truncate("holes/a.bmp", 1 << 20), 0);
+    assert_int_equal(truncate("holes/b.bmp", (off_t)8 << 30), 0);
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        char command[256];
+        tl_file_status status;
+        tl_string bytes;
+        tl_string whole;
+        snprintf(command, sizeof command, "tar -S --format=%s --sort=name -C holes -cf sparse/x.tar a.bmp b.bmp c.bmp",
+                 formats[i]);
+        assert_int_equal(system(command), 0);
+        assert_ok(tl_file_status_read("sparse/x.tar", &status, err));
+        assert_true(status.size < 1 << 20); /* the holes are not in it */
+        assert_source("sparse/x.tar", &(tl_source_options){.caption_from = TL_CAPTION_NONE},
+                      "a 1048576 -1 - ok\n"
+                      "b 0 -1 - member too large\n"
+                      "c 70 -1 - ok\n");
+        tl_string_init(&bytes, 1 << 21);
+        assert_ok(tl_source_read_image("sparse", "x.tar#a", &bytes, err));
+        read_whole("holes/a.bmp", &whole);
+        assert_true(tl_slice_equal(tl_string_slice(&bytes), tl_string_slice(&whole)));
+        tl_string_clear(&whole);
+        tl_string_clear(&bytes);
+    }
+    assert_ok(tl_directory_remove("holes", err));
+}
+
 static void test_caps(void **state)
 {
     (void)state;
@@ -429,6 +559,10 @@ int main(void)
                                        cmocka_unit_test(test_what_is_a_dataset),
                                        cmocka_unit_test(test_dataset_folder),
                                        cmocka_unit_test(test_hostile_names),
+                                       cmocka_unit_test(test_hostile_links_and_nul),
+                                       cmocka_unit_test(test_hostile_import),
+                                       cmocka_unit_test(test_hostile_sizes),
+                                       cmocka_unit_test(test_sparse),
                                        cmocka_unit_test(test_caps),
                                        cmocka_unit_test(test_cut_everywhere),
                                        cmocka_unit_test(test_damaged_gzip),
