@@ -31,16 +31,6 @@ typedef struct packed_work {
     float *row_scales; /* [rows] */
 } packed_work;
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 size_t tl_packed_scratch_size(tl_packed_kind kind, size_t rows, size_t in)
 {
     return tl_whole_lines(tl_packed_active()->row_bytes(kind, in) * rows) + tl_whole_lines(rows * sizeof(float));
@@ -48,7 +38,7 @@ size_t tl_packed_scratch_size(tl_packed_kind kind, size_t rows, size_t in)
 
 static size_t rows_of_block(const packed_work *work, size_t block)
 {
-    return smaller(work->block_rows, work->call->rows - block * work->block_rows);
+    return tl_smaller(work->block_rows, work->call->rows - block * work->block_rows);
 }
 
 static void pack_block(void *context, size_t block, size_t worker)
@@ -74,7 +64,7 @@ static void pack_block(void *context, size_t block, size_t worker)
     source.x = normal;
     for (size_t row = 0; row < rows; row += step) {
         source.first = row;
-        source.count = smaller(step, rows - row);
+        source.count = tl_smaller(step, rows - row);
         tl_kernels_active()->layer_norm(x + row * in, call->norm->gain, call->norm->bias, source.count, in, call->norm->epsilon,
                                         normal, NULL, NULL);
         work->kernels->pack_rows[work->weight->kind](&source);
@@ -138,18 +128,18 @@ static void multiply_panels(void *context, size_t index, size_t worker)
     const packed_work *work = context;
     const tl_packed_kernels *kernels = work->kernels;
     const tl_packed_kind kind = work->weight->kind;
-    const size_t end = smaller((index + 1) * work->panels_of_a_task, work->panel_count);
+    const size_t end = tl_smaller((index + 1) * work->panels_of_a_task, work->panel_count);
     const size_t groups = tl_packed_group_count(kind, work->weight->in);
     size_t rows = 0;
     for (size_t group = 0; group < groups; group += work->groups_of_a_pass) {
-        const pass now = {group, smaller(work->groups_of_a_pass, groups - group), group == 0};
+        const pass now = {group, tl_smaller(work->groups_of_a_pass, groups - group), group == 0};
         for (size_t p = index * work->panels_of_a_task; p < end; p += work->panels_of_a_run)
             for (size_t block = 0; block < work->block_count; block++) {
                 if (kernels->begin_blocks != NULL && rows_of_block(work, block) != rows) {
                     rows = rows_of_block(work, block);
                     kernels->begin_blocks(kind, rows);
                 }
-                multiply_block(work, &now, block, p, smaller(p + work->panels_of_a_run, end));
+                multiply_block(work, &now, block, p, tl_smaller(p + work->panels_of_a_run, end));
             }
     }
     if (kernels->end_blocks != NULL)
@@ -193,7 +183,7 @@ void tl_packed_linear(tl_thread_pool *pool, const tl_linear_call *call, void *sc
     const size_t panel = work.groups_of_a_pass * TL_PACKED_COLUMNS * 4;
     /* Few blocks pass as fast as a panel arrives: better that it is read from one end to the other. */
     work.panels_of_a_run =
-        work.block_count <= FEW_BLOCKS ? 1 : larger(smaller(BYTES_OF_A_RUN / panel, TL_MOST_PANELS_OF_A_RUN), 1);
+        work.block_count <= FEW_BLOCKS ? 1 : tl_larger(tl_smaller(BYTES_OF_A_RUN / panel, TL_MOST_PANELS_OF_A_RUN), 1);
     work.panels_of_a_task = (PANELS_OF_A_TASK + work.panels_of_a_run - 1) / work.panels_of_a_run * work.panels_of_a_run;
     work.row_scales = (float *)(void *)((char *)scratch + tl_whole_lines(work.row_bytes * call->rows));
     if (call->is_x_packed) {

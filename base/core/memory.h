@@ -39,6 +39,15 @@ static inline size_t tl_whole_line_floats(size_t floats)
     return (floats + 15) / 16 * 16;
 }
 
+static inline size_t tl_smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+static inline size_t tl_larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
 /* a * b, or false when it does not fit size_t. */
 bool tl_size_multiply(size_t a, size_t b, size_t *product) TL_MUST_USE;
 

@@ -164,11 +164,6 @@ typedef struct resnet_scratch {
 } resnet_scratch;
 enum { SCRATCH_BLOCKS = sizeof(resnet_scratch) / sizeof(float *) };
 
-static size_t larger_of(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 static size_t square(size_t side)
 {
     return side * side;
@@ -185,14 +180,14 @@ static void count_scratch(const resnet *tower, size_t batch, size_t counts[SCRAT
         const size_t in_channels = s == 0 ? 0 : tower->stages[s - 1].channels;
         const size_t planes = s == 0 ? at->channels / 2 : at->channels / EXPANSION;
         counts[s] = items * square(at->in_side) * in_channels;
-        work[0] = larger_of(work[0], items * square(at->in_side + 2) * planes);
-        work[1] = larger_of(work[1], items * square(at->in_side + (s == 0 ? 2 : 0)) * planes);
+        work[0] = tl_larger(work[0], items * square(at->in_side + 2) * planes);
+        work[1] = tl_larger(work[1], items * square(at->in_side + (s == 0 ? 2 : 0)) * planes);
         if (s == 0) {
             work[2] = items * square(at->in_side) * TL_STRIDE_COLUMNS;
             work[3] = items * square(at->in_side) * at->channels;
         } else if (is_halving(at)) {
-            work[2] = larger_of(work[2], items * square(at->side) * planes);
-            work[3] = larger_of(work[3], items * square(at->side) * in_channels);
+            work[2] = tl_larger(work[2], items * square(at->side) * planes);
+            work[3] = tl_larger(work[3], items * square(at->side) * in_channels);
         }
     }
     const stage *last = &tower->stages[STAGES - 1];

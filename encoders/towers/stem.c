@@ -130,27 +130,22 @@ typedef struct scratch_layout {
     size_t patches, rows, mean, inverse, block, total;
 } scratch_layout;
 
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 static scratch_layout lay_out(const tl_stem *stem, size_t pictures, const tl_stem_rows *rows, size_t width, bool is_backward)
 {
     size_t map = 0, patches = is_backward ? rows->tokens * tl_stem_patch_floats(stem) : 0, lines = 0, block = 0;
     for (size_t i = 0; i < stem->stage_count; i++) {
         const tl_stem_stage *stage = &stem->stages[i];
         const size_t side = stage->shape.side, count = pictures * side * side;
-        map = larger(map, map_floats(stage));
-        lines = larger(lines, count);
-        patches = larger(patches, side * side * stage->patch_floats);
-        block = larger(block, tl_linear_scratch_count(count, larger(stage->patch_floats, stage->shape.width)));
-        block = larger(block, is_backward ? tl_convolution_block_backward_scratch_count(&stage->shape, pictures)
-                                          : tl_convolution_block_forward_scratch_count(&stage->shape, pictures));
+        map = tl_larger(map, map_floats(stage));
+        lines = tl_larger(lines, count);
+        patches = tl_larger(patches, side * side * stage->patch_floats);
+        block = tl_larger(block, tl_linear_scratch_count(count, tl_larger(stage->patch_floats, stage->shape.width)));
+        block = tl_larger(block, is_backward ? tl_convolution_block_backward_scratch_count(&stage->shape, pictures)
+                                             : tl_convolution_block_forward_scratch_count(&stage->shape, pictures));
     }
     if (is_backward) {
-        block = larger(block, tl_linear_scratch_count(pictures * rows->tokens, width));
-        block = larger(block, tl_weight_product_scratch_count());
+        block = tl_larger(block, tl_linear_scratch_count(pictures * rows->tokens, width));
+        block = tl_larger(block, tl_weight_product_scratch_count());
     }
     scratch_layout layout = {.patches = tl_whole_line_floats(pictures * map)};
     layout.rows = layout.patches + tl_whole_line_floats(pictures * patches);

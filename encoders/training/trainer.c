@@ -11,16 +11,6 @@
 #include <math.h>
 #include <string.h>
 
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Pairs of a part that a rank may have to run. */
 static size_t largest_share(const tl_training_options *options)
 {
@@ -32,13 +22,13 @@ static size_t step_scratch_size(const tl_vision_tower *vision, const tl_text_tow
                                 size_t dim, size_t chunk, size_t threads)
 {
     const size_t pairs = options->max_batch / options->parts, each = options->captions_per_picture;
-    chunk = smaller(chunk, largest_share(options));
+    chunk = tl_smaller(chunk, largest_share(options));
     const size_t loss = tl_objective_scratch_size(pairs, pairs * each, dim, threads);
     const size_t for_vision = tl_vision_tower_scratch_size(vision, chunk, !options->freeze_images),
                  for_text = tl_text_tower_scratch_size(text, chunk * each, !options->freeze_texts);
     const size_t for_tiles = options->in_bf16 ? threads * tl_weight_product_scratch_count() * sizeof(float) : 0;
     return for_tiles +
-           (chunk == largest_share(options) ? for_vision + for_text + loss : larger(larger(for_vision, for_text), loss));
+           (chunk == largest_share(options) ? for_vision + for_text + loss : tl_larger(tl_larger(for_vision, for_text), loss));
 }
 
 static bool create_towers(const tl_model_config *config, tl_parameter_table *table, tl_vision_tower **vision,
@@ -69,7 +59,7 @@ bool tl_training_choose_chunk(const tl_model_config *config, const tl_training_o
             *chunk = STEP;
             while (*chunk + STEP < share && step_scratch_size(vision, text, &resolved, dim, *chunk + STEP, 1) <= bytes / 3)
                 *chunk += STEP;
-            *chunk = smaller(*chunk, share);
+            *chunk = tl_smaller(*chunk, share);
         }
     }
     tl_text_tower_destroy(text);
