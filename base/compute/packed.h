@@ -2,8 +2,9 @@
  * A weight rearranged once for the fastest product this library has for it: f32, bf16 with f32 sums, or int8 with int32 sums.
  * The arrangement is the same on every processor, so it can be kept in a file and mapped.
  *
- * Columns of the product (rows of the weight) lie in panels of 32, in each panel one group of 32 bits a column after the other:
- * one f32, two bf16 or four int8 that follow each other in the row. Missing columns and the tail of the last group are 0.
+ * Columns of the product (rows of the weight) lie in panels of TL_PACKED_COLUMNS, in each panel one group of 32 bits a column
+ * after the other: one f32, two bf16 or four int8 that follow each other in the row. Missing columns and the tail of the last
+ * group are 0.
  */
 #ifndef TL_BASE_COMPUTE_PACKED_H
 #define TL_BASE_COMPUTE_PACKED_H
@@ -13,6 +14,13 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+enum { TL_PACKED_COLUMNS = 32 };
+
+static inline size_t tl_packed_panel_count(size_t out)
+{
+    return (out + TL_PACKED_COLUMNS - 1) / TL_PACKED_COLUMNS;
+}
 
 /* The longest row of a weight whose sums surely fit. */
 size_t tl_packed_most_in(tl_packed_kind kind);

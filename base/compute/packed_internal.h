@@ -10,7 +10,6 @@
 #include <string.h>
 
 enum {
-    TL_PACKED_COLUMNS = 32,
     TL_INT8_HEADER = TL_PACKED_COLUMNS * 4 /* bytes before an int8 panel: for each column -128 times the sum of its weights */
 };
 
@@ -112,11 +111,6 @@ static inline size_t tl_packed_panel_bytes(tl_packed_kind kind, size_t in)
 static inline size_t tl_packed_panel_step(const tl_packed_weight *weight)
 {
     return weight->panel_bytes != 0 ? weight->panel_bytes : tl_packed_panel_bytes(weight->kind, weight->in);
-}
-
-static inline size_t tl_packed_panel_count(size_t out)
-{
-    return (out + TL_PACKED_COLUMNS - 1) / TL_PACKED_COLUMNS;
 }
 
 extern const tl_packed_kernels tl_packed_baseline;

@@ -13,10 +13,8 @@
 static bool add_row(tl_parameter_table *table, const char *prefix, const char *suffix, uint32_t rank, size_t rows, size_t columns,
                     tl_initialization initialization, float initial_value, size_t *number, tl_error *err)
 {
-    char name[2 * TL_PARAMETER_NAME_SIZE];
-    snprintf(name, sizeof name, "%s%s", prefix, suffix);
     size_t shape[2] = {rows, columns};
-    if (!tl_parameter_table_add(table, name, rank, shape, rank >= 2, initialization, initial_value, number, err))
+    if (!tl_parameter_table_add_under(table, prefix, suffix, rank, shape, rank >= 2, initialization, initial_value, number, err))
         return false;
     if (rank >= 2)
         tl_parameter_table_mark_product(table, *number);

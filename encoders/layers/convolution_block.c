@@ -6,16 +6,14 @@
 #include "encoders/layers/weight_products.h"
 
 #include <math.h>
-#include <stdio.h>
 
 enum { HIDDEN_FLOATS = 96 << 10, LEAST_TILE_ROWS = 64 };
 
+/* Matrices decay. */
 static bool add_row(tl_parameter_table *table, const char *prefix, const char *suffix, uint32_t rank, const size_t *shape,
                     tl_initialization initialization, float initial_value, size_t *number, tl_error *err)
 {
-    char name[2 * TL_PARAMETER_NAME_SIZE];
-    snprintf(name, sizeof name, "%s%s", prefix, suffix);
-    return tl_parameter_table_add(table, name, rank, shape, rank > 1, initialization, initial_value, number, err);
+    return tl_parameter_table_add_under(table, prefix, suffix, rank, shape, rank > 1, initialization, initial_value, number, err);
 }
 
 bool tl_convolution_block_create(const tl_convolution_block_shape *shape, const char *prefix, tl_parameter_table *table,
@@ -153,12 +151,6 @@ void tl_convolution_block_forward(const tl_convolution_block_shape *shape, const
 
 /* ---- backward ---- */
 
-static void add_product(const tl_weight_product *product, float *scratch)
-{
-    for (size_t tile = 0; tile < tl_weight_product_tile_count(product); tile++)
-        tl_weight_product_run_tile(product, tile, scratch);
-}
-
 /* Through the MLP and its norm: depth [rows, W] becomes the gradient by itself. gradient: of these rows, by the output. */
 static void mlp_backward(const tl_convolution_block_shape *shape, const tl_convolution_block_parameters *parameters,
                          const tl_weight *values, const scratch_layout *layout, bool in_bf16, size_t rows, const float *gradient,
@@ -183,8 +175,8 @@ static void mlp_backward(const tl_convolution_block_shape *shape, const tl_convo
     tl_gelu_again_backward(shape->activation, before, d_after, after, before, rows * mlp);
     const tl_weight_product by_c_proj = {gradient, width, after, rows, width, mlp, gradients[parameters->c_proj_weight], in_bf16};
     const tl_weight_product by_c_fc = {before, mlp, normal, rows, mlp, width, gradients[parameters->c_fc_weight], in_bf16};
-    add_product(&by_c_proj, tiles);
-    add_product(&by_c_fc, tiles);
+    tl_weight_product_run(&by_c_proj, tiles);
+    tl_weight_product_run(&by_c_fc, tiles);
     tl_column_sums(gradient, rows, width, gradients[parameters->c_proj_bias]);
     tl_column_sums(before, rows, mlp, gradients[parameters->c_fc_bias]);
     float *d_normal = normal; /* which nothing reads any more */

@@ -9,16 +9,14 @@
 #include "base/compute/compute.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 static bool add_row(tl_parameter_table *table, const char *prefix, const char *suffix, uint32_t rank, size_t rows, size_t columns,
                     float deviation, size_t *number, tl_error *err)
 {
-    char name[2 * TL_PARAMETER_NAME_SIZE];
-    snprintf(name, sizeof name, "%s%s", prefix, suffix);
     const size_t shape[2] = {rows, columns};
-    return tl_parameter_table_add(table, name, rank, shape, rank >= 2, TL_INITIALIZE_NORMAL, deviation, number, err);
+    return tl_parameter_table_add_under(table, prefix, suffix, rank, shape, rank >= 2, TL_INITIALIZE_NORMAL, deviation, number,
+                                        err);
 }
 
 bool tl_grid_pool_create(const char *prefix, tl_parameter_table *table, tl_grid_pool *pool, tl_error *err)

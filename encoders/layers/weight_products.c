@@ -66,3 +66,9 @@ void tl_weight_product_run_tile(const tl_weight_product *product, size_t tile, f
                            .c_row = product->in};
     tl_matmul(NULL, &call);
 }
+
+void tl_weight_product_run(const tl_weight_product *product, float *scratch)
+{
+    for (size_t tile = 0; tile < tl_weight_product_tile_count(product); tile++)
+        tl_weight_product_run_tile(product, tile, scratch);
+}

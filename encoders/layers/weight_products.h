@@ -23,5 +23,7 @@ size_t tl_weight_product_tile_count(const tl_weight_product *product);
  * for bf16. */
 void tl_weight_product_run_tile(const tl_weight_product *product, size_t tile, float *scratch);
 size_t tl_weight_product_scratch_count(void);
+/* All of them. */
+void tl_weight_product_run(const tl_weight_product *product, float *scratch);
 
 #endif

@@ -28,9 +28,7 @@ size_t tl_stem_patch_floats(const tl_stem *stem)
 static bool add_vector(tl_parameter_table *table, const char *prefix, const char *suffix, size_t width, tl_initialization rule,
                        float value, size_t *number, tl_error *err)
 {
-    char name[2 * TL_PARAMETER_NAME_SIZE];
-    snprintf(name, sizeof name, "%s%s", prefix, suffix);
-    return tl_parameter_table_add(table, name, 1, &width, false, rule, value, number, err);
+    return tl_parameter_table_add_under(table, prefix, suffix, 1, &width, false, rule, value, number, err);
 }
 
 /* The first stage's kernel is a convolution's, [W, 3, P, P], as its patches are of planes; the others' are [W, P P channels]. */
@@ -41,9 +39,8 @@ static bool add_stage(tl_stem_stage *stage, size_t number, tl_parameter_table *t
                  rows[2] = {width, stage->patch_floats};
     const float by_fan_in = 1.0f / sqrtf((float)stage->patch_floats);
     snprintf(prefix, sizeof prefix, "visual.stem.%zu.", number);
-    snprintf(name, sizeof name, "%spatch.weight", prefix);
-    if (!tl_parameter_table_add(table, name, number == 0 ? 4 : 2, number == 0 ? pixels : rows, true, TL_INITIALIZE_UNIFORM,
-                                by_fan_in, &stage->patch_weight, err))
+    if (!tl_parameter_table_add_under(table, prefix, "patch.weight", number == 0 ? 4 : 2, number == 0 ? pixels : rows, true,
+                                      TL_INITIALIZE_UNIFORM, by_fan_in, &stage->patch_weight, err))
         return false;
     tl_parameter_table_mark_product(table, stage->patch_weight);
     if (!add_vector(table, prefix, "patch.bias", width, TL_INITIALIZE_UNIFORM, by_fan_in, &stage->patch_bias, err) ||
@@ -319,8 +316,7 @@ static void stage_start_backward(const stem_job *job, size_t group, size_t numbe
                            gradients[stage->norm_bias]);
     const tl_weight_product product = {
         embedded, width, patches, rows, width, stage->patch_floats, gradients[stage->patch_weight], job->gradient->in_bf16};
-    for (size_t tile = 0; tile < tl_weight_product_tile_count(&product); tile++)
-        tl_weight_product_run_tile(&product, tile, block_scratch);
+    tl_weight_product_run(&product, block_scratch);
     tl_column_sums(embedded, rows, width, gradients[stage->patch_bias]);
     if (number == 0)
         return;

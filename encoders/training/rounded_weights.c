@@ -5,7 +5,7 @@
 #include "base/compute/packed.h"
 #include "base/core/memory.h"
 
-enum { PANELS_OF_A_TASK = 8, COLUMNS_OF_A_PANEL = 32 };
+enum { PANELS_OF_A_TASK = 8 };
 
 /* One form of one matrix. */
 typedef struct form {
@@ -21,17 +21,12 @@ struct tl_rounded_weights {
     char *block;
 };
 
-static size_t panel_count(size_t out)
-{
-    return (out + COLUMNS_OF_A_PANEL - 1) / COLUMNS_OF_A_PANEL;
-}
-
 static void add_form(tl_rounded_weights *rounded, const tl_weight *weight, bool is_turned, size_t out, size_t in)
 {
     form *added = &rounded->forms[rounded->form_count++];
     *added = (form){.values = *weight, .out = out, .in = in, .first_task = rounded->task_count};
     added->values.is_transposed = is_turned;
-    rounded->task_count += (panel_count(out) + PANELS_OF_A_TASK - 1) / PANELS_OF_A_TASK;
+    rounded->task_count += (tl_packed_panel_count(out) + PANELS_OF_A_TASK - 1) / PANELS_OF_A_TASK;
 }
 
 static tl_packed_weight packed_form(const form *of)
@@ -96,7 +91,7 @@ static void pack_panels(void *context, size_t index, size_t worker)
     while (rounded->forms[number].first_task > index)
         number--;
     const form *packed = &rounded->forms[number];
-    const size_t first = (index - packed->first_task) * PANELS_OF_A_TASK, left = panel_count(packed->out) - first;
+    const size_t first = (index - packed->first_task) * PANELS_OF_A_TASK, left = tl_packed_panel_count(packed->out) - first;
     tl_pack_bf16(&packed->values, packed->out, packed->in, first, left < PANELS_OF_A_TASK ? left : PANELS_OF_A_TASK,
                  packed->panels);
 }

@@ -6,6 +6,7 @@
 
 #include "base/core/memory.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { ROW_ALIGNMENT = 16 }; /* floats: 64 bytes */
@@ -53,6 +54,15 @@ bool tl_parameter_table_add(tl_parameter_table *table, const char *name, uint32_
     table->flat_count += (count + ROW_ALIGNMENT - 1) / ROW_ALIGNMENT * ROW_ALIGNMENT;
     *index = table->count++;
     return true;
+}
+
+bool tl_parameter_table_add_under(tl_parameter_table *table, const char *prefix, const char *suffix, uint32_t rank,
+                                  const size_t *shape, bool decays, tl_initialization initialization, float initial_value,
+                                  size_t *index, tl_error *err)
+{
+    char name[2 * TL_PARAMETER_NAME_SIZE];
+    snprintf(name, sizeof name, "%s%s", prefix, suffix);
+    return tl_parameter_table_add(table, name, rank, shape, decays, initialization, initial_value, index, err);
 }
 
 void tl_parameter_table_mark_product(tl_parameter_table *table, size_t index)

@@ -49,6 +49,10 @@ void tl_parameter_table_clear(tl_parameter_table *table);
 /* Adds a row; *index is its number. rank <= 4; a scalar has rank 0 and count 1. */
 bool tl_parameter_table_add(tl_parameter_table *table, const char *name, uint32_t rank, const size_t *shape, bool decays,
                             tl_initialization initialization, float initial_value, size_t *index, tl_error *err) TL_MUST_USE;
+/* The same by the name prefix + suffix. */
+bool tl_parameter_table_add_under(tl_parameter_table *table, const char *prefix, const char *suffix, uint32_t rank,
+                                  const size_t *shape, bool decays, tl_initialization initialization, float initial_value,
+                                  size_t *index, tl_error *err) TL_MUST_USE;
 void tl_parameter_table_mark_product(tl_parameter_table *table, size_t index);
 void tl_parameter_table_mark_norm(tl_parameter_table *table, size_t index, tl_parameter_norm norm);
 /* Says that a row of rank 2 or more is read as floats. */
