@@ -19,8 +19,12 @@ extern "C" {
 typedef struct tl_model tl_model;
 typedef struct tl_model_session tl_model_session;
 
+/* Whose words a folder speaks: ours, or those of open_clip or transformers (which read no vocabulary of ours). */
+typedef enum tl_model_format { TL_MODEL_TWINLENS, TL_MODEL_OPEN_CLIP, TL_MODEL_TRANSFORMERS } tl_model_format;
+
 typedef struct tl_model_info {
     const char *family; /* "twinlens", "open_clip", "CLIP (transformers)", ... */
+    tl_model_format format;
     tl_model_config config;
     tl_image_recipe recipe;
     float logit_scale;        /* the factor itself: exp of the parameter */
@@ -56,8 +60,6 @@ void tl_model_each_tensor(const tl_model *model,
  * out is left alone. Another shape is an error. */
 bool tl_model_read_tensor(const tl_model *model, const char *name, uint32_t rank, const size_t *shape, float *out, bool *found,
                           tl_error *err) TL_MUST_USE;
-/* What kind of folder a model is written as: ours, or one of open_clip or transformers (which read no vocabulary of ours). */
-typedef enum tl_model_format { TL_MODEL_TWINLENS, TL_MODEL_OPEN_CLIP, TL_MODEL_TRANSFORMERS } tl_model_format;
 typedef struct tl_model_write_options {
     tl_model_format format;
     double weight;  /* of other */

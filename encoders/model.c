@@ -159,6 +159,7 @@ bool tl_model_open(const char *directory, tl_model **out, tl_error *err)
         goto done;
     add_name_to_fingerprint(model);
     model->info.family = model->family->name;
+    model->info.format = model->family->format;
     *out = model;
     ok = true;
 done:

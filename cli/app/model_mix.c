@@ -90,24 +90,12 @@ typedef struct convert_job {
     bool keeps_words; /* its folder is of the kind asked for */
 } convert_job;
 
-static bool is_transformers(const char *family)
-{
-    return strstr(family, "(transformers)") != NULL;
-}
-
-static tl_model_format format_of(const tl_model_info *info)
-{
-    return is_transformers(info->family)           ? TL_MODEL_TRANSFORMERS
-           : strcmp(info->family, "twinlens") == 0 ? TL_MODEL_TWINLENS
-                                                   : TL_MODEL_OPEN_CLIP;
-}
-
 static void read_options(const tl_model_convert_options *options, convert_job *job)
 {
     static const char *const formats[] = {
         [TL_MODEL_TWINLENS] = "twinlens", [TL_MODEL_OPEN_CLIP] = "open_clip", [TL_MODEL_TRANSFORMERS] = "transformers"};
     static const char *const dtypes[] = {[TL_F32] = "f32", [TL_F16] = "f16", [TL_BF16] = "bf16"};
-    const tl_model_format own = format_of(job->info);
+    const tl_model_format own = job->info->format;
     job->write.format = own;
     for (size_t i = 0; options->to != NULL && i < sizeof formats / sizeof formats[0]; i++)
         if (strcmp(options->to, formats[i]) == 0)

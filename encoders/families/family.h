@@ -6,12 +6,14 @@
 #ifndef TL_ENCODERS_FAMILIES_FAMILY_H
 #define TL_ENCODERS_FAMILIES_FAMILY_H
 
+#include "encoders/encoders.h"
 #include "encoders/model_config.h"
 #include "encoders/preprocess/recipe.h"
 #include "encoders/weights/binding.h"
 
 typedef struct tl_family {
     const char *name; /* for people: "CLIP (transformers)" */
+    tl_model_format format;
     const char *config_file;
     /* Names of which one must be there, best first; NULL ends. */
     const char *const *weight_files;

@@ -304,6 +304,7 @@ static bool states_activation(const tl_json *config)
 
 const tl_family tl_family_open_clip = {
     .name = "open_clip",
+    .format = TL_MODEL_OPEN_CLIP,
     .config_file = "open_clip_config.json",
     .weight_files = weight_files,
     .recognises = recognises,

@@ -183,9 +183,9 @@ static bool states_activation(const tl_json *config)
            tl_json_member(tl_json_member(config, "vision_config"), "hidden_act") != NULL;
 }
 
-#define TRANSFORMERS_FAMILY                                                                                \
-    .config_file = "config.json", .weight_files = weight_files, .recipe_file = "preprocessor_config.json", \
-    .read_recipe = read_recipe, .names = &tl_transformers_names
+#define TRANSFORMERS_FAMILY                                                                      \
+    .format = TL_MODEL_TRANSFORMERS, .config_file = "config.json", .weight_files = weight_files, \
+    .recipe_file = "preprocessor_config.json", .read_recipe = read_recipe, .names = &tl_transformers_names
 
 const tl_family tl_family_clip = {.name = "CLIP (transformers)",
                                   .recognises = is_clip,

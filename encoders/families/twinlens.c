@@ -23,6 +23,7 @@ static bool read_recipe(const tl_json *config, const tl_json *preprocessor, uint
 
 const tl_family tl_family_twinlens = {
     .name = "twinlens",
+    .format = TL_MODEL_TWINLENS,
     .config_file = "config.json",
     .weight_files = weight_files,
     .recognises = recognises,
