@@ -4,7 +4,7 @@
 #include "base/core/memory.h"
 #include "base/io/file.h"
 #include "cli/app/embedder.h"
-#include "cli/app/train_settings.h"
+#include "cli/app/weight_list.h"
 #include "crawler-import/import.h"
 
 #include <math.h>
@@ -62,7 +62,7 @@ static double *read_weights(const tl_search_job *job, size_t parts, tl_error *er
     for (size_t i = 0; weights != NULL && i < parts; i++)
         weights[i] = 1;
     if (weights == NULL || job->weights == NULL ||
-        tl_train_weights_read(job->weights, parts, "TEXT, each --like and each --not", weights, err))
+        tl_weight_list_read(job->weights, parts, "TEXT, each --like and each --not", weights, err))
         return weights;
     tl_memory_free(weights);
     return NULL;

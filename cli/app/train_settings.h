@@ -62,8 +62,6 @@ void tl_train_record_clear(tl_train_record *record);
 /* Towers by the settings; sizes the names stand for are in the table of train_model.c. */
 bool tl_train_model_config(const tl_train_settings *settings, size_t vocabulary_size, int32_t eos_id, int32_t pad_id,
                            tl_model_config *out, tl_error *err) TL_MUST_USE;
-/* "W,W,..." for so many of something ("each DATASET"); weights [count] is the caller's. */
-bool tl_train_weights_read(const char *text, size_t count, const char *of_what, double *weights, tl_error *err) TL_MUST_USE;
 
 #ifdef __cplusplus
 }

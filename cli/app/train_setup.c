@@ -9,6 +9,7 @@
 #include "base/core/string.h"
 #include "base/io/file.h"
 #include "cli/app/train_folder.h"
+#include "cli/app/weight_list.h"
 #include "encoders/encoders.h"
 
 #include <float.h>
@@ -311,7 +312,7 @@ bool tl_train_run_prepare(tl_train_run *run, tl_error *err)
     if (run->settings.weights != NULL) {
         run->weights = tl_memory_allocate(run->dataset_count, sizeof *run->weights, err);
         if (run->weights == NULL ||
-            !tl_train_weights_read(run->settings.weights, run->dataset_count, "each DATASET", run->weights, err))
+            !tl_weight_list_read(run->settings.weights, run->dataset_count, "each DATASET", run->weights, err))
             return false;
     }
     if (!tl_training_set_load(run->datasets, run->dataset_count, &run->recipe, job->pool, job->progress, &run->set, err))

@@ -1,6 +1,7 @@
 /* Settings through train.json and back, and what is refused by name. */
 #include "base/io/file.h"
 #include "cli/app/train_settings.h"
+#include "cli/app/weight_list.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -97,11 +98,11 @@ static void weights_are_one_a_dataset(void **state)
     (void)state;
     tl_error err;
     double weights[3];
-    assert_true(tl_train_weights_read("1,0.5,2", 3, "each DATASET", weights, &err));
+    assert_true(tl_weight_list_read("1,0.5,2", 3, "each DATASET", weights, &err));
     assert_true(weights[0] == 1.0 && weights[1] == 0.5 && weights[2] == 2.0);
     static const char *const bad[] = {"1,2", "1,2,3,4", "1,-2,3", "1,x,3", "", "1,2,nan"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        assert_false(tl_train_weights_read(bad[i], 3, "each DATASET", weights, &err));
+        assert_false(tl_weight_list_read(bad[i], 3, "each DATASET", weights, &err));
         assert_non_null(strstr(err.message, "3 numbers"));
     }
 }
