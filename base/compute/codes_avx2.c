@@ -68,10 +68,6 @@ DEFINE_ROWS(dot_f16, add_product, uint16_t, load_f16, load_tail_f16)
 DEFINE_ROWS(square_f32, add_square, float, _mm256_loadu_ps, load_tail_f32)
 DEFINE_ROWS(square_f16, add_square, uint16_t, load_f16, load_tail_f16)
 
-/* 15 * 127 * 2 a pair, four pairs: within int16. */
-/* Bytes that are asked for before they are wanted: the processor itself looks no further than the end of a page. */
-enum { AHEAD = 4096 };
-
 static int32_t sum_of_integers(__m256i sum)
 {
     __m128i part = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
@@ -79,6 +75,7 @@ static int32_t sum_of_integers(__m256i sum)
     return _mm_cvtsi128_si32(_mm_add_epi32(part, _mm_shuffle_epi32(part, 0xb1)));
 }
 
+/* 15 * 127 * 2 a pair, four pairs: within int16. */
 static void dot_codes(const uint8_t *codes, size_t count, size_t groups, const int8_t *query, int32_t *sums)
 {
     const __m256i half = _mm256_set1_epi8(15), ones = _mm256_set1_epi16(1);
@@ -86,7 +83,7 @@ static void dot_codes(const uint8_t *codes, size_t count, size_t groups, const i
         __m256i sum = _mm256_setzero_si256();
         for (size_t group = 0; group < groups; group++, codes += TL_CODE_GROUP_BYTES) {
             const __m256i *q = (const __m256i *)(const void *)(query + group * TL_CODE_GROUP);
-            _mm_prefetch((const char *)codes + AHEAD, _MM_HINT_T0);
+            _mm_prefetch((const char *)codes + TL_CODES_AHEAD, _MM_HINT_T0);
             __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)codes);
             __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(codes + 32));
             __m256i low = _mm256_add_epi16(_mm256_maddubs_epi16(_mm256_and_si256(a, half), _mm256_loadu_si256(q)),

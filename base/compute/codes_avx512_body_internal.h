@@ -52,9 +52,6 @@ DEFINE_ROWS(dot_f16, add_product, uint16_t, load_f16, load_tail_f16)
 DEFINE_ROWS(square_f32, add_square, float, _mm512_loadu_ps, load_tail_f32)
 DEFINE_ROWS(square_f16, add_square, uint16_t, load_f16, load_tail_f16)
 
-/* Bytes that are asked for before they are wanted: the processor itself looks no further than the end of a page. */
-enum { AHEAD = 4096 };
-
 static void dot_codes(const uint8_t *codes, size_t count, size_t groups, const int8_t *query, int32_t *sums)
 {
     const __m512i half = _mm512_set1_epi8(15);
@@ -63,7 +60,7 @@ static void dot_codes(const uint8_t *codes, size_t count, size_t groups, const i
         for (size_t group = 0; group < groups; group++, codes += TL_CODE_GROUP_BYTES) {
             const int8_t *q = query + group * TL_CODE_GROUP;
             __m512i bytes = _mm512_loadu_si512(codes);
-            _mm_prefetch((const char *)codes + AHEAD, _MM_HINT_T0);
+            _mm_prefetch((const char *)codes + TL_CODES_AHEAD, _MM_HINT_T0);
             low = ADD_PRODUCTS(low, _mm512_and_si512(bytes, half), _mm512_loadu_si512(q));
             high = ADD_PRODUCTS(high, _mm512_and_si512(_mm512_srli_epi16(bytes, 4), half),
                                 _mm512_loadu_si512(q + TL_CODE_GROUP_BYTES));

@@ -4,6 +4,9 @@
 
 #include "base/compute/codes.h"
 
+/* Bytes that are asked for before they are wanted: the processor itself looks no further than the end of a page. */
+enum { TL_CODES_AHEAD = 4096 };
+
 typedef struct tl_code_kernels {
     void (*dot_f32)(const float *rows, size_t count, size_t dim, const float *query, float *scores);
     void (*dot_f16)(const uint16_t *rows, size_t count, size_t dim, const float *query, float *scores);

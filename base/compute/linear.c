@@ -74,7 +74,8 @@ void tl_widen(tl_dtype dtype, const void *values, size_t count, float *out)
     }
 }
 
-/* Adding just below half of what is cut off, and one more to an odd value, rounds ties to even. A NaN stays one. */
+/* Adding just below half of what is cut off, and one more to an odd value, rounds ties to even. A NaN stays one. Not by the
+ * packed products' kernel: some processors' instruction takes subnormal numbers for 0. */
 static uint16_t bf16_of_float(float value)
 {
     uint32_t bits;
