@@ -5,6 +5,7 @@
  */
 #include "base/core/memory.h"
 #include "base/image/encode_internal.h"
+#include "base/image/metadata_internal.h"
 
 #include <setjmp.h>
 #include <stdio.h>
@@ -66,7 +67,7 @@ static void end_buffer(j_compress_ptr encoder)
 /* EXIF in an APP1 segment, the profile in as many APP2 segments as it takes. */
 static void write_metadata(j_compress_ptr encoder, const tl_image_metadata *metadata)
 {
-    static const char start[] = "Exif\0"; /* with its closing NUL */
+    static const char start[] = TL_EXIF_START;
     const tl_string *exif = &metadata->exif;
     if (exif->size != 0) {
         jpeg_write_m_header(encoder, JPEG_APP0 + 1, (unsigned)(sizeof start + exif->size));

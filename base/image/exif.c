@@ -14,9 +14,6 @@
 
 #include <libexif/exif-data.h>
 
-static const char block_start[] = "Exif\0"; /* with its closing NUL; libexif wants it */
-enum { BLOCK_START_SIZE = sizeof block_start };
-
 static void *allocate(ExifLong size)
 {
     return tl_memory_allocate(size, 1, NULL);
@@ -161,15 +158,15 @@ void tl_exif_read(tl_slice bytes, tl_exif *out)
     tl_slice block = tl_image__find_exif(bytes);
     if (block.size == 0)
         return;
-    unsigned char *prefixed = tl_memory_allocate(BLOCK_START_SIZE + block.size, 1, NULL);
+    unsigned char *prefixed = tl_memory_allocate(TL_EXIF_START_SIZE + block.size, 1, NULL);
     ExifMem *memory = exif_mem_new(allocate, resize, tl_memory_free);
     ExifData *data = memory != NULL ? exif_data_new_mem(memory) : NULL;
     if (prefixed != NULL && data != NULL) {
-        memcpy(prefixed, block_start, BLOCK_START_SIZE);
-        memcpy(prefixed + BLOCK_START_SIZE, block.data, block.size);
+        memcpy(prefixed, TL_EXIF_START, TL_EXIF_START_SIZE);
+        memcpy(prefixed + TL_EXIF_START_SIZE, block.data, block.size);
         /* As written, without the tags that the specification wants added. */
         exif_data_unset_option(data, EXIF_DATA_OPTION_FOLLOW_SPECIFICATION);
-        exif_data_load_data(data, prefixed, (unsigned)(BLOCK_START_SIZE + block.size));
+        exif_data_load_data(data, prefixed, (unsigned)(TL_EXIF_START_SIZE + block.size));
         read_tags(data, out);
     }
     if (data != NULL)

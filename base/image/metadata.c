@@ -11,13 +11,11 @@
 
 #include <zlib.h>
 
-static const char exif_start[] = "Exif\0"; /* with their closing NULs */
-static const char profile_start[] = "ICC_PROFILE";
+static const char profile_start[] = "ICC_PROFILE"; /* with its closing NUL */
 
 enum {
-    EXIF_START_SIZE = sizeof exif_start,
     PROFILE_START_SIZE = sizeof profile_start,
-    MAX_EXIF_SIZE = 65533 - EXIF_START_SIZE,
+    MAX_EXIF_SIZE = 65533 - TL_EXIF_START_SIZE,
     MAX_PROFILE_SIZE = 4 << 20,
     MAX_PROFILE_PARTS = 255,
     LEAST_PROFILE_SIZE = 128, /* its header */
@@ -44,8 +42,9 @@ static bool is_named(const tl_file_part *part, const char name[4])
 
 static bool is_exif(const tl_file_parts *parts, const tl_file_part *part)
 {
-    return parts->format != TL_IMAGE_JPEG ? is_named(part, parts->format == TL_IMAGE_PNG ? "eXIf" : "EXIF")
-                                          : part->marker == 0xe1 && slice_starts_with(part->body, exif_start, EXIF_START_SIZE);
+    return parts->format != TL_IMAGE_JPEG
+               ? is_named(part, parts->format == TL_IMAGE_PNG ? "eXIf" : "EXIF")
+               : part->marker == 0xe1 && slice_starts_with(part->body, TL_EXIF_START, TL_EXIF_START_SIZE);
 }
 
 tl_slice tl_image__find_exif(tl_slice bytes)
@@ -56,8 +55,8 @@ tl_slice tl_image__find_exif(tl_slice bytes)
         if (!is_exif(&parts, &part))
             continue;
         tl_slice block = part.body;
-        if (slice_starts_with(block, exif_start, EXIF_START_SIZE)) /* some put it into chunks too */
-            block = slice_from(block, EXIF_START_SIZE);
+        if (slice_starts_with(block, TL_EXIF_START, TL_EXIF_START_SIZE)) /* some put it into chunks too */
+            block = slice_from(block, TL_EXIF_START_SIZE);
         return block.size >= 8 && block.size <= MAX_EXIF_SIZE ? block : (tl_slice){0};
     }
     return (tl_slice){0};
