@@ -12,6 +12,7 @@
 #include "base/core/memory.h"
 #include "base/core/random.h"
 #include "base/io/file.h"
+#include "tokenizer/cleanup/unicode.h"
 #include "tokenizer/files/model_check.h"
 #include "tokenizer/sentencepiece/sentencepiece_shim.h"
 
@@ -59,18 +60,6 @@ static void replace_markers(char *text, size_t size)
             memset(text + i, ' ', 3);
 }
 
-/* The code point at text[*at], which is valid UTF-8; moves past it. */
-static uint32_t next_code_point(tl_slice text, size_t *at)
-{
-    const unsigned char *bytes = (const unsigned char *)text.data + *at;
-    size_t size = bytes[0] < 0x80 ? 1 : bytes[0] < 0xE0 ? 2 : bytes[0] < 0xF0 ? 3 : 4;
-    uint32_t point = size == 1 ? bytes[0] : bytes[0] & (0x7FU >> size);
-    for (size_t i = 1; i < size; i++)
-        point = point << 6 | (bytes[i] & 0x3F);
-    *at += size;
-    return point;
-}
-
 /* Whether nmt_nfkc_cf leaves something of it: false for blanks, controls and formats (a superset of the 60-odd that it removes).
  */
 static bool outlives_normalization(uint32_t point)
@@ -84,7 +73,7 @@ static bool outlives_normalization(uint32_t point)
 static bool has_sign(tl_slice text)
 {
     for (size_t at = 0; at < text.size;)
-        if (outlives_normalization(next_code_point(text, &at)))
+        if (outlives_normalization(tl_unicode__next(text, &at)))
             return true;
     return false;
 }
