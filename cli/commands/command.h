@@ -52,6 +52,12 @@ bool tl_command_open_model(const tl_command_call *call, const char *given, tl_mo
         .name = "precision", .type = TL_OPTION_TEXT, .value = "P",                                  \
         .help = "f32 (default), bf16 or int8: faster, with slightly other vectors", .offset = place \
     }
+/* Of the commands that make a dataset. */
+#define TL_HOLD_OUT_OPTION(place)                                                                                        \
+    {                                                                                                                    \
+        .name = "hold-out", .type = TL_OPTION_NUMBER, .value = "SHARE",                                                  \
+        .help = "mark this share as split held-out, by a hash of the key", .offset = place, .minimum = 0, .maximum = 0.9 \
+    }
 /* Of every command that computes; main.c finds it by its name. Results are the same bits for any number. */
 #define TL_THREADS_OPTION(place)                                                                                               \
     {                                                                                                                          \
