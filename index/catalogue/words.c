@@ -4,11 +4,11 @@
  */
 #include "index/catalogue/words.h"
 
+#include "base/core/hash.h"
 #include "base/core/memory.h"
+#include "index/ann/filter.h"
 
-#include <stdlib.h>
-
-enum { MAX_QUESTION = 1 << 20 };
+enum { MAX_QUESTION = 1 << 20, FIRST_SLOTS = 256 };
 
 static bool is_of_word(unsigned char byte)
 {
@@ -27,24 +27,49 @@ static bool write_question(const char *text, tl_string *out, tl_error *err)
     return true;
 }
 
-static int compare_ids(const void *a, const void *b)
+/* Ids met so far, in slots of which at most half are taken. */
+typedef struct id_slot {
+    int64_t id;
+    bool is_taken;
+} id_slot;
+
+typedef struct id_set {
+    id_slot *slots;
+    size_t size, count; /* size: of slots, a power of two, or 0 */
+} id_set;
+
+static id_slot *slot_of(const id_set *set, int64_t id)
 {
-    const int64_t *left = a, *right = b;
-    return (*left > *right) - (*left < *right);
+    size_t at = (size_t)tl_hash64(&id, sizeof id);
+    while (set->slots[at & (set->size - 1)].is_taken && set->slots[at & (set->size - 1)].id != id)
+        at++;
+    return &set->slots[at & (set->size - 1)];
 }
 
-static bool is_allowed(const tl_ids *allowed, int64_t id)
+static bool grow(id_set *set, tl_error *err)
 {
-    return allowed == NULL ||
-           (allowed->count != 0 && bsearch(&id, allowed->items, allowed->count, sizeof id, compare_ids) != NULL);
+    id_set larger = {.size = set->size != 0 ? 2 * set->size : FIRST_SLOTS, .count = set->count};
+    larger.slots = tl_memory_allocate(larger.size, sizeof *larger.slots, err);
+    if (larger.slots == NULL)
+        return false;
+    for (size_t i = 0; i < set->size; i++)
+        if (set->slots[i].is_taken)
+            *slot_of(&larger, set->slots[i].id) = set->slots[i];
+    tl_memory_free(set->slots);
+    *set = larger;
+    return true;
 }
 
-static bool has_id(const tl_ids *ids, int64_t id)
+/* *is_new: it was not there before. */
+static bool enter(id_set *set, int64_t id, bool *is_new, tl_error *err)
 {
-    for (size_t i = 0; i < ids->count; i++)
-        if (ids->items[i] == id)
-            return true;
-    return false;
+    if (2 * set->count >= set->size && !grow(set, err))
+        return false;
+    id_slot *slot = slot_of(set, id);
+    *is_new = !slot->is_taken;
+    set->count += *is_new;
+    *slot = (id_slot){id, true};
+    return true;
 }
 
 static bool find_item_of(tl_statements *statements, int64_t caption, int64_t *item, tl_error *err)
@@ -66,8 +91,11 @@ bool tl_words__find(tl_statements *statements, const char *text, tl_vector_kind 
 {
     bool row = true;
     tl_string question;
+    tl_filter filter = {0};
+    id_set met = {0};
     tl_string_init(&question, MAX_QUESTION);
-    bool ok = write_question(text, &question, err);
+    bool ok = write_question(text, &question, err) &&
+              (allowed == NULL || tl_filter__start(&filter, allowed->items, allowed->count, err));
     sqlite3_stmt *captions = ok && question.size != 0 ? tl_statements__get(statements, TL_SQL_WORDS_FIND, err) : NULL;
     if (captions != NULL)
         tl_statements__bind_text(captions, 1, question.data);
@@ -75,13 +103,16 @@ bool tl_words__find(tl_statements *statements, const char *text, tl_vector_kind 
         ok = ok && question.size == 0;
     while (ok && captions != NULL && found->count < most && (ok = tl_statements__step(statements, captions, &row, err)) && row) {
         int64_t id = sqlite3_column_int64(captions, 0);
-        ok = kind == TL_VECTOR_CAPTION || find_item_of(statements, id, &id, err);
+        bool is_new = true;
         /* The best caption of an item counts. */
-        if (ok && is_allowed(allowed, id) && (kind == TL_VECTOR_CAPTION || !has_id(found, id)))
+        ok = kind == TL_VECTOR_CAPTION || (find_item_of(statements, id, &id, err) && enter(&met, id, &is_new, err));
+        if (ok && is_new && (allowed == NULL || tl_filter__wants(&filter, id)))
             ok = tl_ids__append(found, id, err);
     }
     if (captions != NULL)
         sqlite3_reset(captions);
+    tl_memory_free(met.slots);
+    tl_filter__clear(&filter);
     tl_string_clear(&question);
     return ok;
 }
