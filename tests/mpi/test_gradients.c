@@ -1,9 +1,7 @@
 /* What several ranks compute together is what one computes alone: every rank makes both, of the same batches. */
 #include "tests/support/training_fixture.h"
 
-#include "base/parallel/ranks.h"
-
-static tl_ranks *ranks;
+#include "tests/mpi/ranks_group.h"
 
 static tl_training_options options_with(tl_ranks *together)
 {
@@ -145,18 +143,11 @@ static void other_weights_are_noticed(void **state)
 
 int main(void)
 {
-    tl_error err;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_are_those_of_one_rank),
         cmocka_unit_test(parts_and_captions_are_shared_too),
         cmocka_unit_test(ranks_stay_together),
         cmocka_unit_test(other_weights_are_noticed),
     };
-    if (!tl_ranks_open(&ranks, &err)) {
-        fprintf(stderr, "%s\n", err.message);
-        return 1;
-    }
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    tl_ranks_close(ranks);
-    return failed;
+    return cmocka_run_group_tests(tests, open_ranks, close_ranks);
 }

@@ -1,15 +1,12 @@
 /* What the ranks of a job do together. Run under mpirun with two ranks or more. */
-#include "base/parallel/ranks.h"
+#include "tests/mpi/ranks_group.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
-
-static tl_ranks *ranks;
 
 static void there_are_several(void **state)
 {
@@ -101,7 +98,6 @@ static void a_failure_reaches_whoever_waits(void **state)
 
 int main(void)
 {
-    tl_error err;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(there_are_several),
         cmocka_unit_test(the_first_tells_all),
@@ -110,11 +106,5 @@ int main(void)
         cmocka_unit_test(sums_are_everywhere_the_same),
         cmocka_unit_test(a_failure_reaches_whoever_waits),
     };
-    if (!tl_ranks_open(&ranks, &err)) {
-        fprintf(stderr, "%s\n", err.message);
-        return 1;
-    }
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    tl_ranks_close(ranks);
-    return failed;
+    return cmocka_run_group_tests(tests, open_ranks, close_ranks);
 }

@@ -4,13 +4,8 @@
 # usage: curves.sh BENCH ROWS.npy QUERIES.npy [PEER...]    float16 arrays; PEER: as peers.py has them, flat when none is named
 #        PIN=COMMAND runs each measured program by COMMAND (chrt, taskset); PROBES="8 16 ..." asks for these numbers of probes
 set -euo pipefail
-bench=$(realpath "$1") rows=$(realpath "$2") queries=$(realpath "$3")
+. "$(dirname "$(realpath "$0")")/setting.bash"
 shift 3
-here=$(dirname "$(realpath "$0")")
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-count=$(python3 -c 'import numpy, sys; print(len(numpy.load(sys.argv[1], mmap_mode="r")))' "$rows")
 probes=${PROBES:-1 2 4 6 8 12 16 24 32 48 64}
 python3 "$here/truth.py" "$rows" "$queries" truth.npy
 ours() { ${PIN:-} "$bench" "$@" | sed "s/^{/{\"engine\":\"twinlens\",\"storage\":\"$storage\",\"rows_all\":$count,/"; }

@@ -2,13 +2,8 @@
 # What an index loses by growing to twice its rows after its division, and by losing half of them, beside one divided afresh. JSON lines.
 # usage: decay.sh BENCH ROWS.npy QUERIES.npy [PROBES...]    as curves.sh; PIN=COMMAND too
 set -euo pipefail
-bench=$(realpath "$1") rows=$(realpath "$2") queries=$(realpath "$3")
+. "$(dirname "$(realpath "$0")")/setting.bash"
 shift 3
-here=$(dirname "$(realpath "$0")")
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-count=$(python3 -c 'import numpy, sys; print(len(numpy.load(sys.argv[1], mmap_mode="r")))' "$rows")
 python3 "$here/truth.py" "$rows" "$queries" all.npy
 python3 "$here/truth.py" "$rows" "$queries" half.npy 2
 run() { ${PIN:-} "$bench" "${@:2}" | sed "s/^{/{\"after\":\"$1\",/"; }
