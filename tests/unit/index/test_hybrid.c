@@ -107,6 +107,10 @@ static void a_rare_word_leads_and_scores_are_those_of_both_places(void **state)
         assert_true(i == 0 || hits[i].score <= hits[i - 1].score);
     }
     assert_true(foxes > K / 2);
+    /* Of all that have a word, twice each, everyone comes once. */
+    assert_int_equal(search(index, TL_VECTOR_IMAGE, (tl_search_options){.k = ITEMS, .words = "picture"}, plain), ITEMS);
+    for (size_t i = 0; i < ITEMS; i++)
+        assert_int_equal(place_of(plain, ITEMS, plain[i].item_id), i + 1);
     tl_index_close(index);
 }
 
