@@ -1,5 +1,5 @@
 /*
- * Owns random views: random resized crop, left-right flip and changes of colour, straight from RGB8 [S, S, 3] to normalised
+ * Owns random views: random resized crop, left-right flip, changes of colour and blur, straight from RGB8 [S, S, 3] to normalised
  * planes [3, S, S].
  *
  * The crop is drawn as in torchvision's RandomResizedCrop (area uniform, proportions log-uniform, ten tries, then the whole
@@ -12,8 +12,9 @@
 #include "base/core/memory.h"
 
 #include <math.h>
+#include <string.h>
 
-enum { STACK_SIDE = 256, TRIES = 10 };
+enum { STACK_SIDE = 256, TRIES = 10, BLUR_SHARE = 48 };
 
 typedef struct crop_box {
     uint32_t left, top, width, height; /* pixels of the frame */
@@ -43,6 +44,9 @@ static bool are_options_sound(const tl_augment_options *options, float min_area,
     if (!(options->jitter >= 0 && options->jitter <= 1) || !(options->grayscale >= 0 && options->grayscale <= 1))
         return tl_fail(err, TL_ERROR_INVALID, "augmentation: expected jitter and grayscale of 0 to 1, found %g and %g",
                        (double)options->jitter, (double)options->grayscale);
+    if (!(options->blur >= 0 && options->blur <= 1))
+        return tl_fail(err, TL_ERROR_INVALID, "augmentation: expected a blur probability of 0 to 1, found %g",
+                       (double)options->blur);
     return true;
 }
 
@@ -172,6 +176,60 @@ static void apply_colours(const tl_augment_options *options, float values[3][256
     }
 }
 
+/* ---- blur ---- */
+
+/* Half a Gaussian's weights, [radius + 1], the whole summing to 1. */
+static void fill_gaussian(float sigma, size_t radius, float *weights)
+{
+    float total = 0;
+    for (size_t i = 0; i <= radius; i++) {
+        weights[i] = expf(-0.5f * (float)(i * i) / (sigma * sigma));
+        total += weights[i] * (i == 0 ? 1.0f : 2.0f);
+    }
+    for (size_t i = 0; i <= radius; i++)
+        weights[i] /= total;
+}
+
+/* [rows, size] -> its transpose with each row blurred, so that doing it twice blurs both ways. padded: [size + 2 radius]. */
+static void blur_rows(const float *from, size_t size, const float *weights, size_t radius, float *padded, float *to)
+{
+    for (size_t y = 0; y < size; y++) {
+        const float *row = from + y * size;
+        for (size_t i = 0; i < radius; i++) {
+            padded[i] = row[0];
+            padded[radius + size + i] = row[size - 1];
+        }
+        memcpy(padded + radius, row, size * sizeof *row);
+        for (size_t x = 0; x < size; x++) {
+            float sum = weights[0] * padded[radius + x];
+            for (size_t i = 1; i <= radius; i++)
+                sum += weights[i] * (padded[radius + x - i] + padded[radius + x + i]);
+            to[x * size + y] = sum;
+        }
+    }
+}
+
+static bool apply_blur(float probability, size_t size, tl_random *random, float *out, tl_error *err)
+{
+    if (probability == 0 || tl_random_uniform(random) >= probability)
+        return true;
+    const float sigma = (float)size / BLUR_SHARE * tl_random_uniform(random);
+    const size_t radius = (size_t)ceilf(3 * sigma), area = size * size;
+    if (radius == 0)
+        return true;
+    float *turned = tl_memory_allocate(area + (size + 2 * radius) + (radius + 1), sizeof *turned, err);
+    if (turned == NULL)
+        return false;
+    float *padded = turned + area, *weights = padded + size + 2 * radius;
+    fill_gaussian(sigma, radius, weights);
+    for (size_t channel = 0; channel < 3; channel++) {
+        blur_rows(out + channel * area, size, weights, radius, padded, turned);
+        blur_rows(turned, size, weights, radius, padded, out + channel * area);
+    }
+    tl_memory_free(turned);
+    return true;
+}
+
 bool tl_augment_apply(const tl_augment_options *options, const tl_image_recipe *recipe, const uint8_t *pixels, tl_random *random,
                       float *out, tl_error *err)
 {
@@ -215,5 +273,5 @@ bool tl_augment_apply(const tl_augment_options *options, const tl_image_recipe *
     }
     tl_memory_free(allocated);
     apply_colours(options, values, area, random, out);
-    return true;
+    return apply_blur(options->blur, size, random, out, err);
 }

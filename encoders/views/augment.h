@@ -15,10 +15,12 @@ typedef struct tl_augment_options {
     float flip;      /* probability of a left-right flip */
     float jitter;    /* brightness, contrast and saturation each by a factor within [1 - jitter, 1 + jitter], 0 <= jitter <= 1 */
     float grayscale; /* probability of a picture in grey */
+    float blur;      /* probability of a blurred picture */
 } tl_augment_options;
 
 /* One augmented view: pixels [S, S, 3] RGB8 of the recipe's size -> float planes [3, S, S], cropped and resampled bilinearly in
- * one pass; then its colours. */
+ * one pass; then its colours; then, with probability `blur`, a Gaussian over it whose sigma is uniform up to S / 48 pixels, edges
+ * repeated: what a picture of half the size looks like when it is enlarged. */
 bool tl_augment_apply(const tl_augment_options *options, const tl_image_recipe *recipe, const uint8_t *pixels, tl_random *random,
                       float *out, tl_error *err) TL_MUST_USE;
 

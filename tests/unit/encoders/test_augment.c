@@ -236,11 +236,73 @@ static void colours_change_within_bounds(void **state)
     free(found);
 }
 
+/* A single bright pixel becomes a Gaussian: the same both ways, centred, of the sum it had, and as wide as the drawn sigma. */
+static void blur_is_a_gaussian(void **state)
+{
+    (void)state;
+    enum { SIZE = 96, AREA = SIZE * SIZE, AT = 40 };
+    tl_image_recipe recipe = tl_image_recipe_default(SIZE);
+    uint8_t *pixels = calloc(AREA, 3);
+    float *found = planes(SIZE);
+    for (size_t c = 0; c < 3; c++)
+        pixels[(AT * SIZE + AT) * 3 + c] = 255;
+    const tl_augment_options blurred = {.blur = 1};
+    double widest = 0;
+    for (uint64_t view = 0; view < 32; view++) {
+        tl_random random = tl_random_stream(5, view);
+        assert_true(tl_augment_apply(&blurred, &recipe, pixels, &random, found, NULL));
+        random = tl_random_stream(5, view);
+        tl_random_uniform(&random); /* whether */
+        const double sigma = (double)tl_random_uniform(&random) * SIZE / 48;
+        double sum = 0, variance = 0, total = 0;
+        for (int i = -12; i <= 12; i++)
+            total += exp(-0.5 * i * i / (sigma * sigma)) * (abs(i) <= ceil(3 * sigma));
+        for (size_t i = 0; i < AREA; i++) {
+            const double y = (double)(i / SIZE) - AT, x = (double)(i % SIZE) - AT;
+            const bool is_near = fabs(x) <= ceil(3 * sigma) && fabs(y) <= ceil(3 * sigma);
+            const double level = (double)(found[i] * recipe.std[0] + recipe.mean[0]);
+            const double expected = is_near ? exp(-0.5 * (x * x + y * y) / (sigma * sigma)) / (total * total) : 0;
+            assert_true(fabs(level - expected) < 1e-5);
+            sum += level;
+            variance += is_near ? level * x * x : 0;
+        }
+        assert_true(fabs(sum - 1) < 2e-3);
+        widest = fmax(widest, variance);
+    }
+    assert_true(widest > 2 && widest < 4.5); /* sigma up to 2 */
+    free(pixels);
+    free(found);
+}
+
+/* The probability is kept, and 0 draws nothing. */
+static void blur_comes_as_often_as_asked(void **state)
+{
+    (void)state;
+    enum { SIZE = 48, VIEWS = 400 };
+    tl_image_recipe recipe = tl_image_recipe_default(SIZE);
+    uint8_t *pixels = noise_frame(SIZE);
+    float *plain = planes(SIZE), *found = planes(SIZE);
+    const tl_augment_options none = {0}, sometimes = {.blur = 0.25f};
+    tl_random random = tl_random_stream(4, 0), before = random;
+    assert_true(tl_augment_apply(&none, &recipe, pixels, &random, plain, NULL));
+    assert_true(random.counter == before.counter);
+    int blurred = 0;
+    for (uint64_t view = 0; view < VIEWS; view++) {
+        random = tl_random_stream(4, view);
+        assert_true(tl_augment_apply(&sometimes, &recipe, pixels, &random, found, NULL));
+        blurred += memcmp(plain, found, SIZE * SIZE * 3 * sizeof *plain) != 0;
+    }
+    assert_true(blurred > VIEWS / 4 - 40 && blurred < VIEWS / 4 + 40);
+    free(pixels);
+    free(plain);
+    free(found);
+}
+
 static void bad_options_are_errors(void **state)
 {
     (void)state;
-    static const tl_augment_options bad[] = {{.min_area = -1}, {.min_area = 1.5f}, {.aspect = 0.5f}, {.flip = 2},
-                                             {.flip = -0.1f},  {.jitter = 1.5f},   {.grayscale = -1}};
+    static const tl_augment_options bad[] = {{.min_area = -1}, {.min_area = 1.5f}, {.aspect = 0.5f},  {.flip = 2},
+                                             {.flip = -0.1f},  {.jitter = 1.5f},   {.grayscale = -1}, {.blur = 2}};
     tl_image_recipe recipe = tl_image_recipe_default(4);
     uint8_t pixels[48] = {0};
     float out[48];
@@ -261,6 +323,8 @@ int main(void)
         cmocka_unit_test(one_pass_is_bilinear),
         cmocka_unit_test(same_state_same_view),
         cmocka_unit_test(colours_change_within_bounds),
+        cmocka_unit_test(blur_is_a_gaussian),
+        cmocka_unit_test(blur_comes_as_often_as_asked),
         cmocka_unit_test(bad_options_are_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
