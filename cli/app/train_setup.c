@@ -193,6 +193,14 @@ static tl_training_options options_of(const tl_train_run *run, uint64_t steps)
     return options;
 }
 
+/* The same without the parts of a schedule, which a run of another length need not have room for. */
+static tl_training_options trial_options_of(const tl_train_run *run, uint64_t steps)
+{
+    tl_training_options options = options_of(run, steps);
+    options.warmup_steps = options.cooldown_steps = 0;
+    return options;
+}
+
 static bool make_trainer(tl_train_run *run, const tl_training_options *options, tl_error *err)
 {
     tl_trainer_destroy(run->trainer);
@@ -206,8 +214,7 @@ static bool measure_steps(tl_train_run *run, tl_error *err)
 {
     tl_step_metrics metrics;
     double started = 0;
-    tl_training_options options = options_of(run, CALIBRATION_WARMUP_STEPS + CALIBRATION_STEPS);
-    options.warmup_steps = options.cooldown_steps = 0;
+    const tl_training_options options = trial_options_of(run, CALIBRATION_WARMUP_STEPS + CALIBRATION_STEPS);
     if (!make_trainer(run, &options, err))
         return false;
     for (uint64_t step = 0; step < options.steps; step++) {
@@ -234,7 +241,7 @@ static bool settle_batch(tl_train_run *run, tl_error *err)
     if (settings->chunk > 0)
         return true;
     size_t chunk;
-    const tl_training_options options = options_of(run, 1 + (uint64_t)settings->warmup * (settings->warmup > 0));
+    const tl_training_options options = trial_options_of(run, 1);
     if (!tl_training_choose_chunk(&run->config, &options, (uint64_t)(settings->memory * gibibyte), &chunk, err))
         return false;
     settings->chunk = (int64_t)chunk;

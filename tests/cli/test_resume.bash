@@ -43,7 +43,7 @@ expect_error 1 'the datasets are not those' "$TWINLENS" train e -o killed --resu
 
 # With all the state that options bring: a moving average, parts and chunks, several captions, colours and blends, a constant rate
 # with its cooldown, the sigmoid's bias, measurements and the best model.
-rich="$small_training --steps 60 --loss sigmoid --average 0.9 --accumulate 2 --chunk 4 --captions 2 --jitter 0.3 --mix 0.3
+rich="$small_training --steps 60 --loss sigmoid --average 0.9 --accumulate 2 --chunk 4 --captions 2 --jitter 0.3 --blur 0.3 --mix 0.3
     --schedule constant --cooldown 20 --validate d --validate-every 15"
 expect 0 "$TWINLENS" train d -o rich $rich
 for round in 1 2; do
@@ -63,6 +63,9 @@ for round in 1 2; do
     [ "$(grep -c validation_score broken/training.jsonl)" -eq 4 ] || fail "expected four measurements"
     [ "$(wc -l <broken/training.jsonl)" -eq 64 ] || fail "expected every step and measurement once"
 done
+
+# A cooldown longer than the warm-up, with the chunk left to choose.
+expect 0 "$TWINLENS" train d -o cooled $small_training --steps 6 --warmup 1 --schedule constant --cooldown 4
 
 # A run that is validated shows what its captions find.
 grep -q '<h2>Validation: pictures found' rich/report.html || fail "expected examples in the report"

@@ -107,12 +107,13 @@ static tl_training_batch batch_at(tl_sample_batches *batches, uint64_t step)
 static void a_batch_depends_on_seed_and_step_only(void **state)
 {
     (void)state;
-    const tl_sample_options options = {.augment = {.min_area = 0.5f, .flip = 0.5f, .jitter = 0.4f, .grayscale = 0.2f, .blur = 0.3f},
-                                       .seed = 4,
-                                       .batch = 12,
-                                       .chunk = 5,
-                                       .captions_per_picture = 2,
-                                       .mix = 0.4};
+    const tl_sample_options options = {
+        .augment = {.min_area = 0.5f, .flip = 0.5f, .jitter = 0.4f, .grayscale = 0.2f, .blur = 0.3f},
+        .seed = 4,
+        .batch = 12,
+        .chunk = 5,
+        .captions_per_picture = 2,
+        .mix = 0.4};
     tl_sample_options at_once = options;
     at_once.chunk = 0;
     tl_sample_batches *one = make_batches(&options), *other = make_batches(&at_once);
