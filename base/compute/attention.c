@@ -7,6 +7,7 @@
 #include "base/compute/compute.h"
 
 #include "base/compute/kernels_internal.h"
+#include "base/core/memory.h"
 
 #include <math.h>
 #include <string.h>
@@ -68,12 +69,13 @@ static size_t visible_keys(const tl_attention_call *call, const head_view *view,
     return call->is_causal ? query + 1 : view->keys;
 }
 
-void tl_attention(const tl_attention_call *call, float *probabilities, float *scratch, float *out)
+/* Heads first..end - 1 of all items. */
+static void run_heads(const tl_attention_call *call, size_t first, size_t end, float *probabilities, float *scratch, float *out)
 {
     const tl_kernels *kernels = tl_kernels_active();
     const float scale = 1.0f / sqrtf((float)call->head_dim);
     for (size_t item = 0; item < call->item_count; item++)
-        for (size_t head = 0; head < call->heads; head++) {
+        for (size_t head = first; head < end; head++) {
             head_view view = view_head(call, item, head);
             float *transposed = scratch;
             float *scores = probabilities != NULL ? probabilities : scratch + padded(call->head_dim * view.score_row);
@@ -89,6 +91,50 @@ void tl_attention(const tl_attention_call *call, float *probabilities, float *sc
                 probabilities += view.queries * view.score_row;
         }
 }
+
+void tl_attention(const tl_attention_call *call, float *probabilities, float *scratch, float *out)
+{
+    run_heads(call, 0, call->heads, probabilities, scratch, out);
+}
+
+/* ---- shared ---- */
+
+typedef struct shared_attention {
+    const tl_attention_call *call;
+    size_t share_count, scratch_each;
+    float *scratch, *out;
+} shared_attention;
+
+static void run_share(void *context, size_t share, size_t worker)
+{
+    (void)worker;
+    const shared_attention *shared = context;
+    const size_t heads = shared->call->heads;
+    run_heads(shared->call, share * heads / shared->share_count, (share + 1) * heads / shared->share_count, NULL,
+              shared->scratch + share * shared->scratch_each, shared->out);
+}
+
+size_t tl_attention_share_count(const tl_thread_pool *pool, size_t heads)
+{
+    return tl_smaller(tl_smaller(tl_thread_pool_size(pool), TL_MOST_ATTENTION_SHARES), heads);
+}
+
+void tl_attention_shared(tl_thread_pool *pool, const tl_attention_call *call, float *scratch, float *out)
+{
+    size_t queries = 0, keys = 0;
+    for (size_t i = 0; i < call->item_count; i++) {
+        queries = tl_larger(queries, call->query_offsets[i + 1] - call->query_offsets[i]);
+        keys = tl_larger(keys, call->key_offsets[i + 1] - call->key_offsets[i]);
+    }
+    shared_attention shared = {.call = call,
+                               .share_count = tl_attention_share_count(pool, call->heads),
+                               .scratch_each = tl_whole_line_floats(tl_attention_scratch_count(queries, keys, call->head_dim)),
+                               .scratch = scratch,
+                               .out = out};
+    tl_thread_pool_run(pool, shared.share_count, run_share, &shared);
+}
+
+/* ---- backward ---- */
 
 static void copy_rows(const float *from, size_t rows, size_t dim, float *to, size_t to_row)
 {

@@ -79,9 +79,10 @@ size_t tl_block_scratch_count(const tl_block_shape *shape, size_t max_rows, size
            tl_whole_line_floats(attention > product ? attention : product);
 }
 
-size_t tl_block_forward_scratch_count(const tl_block_shape *shape, size_t max_rows, size_t max_tokens)
+size_t tl_block_forward_scratch_count(const tl_block_shape *shape, size_t max_rows, size_t max_tokens, size_t shares)
 {
-    size_t attention = tl_attention_scratch_count(max_tokens, max_tokens, shape->width / shape->heads);
+    size_t attention =
+        shares * tl_whole_line_floats(tl_attention_scratch_count(max_tokens, max_tokens, shape->width / shape->heads));
     size_t product = tl_linear_scratch_count(max_rows, shape->width > shape->mlp_width ? shape->width : shape->mlp_width);
     return tl_whole_line_floats(attention > product ? attention : product);
 }
@@ -221,7 +222,10 @@ void tl_block_forward_attention(const tl_block_shape *shape, const tl_block_para
     if (shape->rotary != NULL)
         turn_rows(shape, chunk, state);
     tl_attention_call attention = attention_call(shape, chunk, state);
-    tl_attention(&attention, state->probabilities, scratch, state->attended);
+    if (state->probabilities != NULL)
+        tl_attention(&attention, state->probabilities, scratch, state->attended);
+    else
+        tl_attention_shared(pool, &attention, scratch, state->attended);
     if (shape->has_inner_norms)
         norm_rows(values, parameters->inner_1_weight, parameters->inner_1_bias, shape->epsilon, rows, width, state->attended,
                   state->attended, NULL, NULL);

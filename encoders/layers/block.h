@@ -78,8 +78,8 @@ bool tl_block_create(const tl_block_shape *shape, const char *prefix, const tl_b
 /* Floats of scratch of one worker, of a chunk with so many rows whose items have at most max_tokens. */
 size_t tl_block_scratch_count(const tl_block_shape *shape, size_t max_rows, size_t max_tokens);
 
-/* The same for forward in inference, which needs no more. */
-size_t tl_block_forward_scratch_count(const tl_block_shape *shape, size_t max_rows, size_t max_tokens);
+/* The same for forward in inference, which needs no more; shares: of attention, by the pool of an only chunk, else 1. */
+size_t tl_block_forward_scratch_count(const tl_block_shape *shape, size_t max_rows, size_t max_tokens, size_t shares);
 
 /* state's pointers are those of the chunk. pool: for the only chunk of a batch, else NULL. In inference input, middle and output
  * may be one block, as may normal_1, attended and normal_2, and before and after. */

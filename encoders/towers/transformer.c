@@ -218,7 +218,7 @@ typedef struct worker_layout {
 } worker_layout;
 
 static worker_layout lay_out_worker(const tl_transformer *transformer, size_t max_rows, size_t max_items, size_t max_tokens,
-                                    size_t embedding_scratch_per_row, bool is_kept)
+                                    size_t embedding_scratch_per_row, size_t shares, bool is_kept)
 {
     const size_t width = transformer->shape.width, mlp = transformer->shape.mlp_width;
     const size_t hidden = transformer->shape.is_gated ? 2 * mlp : mlp;
@@ -240,7 +240,7 @@ static worker_layout lay_out_worker(const tl_transformer *transformer, size_t ma
         layout.query = at;
         at += tl_whole_line_floats(max_items * width);
     }
-    size_t scratch = tl_block_forward_scratch_count(&transformer->shape, max_rows, max_tokens);
+    size_t scratch = tl_block_forward_scratch_count(&transformer->shape, max_rows, max_tokens, shares);
     const size_t embedding = max_rows * embedding_scratch_per_row;
     if (scratch < embedding)
         scratch = embedding;
@@ -435,8 +435,9 @@ bool tl_transformer_forward(const tl_transformer *transformer, const tl_weight *
         pool = NULL;
     job.observer = observer;
     job.inner_pool = state->chunk_count == 1 ? pool : NULL;
-    job.layout =
-        lay_out_worker(transformer, state->max_rows, state->max_items, state->max_tokens, embedding->scratch_per_row, is_kept);
+    const size_t shares = tl_attention_share_count(job.inner_pool, transformer->shape.heads);
+    job.layout = lay_out_worker(transformer, state->max_rows, state->max_items, state->max_tokens, embedding->scratch_per_row,
+                                shares, is_kept);
     tl_arena_mark mark = tl_arena_save(arena);
     if (!tl_chunk_scratch_take(&job.scratch, job.layout.total, state->chunk_count, pool, arena, err))
         return false;
@@ -457,7 +458,9 @@ size_t tl_transformer_scratch_size(const tl_transformer *transformer, size_t ite
                  chunk_rows = most_rows > max_tokens ? most_rows : max_tokens;
     const size_t chunk_items = chunk_rows / max_tokens, chunks = (items + chunk_items - 1) / chunk_items;
     const size_t workers = items < MOST_WORKERS ? items : MOST_WORKERS;
-    size_t each = lay_out_worker(transformer, chunk_rows, chunk_items, max_tokens, embedding_scratch_per_row, training).total;
+    size_t each = lay_out_worker(transformer, chunk_rows, chunk_items, max_tokens, embedding_scratch_per_row,
+                                 chunks == 1 ? TL_MOST_ATTENTION_SHARES : 1, training)
+                      .total;
     size_t floats = 0;
     if (training) {
         size_t backward = tl_transformer_backward_scratch_count(transformer, chunk_rows, chunk_items, max_tokens);

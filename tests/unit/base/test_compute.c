@@ -397,6 +397,17 @@ static void check_attention(const size_t *lengths, size_t items, size_t heads, s
     tl_attention(&call, kept, scratch, out);
     tl_attention(&call, NULL, scratch, again);
     assert_memory_equal(out, again, rows * width * sizeof *out);
+    for (size_t threads = 1; threads <= 9; threads += 4) { /* fewer than heads, and more */
+        tl_thread_pool *pool;
+        assert_true(tl_thread_pool_create(threads, &pool, NULL));
+        const size_t each = tl_whole_line_floats(tl_attention_scratch_count(longest, longest, dim));
+        float *shared = random_block(tl_attention_share_count(pool, heads) * each, 7);
+        memset(again, 0, rows * width * sizeof *again);
+        tl_attention_shared(pool, &call, shared, again);
+        assert_memory_equal(out, again, rows * width * sizeof *out);
+        tl_memory_free(shared);
+        tl_thread_pool_destroy(pool);
+    }
     tl_attention_call in_place = call;
     in_place.query = gradient;
     in_place.key = gradient + width;
