@@ -16,7 +16,7 @@ enum {
     PANELS_OF_A_TASK = 6, /* or somewhat more: whole runs */
     BYTES_OF_A_RUN = 256 * 1024,
     GROUPS_OF_A_PASS = 768, /* 3 KiB of a row of x */
-    FEW_BLOCKS = 4,
+    FEW_BLOCKS = 6,
     NORM_FLOATS = 8192, /* of normalised rows on the stack */
     LINE = 64
 };
