@@ -27,6 +27,7 @@ typedef struct packed_work {
     const tl_packed_weight *weight;
     size_t block_count, block_rows; /* the last block may have fewer */
     size_t row_bytes, panel_count, panels_of_a_run, panels_of_a_task, groups_of_a_pass;
+    size_t threads;
     const char *a;     /* blocks one after the other */
     float *row_scales; /* [rows] */
 } packed_work;
@@ -77,8 +78,29 @@ typedef struct pass {
     bool is_first;
 } pass;
 
-/* One block of rows by the panels of a run. */
-static void multiply_block(const packed_work *work, const pass *groups, size_t block, size_t begin, size_t end)
+/* The numbers of a panel from a group on. */
+static const char *panel_at(const packed_work *work, size_t panel, size_t group)
+{
+    const tl_packed_weight *weight = work->weight;
+    const size_t header = weight->kind == TL_PACKED_INT8 ? TL_INT8_HEADER : 0;
+    return (const char *)weight->panels + panel * tl_packed_panel_step(weight) + header + group * TL_PACKED_COLUMNS * 4;
+}
+
+/* What a thread multiplies after the run that ends before panel `end` of a task; NULL: nothing. Threads draw tasks by turns, if
+ * they are as fast as each other. */
+static const char *after_run(const packed_work *work, const pass *groups, size_t task, size_t end)
+{
+    const size_t first = task * work->panels_of_a_task, next = (task + work->threads) * work->panels_of_a_task;
+    const size_t next_group = groups->first_group + groups->group_count;
+    if (end < first + work->panels_of_a_task && end < work->panel_count)
+        return panel_at(work, end, groups->first_group);
+    if (next_group < tl_packed_group_count(work->weight->kind, work->weight->in))
+        return panel_at(work, first, next_group);
+    return next < work->panel_count ? panel_at(work, next, 0) : NULL;
+}
+
+/* One block of rows by the panels of a run. ahead: what comes after the run. */
+static void multiply_block(const packed_work *work, const pass *groups, size_t block, size_t begin, size_t end, const char *ahead)
 {
     const tl_packed_kernels *kernels = work->kernels;
     const tl_linear_call *call = work->call;
@@ -88,11 +110,9 @@ static void multiply_block(const packed_work *work, const pass *groups, size_t b
     const size_t column = begin * TL_PACKED_COLUMNS;
     const size_t at = first * call->out + (call->is_y_packed ? column * rows : column);
     const char *panel = (const char *)weight->panels + begin * bytes;
-    const size_t header = weight->kind == TL_PACKED_INT8 ? TL_INT8_HEADER : 0;
-    /* This block's share of the panels that come a run later. */
+    /* This block's share of what comes after the run. */
     const size_t pass_bytes = groups->group_count * TL_PACKED_COLUMNS * 4;
     const size_t share = (pass_bytes / LINE + work->block_count - 1) / work->block_count;
-    const bool is_last = begin + work->panels_of_a_run >= work->panel_count;
     tl_packed_run run = {.panel_count = end - begin,
                          .panel_bytes = bytes,
                          .columns = weight->out - column,
@@ -107,13 +127,13 @@ static void multiply_block(const packed_work *work, const pass *groups, size_t b
                                    .is_y_packed = call->is_y_packed}};
     tl_packed_tile *tile = &run.first;
     tile->a = work->a + first * work->row_bytes + kernels->group_offset(weight->kind, groups->first_group, rows);
-    tile->panel = panel + header + groups->first_group * TL_PACKED_COLUMNS * 4;
-    tile->ahead = (const char *)tile->panel + work->panels_of_a_run * bytes + block * share * LINE;
-    tile->lines_ahead = is_last ? 0 : share;
+    tile->panel = panel_at(work, begin, groups->first_group);
+    tile->ahead = ahead != NULL ? ahead + block * share * LINE : tile->panel;
+    tile->lines_ahead = ahead != NULL ? share : 0;
     tile->scales = weight->scales != NULL ? weight->scales + column : NULL;
     tile->y = (char *)call->y + at * y_size;
     if (groups->is_first) {
-        tile->header = header != 0 ? (const int32_t *)(const void *)panel : NULL;
+        tile->header = weight->kind == TL_PACKED_INT8 ? (const int32_t *)(const void *)panel : NULL;
         tile->bias = call->bias != NULL ? call->bias + column : NULL;
         tile->residual = call->residual != NULL ? call->residual + at : NULL;
     } else {
@@ -135,11 +155,12 @@ static void multiply_panels(void *context, size_t index, size_t worker)
         const pass now = {group, tl_smaller(work->groups_of_a_pass, groups - group), group == 0};
         for (size_t p = index * work->panels_of_a_task; p < end; p += work->panels_of_a_run)
             for (size_t block = 0; block < work->block_count; block++) {
+                const size_t run_end = tl_smaller(p + work->panels_of_a_run, end);
                 if (kernels->begin_blocks != NULL && rows_of_block(work, block) != rows) {
                     rows = rows_of_block(work, block);
                     kernels->begin_blocks(kind, rows);
                 }
-                multiply_block(work, &now, block, p, tl_smaller(p + work->panels_of_a_run, end));
+                multiply_block(work, &now, block, p, run_end, after_run(work, &now, index, run_end));
             }
     }
     if (kernels->end_blocks != NULL)
@@ -170,7 +191,7 @@ void tl_packed_linear(tl_thread_pool *pool, const tl_linear_call *call, void *sc
         straight.x = straight.norm->rows;
         straight.norm = NULL;
     }
-    packed_work work = {.kernels = tl_packed_active(), .call = &straight, .weight = weight};
+    packed_work work = {.kernels = tl_packed_active(), .call = &straight, .weight = weight, .threads = tl_thread_pool_size(pool)};
     const size_t most = work.kernels->block_rows[weight->kind], groups = tl_packed_group_count(weight->kind, weight->in);
     work.block_count = (call->rows + most - 1) / most;
     work.block_rows = (call->rows + work.block_count - 1) / work.block_count; /* nearly equal: short ones waste registers */
