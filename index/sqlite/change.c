@@ -249,19 +249,32 @@ static bool command(tl_table *table, sqlite3_value *value, tl_error *err)
     return ok;
 }
 
+/* Whether a value is given to one of the columns from first to before end; what an update leaves as it is comes as NULL. */
+static bool says_any(sqlite3_value **values, int first, int end)
+{
+    for (int i = first; i < end; i++)
+        if (sqlite3_value_type(values[i]) != SQLITE_NULL)
+            return true;
+    return false;
+}
+
 static bool change(tl_table *table, int count, sqlite3_value **values, sqlite3_int64 *rowid, bool *is_taken, tl_error *err)
 {
     tl_stored_set set;
     if (table->is_spoiled)
         return tl_fail(err, TL_ERROR_INVALID, "%s: expected a rollback after a change that failed half-way", table->name);
-    if (count > 1 && sqlite3_value_type(values[0]) == SQLITE_NULL) {
-        for (int which = TL_HIDDEN_DISTANCE; which < TL_HIDDEN_COMMAND; which++)
-            if (sqlite3_value_type(values[2 + tl_table__hidden(table, (tl_hidden_column)which)]) != SQLITE_NULL)
-                return tl_fail(err, TL_ERROR_INVALID,
-                               "%s: expected no value of distance, k, probes or exact: they are of a search", table->name);
-        sqlite3_value *word = values[2 + tl_table__hidden(table, TL_HIDDEN_COMMAND)];
-        if (sqlite3_value_type(word) != SQLITE_NULL)
-            return command(table, word, err);
+    if (!tl_table__begin_change(table, err))
+        return false;
+    if (count > 1) {
+        bool is_update = sqlite3_value_type(values[0]) != SQLITE_NULL;
+        int first = 2 + tl_table__hidden(table, TL_HIDDEN_DISTANCE), last = 2 + tl_table__hidden(table, TL_HIDDEN_COMMAND);
+        if (says_any(values, first, last))
+            return tl_fail(err, TL_ERROR_INVALID, "%s: expected no value of distance, k, probes or exact: they are of a search",
+                           table->name);
+        if (says_any(values, last, last + 1))
+            return is_update || says_any(values, 1, first)
+                       ? tl_fail(err, TL_ERROR_INVALID, "%s: expected a command to be inserted alone", table->name)
+                       : command(table, values[last], err);
     }
     if (!tl_table__find_set(table, &set, err))
         return false;

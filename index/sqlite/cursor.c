@@ -1,11 +1,13 @@
 /*
- * Owns reading: a search, whose hits are all found by xFilter, or a scan of NAME_rows. A search of k has k rows whenever k rows
- * meet the conditions that were pushed down; without k and LIMIT it has all, nearest first.
+ * Owns reading: a search, or a scan of NAME_rows. A search of k has k rows whenever k rows meet the conditions that were pushed
+ * down; without k it has all, nearest first. A LIMIT says how many are found at first; who asks for more gets more, since SQLite
+ * also counts by it what it drops itself (in a comparison of row values, say).
  */
 #include "index/sqlite/plan.h"
 
 #include "base/core/memory.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -17,6 +19,7 @@ int tl_cursor__open(sqlite3_vtab *base, sqlite3_vtab_cursor **out)
     if (cursor == NULL)
         return tl_table__refuse((tl_table *)base, &err);
     cursor->at_end = true;
+    ((tl_table *)base)->cursor_count++;
     *out = &cursor->base;
     return SQLITE_OK;
 }
@@ -30,6 +33,8 @@ static void rewind_cursor(tl_table_cursor *cursor)
 {
     sqlite3_finalize(cursor->rows);
     tl_memory_free(cursor->hits);
+    tl_memory_free(cursor->vector);
+    tl_memory_free(cursor->ids.items);
     sqlite3_vtab_cursor base = cursor->base;
     *cursor = (tl_table_cursor){.base = base, .at_end = true};
 }
@@ -38,6 +43,7 @@ int tl_cursor__close(sqlite3_vtab_cursor *base)
 {
     tl_table_cursor *cursor = (tl_table_cursor *)base;
     rewind_cursor(cursor);
+    table_of(cursor)->cursor_count--;
     tl_memory_free(cursor);
     return SQLITE_OK;
 }
@@ -52,12 +58,13 @@ static bool read_count(sqlite3_value *value, const char *what, int64_t least, ui
     return true;
 }
 
-/* k, or LIMIT and OFFSET, which SQLite then counts itself; else all there are. */
-static bool read_k(const tl_plan_call *call, size_t *k, tl_error *err)
+/* *most: k, else all there are. *first: of these, as many as LIMIT and OFFSET are likely to need. */
+static bool read_k(const tl_plan_call *call, size_t *most, size_t *first, tl_error *err)
 {
     uint64_t wanted = SIZE_MAX / 2, limit = 0, offset = 0;
     if (call->k != NULL && !read_count(call->k, "k", 1, wanted, &wanted, err))
         return false;
+    *most = (size_t)wanted;
     bool has_limit = call->limit != NULL && sqlite3_value_numeric_type(call->limit) == SQLITE_INTEGER &&
                      sqlite3_value_int64(call->limit) >= 0; /* below 0: no limit */
     if (has_limit) {
@@ -67,7 +74,7 @@ static bool read_k(const tl_plan_call *call, size_t *k, tl_error *err)
         if (limit <= wanted && offset <= wanted - limit)
             wanted = limit + offset;
     }
-    *k = wanted != 0 ? (size_t)wanted : 1;
+    *first = wanted != 0 ? (size_t)wanted : 1;
     return true;
 }
 
@@ -87,7 +94,7 @@ static void limit_scores(const tl_table *table, char op, double limit, tl_vector
                    : table->options.metric == TL_TABLE_DOT  ? -limit
                    : limit > 0                              ? -limit * limit
                                                             : 0;
-    float score = guess > 1e38 ? INFINITY : guess < -1e38 ? -INFINITY : (float)guess;
+    float score = guess > FLT_MAX ? INFINITY : guess < -FLT_MAX ? -INFINITY : (float)guess;
     float toward = is_nearer ? -INFINITY : INFINITY; /* where scores stop meeting it */
     for (int i = 0; i < 16 && !compares(tl_table__distance(table, score), op, limit) && isfinite(score); i++)
         score = nextafterf(score, -toward);
@@ -167,42 +174,80 @@ done:
     return ok;
 }
 
+static bool comes_after(const tl_scored *hit, const tl_scored *other)
+{
+    return hit->score < other->score || (hit->score == other->score && hit->owner > other->owner);
+}
+
+/* Finds the query's k hits, of which the first `given` stay as they were given. */
+static bool find_hits(tl_table_cursor *cursor, size_t given, tl_error *err)
+{
+    tl_table *table = table_of(cursor);
+    tl_stored_set set;
+    const tl_scored *found;
+    size_t count, first = 0;
+    if (table->is_retired) /* a statement that began before: what it knows of the tables may be old */
+        tl_vector_store_forget(table->store);
+    if (!tl_vector_store_flush(table->store, err) || !tl_table__find_set(table, &set, err) ||
+        !tl_vector_store_search(table->store, &set, &cursor->query, &found, &count, err))
+        return false;
+    while (given != 0 && first < count && !comes_after(&found[first], &cursor->hits[given - 1]))
+        first++;
+    tl_scored *hits = tl_memory_resize(cursor->hits, given + count - first, sizeof *hits, err);
+    if (hits == NULL)
+        return false;
+    if (count != first)
+        memcpy(hits + given, found + first, (count - first) * sizeof *hits);
+    cursor->hits = hits;
+    cursor->count = given + count - first;
+    cursor->has_all = count < cursor->query.k || cursor->query.k >= cursor->k;
+    cursor->at_end = cursor->count == given;
+    return true;
+}
+
 static bool search(tl_table_cursor *cursor, tl_plan_call *call, tl_error *err)
 {
     static const int64_t nobody;
     tl_table *table = table_of(cursor);
-    tl_stored_set set;
-    const tl_scored *hits;
+    tl_vector_query *query = &cursor->query;
     bool is_empty = false;
     uint64_t probes = 0, exact = 0;
-    tl_vector_query query = {.metric = table->options.metric == TL_TABLE_L2 ? TL_METRIC_L2 : TL_METRIC_DOT};
+    *query = (tl_vector_query){.metric = table->options.metric == TL_TABLE_L2 ? TL_METRIC_L2 : TL_METRIC_DOT};
     if (sqlite3_value_type(call->vector) == SQLITE_NULL)
         return true; /* as any comparison with NULL */
-    if (!tl_vector_store_flush(table->store, err) || !tl_table__find_set(table, &set, err) ||
-        !tl_table__read_vector(table, call->vector, "MATCH", err) || !read_k(call, &query.k, err) ||
+    if (!tl_table__read_vector(table, call->vector, "MATCH", err) || !read_k(call, &cursor->k, &query->k, err) ||
         (call->probes != NULL && !read_count(call->probes, "probes", 0, UINT32_MAX, &probes, err)) ||
         (call->exact != NULL && !read_count(call->exact, "exact", 0, 1, &exact, err)))
         return false;
-    query.vector = table->vector.numbers;
-    query.probes = (uint32_t)probes;
-    query.exact = exact != 0;
-    if (!read_limits(table, call, &query, &is_empty, err) || (call->conditions.size != 0 && !collect_ids(table, call, err)))
+    cursor->vector = tl_memory_allocate(table->vector.dim, sizeof *cursor->vector, err);
+    if (cursor->vector == NULL)
+        return false;
+    memcpy(cursor->vector, table->vector.numbers, table->vector.dim * sizeof *cursor->vector);
+    query->vector = cursor->vector;
+    query->probes = (uint32_t)probes;
+    query->exact = exact != 0;
+    if (!read_limits(table, call, query, &is_empty, err) || (call->conditions.size != 0 && !collect_ids(table, call, err)))
         return false;
     if (call->has_ids) {
-        query.allowed = call->ids.count != 0 ? call->ids.items : &nobody;
-        query.allowed_count = call->ids.count;
+        cursor->ids = call->ids;
+        call->ids = (tl_ids){0};
+        query->allowed = cursor->ids.count != 0 ? cursor->ids.items : &nobody;
+        query->allowed_count = cursor->ids.count;
     }
-    cursor->k = query.k;
-    if (is_empty)
-        return true;
-    if (!tl_vector_store_search(table->store, &set, &query, &hits, &cursor->count, err))
-        return false;
-    cursor->hits = tl_memory_allocate(cursor->count, sizeof *cursor->hits, err);
-    if (cursor->hits == NULL)
-        return false;
-    if (cursor->count != 0)
-        memcpy(cursor->hits, hits, cursor->count * sizeof *hits);
-    cursor->at_end = cursor->count == 0;
+    cursor->changes = table->changes;
+    return is_empty || find_hits(cursor, 0, err);
+}
+
+/* After the last hit: looks for four times as many, where there may be more. */
+static bool find_more(tl_table_cursor *cursor, tl_error *err)
+{
+    tl_vector_query *query = &cursor->query;
+    while (cursor->count == cursor->at && !cursor->has_all) {
+        query->k = query->k < cursor->k / 4 ? 4 * query->k : cursor->k;
+        if (!find_hits(cursor, cursor->at, err))
+            return false;
+    }
+    cursor->at_end = cursor->at >= cursor->count;
     return true;
 }
 
@@ -270,11 +315,12 @@ int tl_cursor__next(sqlite3_vtab_cursor *base)
     if (cursor->is_search) {
         cursor->has_row = false;
         cursor->at_end = ++cursor->at >= cursor->count;
-        return SQLITE_OK;
+        if (!cursor->at_end || cursor->has_all)
+            return SQLITE_OK;
     }
     if (!tl_table__enter(table, &err))
         return tl_table__refuse(table, &err);
-    if (!step_scan(cursor, &err))
+    if (!(cursor->is_search ? find_more(cursor, &err) : step_scan(cursor, &err)))
         return tl_table__fail(table, &err);
     tl_table__leave(table);
     return SQLITE_OK;
@@ -292,7 +338,7 @@ int tl_cursor__rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out)
     return SQLITE_OK;
 }
 
-/* Puts the statement of a search on the row of the hit. */
+/* Puts the statement of a search on the row of the hit; on none when it was deleted since it was found. */
 static bool find_row(tl_table_cursor *cursor, tl_error *err)
 {
     tl_table *table = table_of(cursor);
@@ -311,8 +357,9 @@ static bool find_row(tl_table_cursor *cursor, tl_error *err)
     sqlite3_bind_int64(cursor->rows, 1, cursor->hits[cursor->at].owner);
     if (!tl_database_step(table->database, cursor->rows, &cursor->has_row, err))
         return false;
-    return cursor->has_row || tl_fail(err, TL_ERROR_CORRUPT, "%s_rows: expected a row of vector %" PRId64 ", found none",
-                                      table->name, cursor->hits[cursor->at].owner);
+    return cursor->has_row || cursor->changes != table->changes ||
+           tl_fail(err, TL_ERROR_CORRUPT, "%s_rows: expected a row of vector %" PRId64 ", found none", table->name,
+                   cursor->hits[cursor->at].owner);
 }
 
 static bool result_vector(tl_table_cursor *cursor, sqlite3_context *context, tl_error *err)
@@ -348,7 +395,8 @@ static bool result_column(tl_table_cursor *cursor, sqlite3_context *context, int
     if (column <= (int)table->options.column_count) {
         if (cursor->is_search && !find_row(cursor, err))
             return false;
-        sqlite3_result_value(context, sqlite3_column_value(cursor->rows, column));
+        if (cursor->has_row)
+            sqlite3_result_value(context, sqlite3_column_value(cursor->rows, column));
         return true;
     }
     if (cursor->is_search && column == tl_table__hidden(table, TL_HIDDEN_DISTANCE))
@@ -363,8 +411,9 @@ int tl_cursor__column(sqlite3_vtab_cursor *base, sqlite3_context *context, int c
     tl_table_cursor *cursor = (tl_table_cursor *)base;
     tl_table *table = table_of(cursor);
     tl_error err = {0};
-    if (column == 0 && sqlite3_vtab_nochange(context))
-        return SQLITE_OK; /* an update that leaves the vector need not read it */
+    bool is_of_rows = column > 0 && column <= (int)table->options.column_count;
+    if (!is_of_rows && sqlite3_vtab_nochange(context))
+        return SQLITE_OK; /* an update that leaves the vector need not read it, and what it sets is told from what is read */
     if (!tl_table__enter(table, &err))
         return tl_table__refuse(table, &err);
     if (!result_column(cursor, context, column, &err))

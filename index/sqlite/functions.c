@@ -104,29 +104,42 @@ static bool measure(tl_table_metric metric, const tl_vector_value *a, const tl_v
     return true;
 }
 
-/* The metric is the function's user data: an entry of this table. */
+/* The metric is the function's user data: an entry of this table. twinlens_distance has none, and a third argument that names it.
+ */
 typedef struct metric_function {
-    const char *name;
+    const char *name, *word;
     tl_table_metric metric;
 } metric_function;
 
 static const metric_function metrics[] = {
-    {"twinlens_distance_cosine", TL_TABLE_COSINE},
-    {"twinlens_distance_dot", TL_TABLE_DOT},
-    {"twinlens_distance_l2", TL_TABLE_L2},
+    {"twinlens_distance_cosine", "cosine", TL_TABLE_COSINE},
+    {"twinlens_distance_dot", "dot", TL_TABLE_DOT},
+    {"twinlens_distance_l2", "l2", TL_TABLE_L2},
 };
+
+static bool read_metric(sqlite3_value *value, tl_table_metric *out, tl_error *err)
+{
+    const char *word = (const char *)sqlite3_value_text(value);
+    for (size_t i = 0; word != NULL && i < sizeof metrics / sizeof metrics[0]; i++)
+        if (sqlite3_stricmp(word, metrics[i].word) == 0) {
+            *out = metrics[i].metric;
+            return true;
+        }
+    return tl_fail(err, TL_ERROR_INVALID, "distance: expected cosine, dot or l2, found '%.64s'", word != NULL ? word : "");
+}
 
 static void distance(sqlite3_context *context, int count, sqlite3_value **values)
 {
-    (void)count;
     tl_error err = {0};
     tl_vector_value a = {0}, b = {0};
     double result = 0;
-    if (sqlite3_value_type(values[0]) == SQLITE_NULL || sqlite3_value_type(values[1]) == SQLITE_NULL)
-        return;
+    for (int i = 0; i < count; i++)
+        if (sqlite3_value_type(values[i]) == SQLITE_NULL)
+            return;
     const metric_function *function = sqlite3_user_data(context);
-    if (tl_vector_value__read(&a, values[0], &err) && tl_vector_value__read(&b, values[1], &err) &&
-        measure(function->metric, &a, &b, &result, &err))
+    tl_table_metric metric = function != NULL ? function->metric : TL_TABLE_COSINE;
+    if ((count < 3 || read_metric(values[2], &metric, &err)) && tl_vector_value__read(&a, values[0], &err) &&
+        tl_vector_value__read(&b, values[1], &err) && measure(metric, &a, &b, &result, &err))
         sqlite3_result_double(context, result);
     else
         fail(context, &err);
@@ -152,7 +165,9 @@ static bool add(sqlite3 *database, const char *name, int arguments, int flags, c
 static bool add_functions(sqlite3 *database, tl_error *err)
 {
     enum { PURE = SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS };
-    bool ok = add(database, "twinlens_version", 0, PURE, NULL, version, err);
+    bool ok = add(database, "twinlens_version", 0, PURE, NULL, version, err) &&
+              add(database, "twinlens_distance", 2, PURE, NULL, distance, err) &&
+              add(database, "twinlens_distance", 3, PURE, NULL, distance, err);
     for (size_t i = 0; ok && i < sizeof forms / sizeof forms[0]; i++)
         ok = add(database, forms[i].name, 1, PURE, &forms[i], of_one_vector, err);
     for (size_t i = 0; ok && i < sizeof metrics / sizeof metrics[0]; i++)
@@ -258,7 +273,10 @@ bool tl_sqlite_register(struct sqlite3 *database, const tl_sql_embedder *embedde
     }
     if (embedder != NULL && !add_embedder(database, embedder, err))
         return false;
-    return add_functions(database, err) &&
-           (sqlite3_create_module_v2(database, "twinlens", &tl_table__module, NULL, NULL) == SQLITE_OK ||
-            tl_database_fail(database, err));
+    if (!add_functions(database, err))
+        return false;
+    tl_table_list *list = tl_memory_allocate(1, sizeof *list, err);
+    return list != NULL &&
+           (sqlite3_create_module_v2(database, "twinlens", &tl_table__module, list, tl_memory_free) == SQLITE_OK ||
+            tl_database_fail(database, err)); /* which frees the list in any case */
 }

@@ -72,8 +72,6 @@ static bool plan_column(planning *at, int i, size_t column, char letter, tl_erro
 
 static bool plan_id(planning *at, int i, char letter, tl_error *err)
 {
-    if (strchr("=<>{}", letter) == NULL)
-        return true;
     if (letter == '=' && at->is_search) {
         if (sqlite3_vtab_in(at->info, i, -1))
             sqlite3_vtab_in(at->info, i, 1);
@@ -101,20 +99,17 @@ static bool plan_hidden(planning *at, int i, int hidden, char letter, tl_error *
     return tl_string_append_format(&at->plan, err, "%c", letters[hidden]);
 }
 
+static bool is_limit(const struct sqlite3_index_constraint *constraint)
+{
+    return constraint->op == SQLITE_INDEX_CONSTRAINT_LIMIT || constraint->op == SQLITE_INDEX_CONSTRAINT_OFFSET;
+}
+
 static bool plan_constraint(planning *at, int i, tl_error *err)
 {
     const struct sqlite3_index_constraint *constraint = &at->info->aConstraint[i];
     int column = constraint->iColumn, first_hidden = tl_table__hidden(at->table, TL_HIDDEN_DISTANCE);
     char letter = letter_of(constraint->op);
-    if (!constraint->usable)
-        return true;
-    if (constraint->op == SQLITE_INDEX_CONSTRAINT_LIMIT || constraint->op == SQLITE_INDEX_CONSTRAINT_OFFSET) {
-        if (!at->is_search)
-            return true;
-        take(at, i, false);
-        return tl_string_append_text(&at->plan, constraint->op == SQLITE_INDEX_CONSTRAINT_LIMIT ? "l" : "o", err);
-    }
-    if (letter == '\0')
+    if (!constraint->usable || letter == '\0')
         return true;
     if (column < 0)
         return plan_id(at, i, letter, err);
@@ -142,6 +137,22 @@ static void plan_order(planning *at)
     }
 }
 
+/* LIMIT and OFFSET: of a search that gives its rows in the order that is asked for. Some may yet be dropped, by what SQLite keeps
+ * to itself: it goes on asking then, and the search goes on (cursor.c). */
+static bool plan_limits(planning *at, tl_error *err)
+{
+    sqlite3_index_info *info = at->info;
+    if (!at->is_search || (info->nOrderBy != 0 && !info->orderByConsumed))
+        return true;
+    for (int i = 0; i < info->nConstraint; i++)
+        if (is_limit(&info->aConstraint[i]) && info->aConstraint[i].usable) {
+            take(at, i, false);
+            if (!tl_string_append_text(&at->plan, info->aConstraint[i].op == SQLITE_INDEX_CONSTRAINT_LIMIT ? "l" : "o", err))
+                return false;
+        }
+    return true;
+}
+
 static bool plan(planning *at, tl_error *err)
 {
     sqlite3_index_info *info = at->info;
@@ -158,6 +169,8 @@ static bool plan(planning *at, tl_error *err)
             return false;
     info->idxNum = at->is_search ? TL_PLAN_SEARCH : 0;
     plan_order(at);
+    if (!plan_limits(at, err))
+        return false;
     /* The numbers only say which plan is better: a search, one row, rows that are narrowed, all rows. */
     double narrowed = at->value_count != 0 ? 1e5 : 1e6;
     info->estimatedCost = at->is_search ? 1e4 : at->is_one_row ? 10 : narrowed;

@@ -76,6 +76,32 @@ int tl_table__fail(tl_table *table, const tl_error *err)
     return code;
 }
 
+static bool execute(tl_table *table, const char *text, tl_error *err)
+{
+    tl_string sql;
+    tl_names names = tl_table__names(table);
+    tl_string_init(&sql, MAX_SQL);
+    bool ok = tl_statements__expand(text, &names, &sql, err) && tl_database_execute(table->database, sql.data, err);
+    tl_string_clear(&sql);
+    return ok;
+}
+
+/*
+ * Of a savepoint that was open when a table was made, and of what is rolled back to it, SQLite tells the table only after another
+ * has been opened. That is what a statement does that may fail after its first row, though it has none.
+ */
+bool tl_table__begin_change(tl_table *table, tl_error *err)
+{
+    if (table->is_new && !execute(table, "INSERT INTO @sets SELECT * FROM @sets WHERE 0", err))
+        return false;
+    table->is_new = table->is_retired = false;
+    table->changes++;
+    if (!table->is_changed)
+        table->changed_at = table->savepoint;
+    table->is_changed = true;
+    return true;
+}
+
 void tl_table__spoil(tl_table *table)
 {
     if (!table->is_spoiled)
@@ -133,6 +159,11 @@ double tl_table__distance(const tl_table *table, float score)
 
 static void close_table(tl_table *table)
 {
+    for (tl_table **at = &table->list->first; *at != NULL; at = &(*at)->next)
+        if (*at == table) {
+            *at = table->next;
+            break;
+        }
     finalize_rows(table);
     sqlite3_free(table->base.zErrMsg); /* of a savepoint: SQLite takes the others */
     tl_vector_store_close(table->store);
@@ -161,33 +192,45 @@ static bool declare(tl_table *table, tl_error *err)
     return ok;
 }
 
-static bool open_table(sqlite3 *database, int count, const char *const *texts, tl_table **out, tl_error *err)
+/* What stood under the name before writes what it holds. */
+static void retire_others(tl_table *table)
+{
+    for (tl_table *other = table->list->first; other != NULL; other = other->next) {
+        if (other == table || other->is_retired || sqlite3_stricmp(other->name, table->name) != 0 ||
+            sqlite3_stricmp(other->schema, table->schema) != 0)
+            continue;
+        if (other->is_inside || (!other->is_spoiled && !tl_vector_store_flush(other->store, NULL)))
+            tl_table__spoil(other);
+        if (other->is_inside)
+            continue;
+        tl_vector_store_rest(other->store);
+        tl_vector_store_forget(other->store);
+        other->is_retired = true;
+    }
+}
+
+static bool open_table(sqlite3 *database, tl_table_list *list, int count, const char *const *texts, tl_table **out, tl_error *err)
 {
     tl_table *table = tl_memory_allocate(1, sizeof *table, err);
     if (table == NULL)
         return false;
     table->database = database;
+    table->list = list;
     table->savepoint = table->spoiled_at = -1;
     /* The module's name, the schema's, the table's, then what stood in the brackets. */
     bool ok = (table->schema = tl_memory_copy_text(texts[1], strlen(texts[1]), err)) != NULL &&
               (table->name = tl_memory_copy_text(texts[2], strlen(texts[2]), err)) != NULL &&
               tl_table_options__parse(texts + 3, (size_t)count - 3, table->name, &table->options, err) && declare(table, err) &&
               tl_vector_store_open(database, table->schema, table->name, TL_TABLES_OWN, &table->store, err);
-    if (ok)
-        *out = table;
-    else
+    if (!ok) {
         close_table(table);
-    return ok;
-}
-
-static bool execute(tl_table *table, const char *text, tl_error *err)
-{
-    tl_string sql;
-    tl_names names = tl_table__names(table);
-    tl_string_init(&sql, MAX_SQL);
-    bool ok = tl_statements__expand(text, &names, &sql, err) && tl_database_execute(table->database, sql.data, err);
-    tl_string_clear(&sql);
-    return ok;
+        return false;
+    }
+    retire_others(table);
+    table->next = list->first;
+    list->first = table;
+    *out = table;
+    return true;
 }
 
 static bool create_rows(tl_table *table, tl_error *err)
@@ -208,15 +251,15 @@ static bool create_rows(tl_table *table, tl_error *err)
 
 static int create(sqlite3 *database, void *context, int count, const char *const *texts, sqlite3_vtab **out, char **message)
 {
-    (void)context;
     tl_error err = {0};
     tl_table *table = NULL;
-    bool ok = open_table(database, count, texts, &table, &err);
+    bool ok = open_table(database, context, count, texts, &table, &err);
     if (ok)
         ok = create_rows(table, &err) && tl_vector_store_create_tables(table->store, &err) &&
              tl_vector_store_add_set(table->store, TL_TABLE_SET, table->options.dim, table->options.storage, &err);
     if (ok) {
         tl_vector_store_rest(table->store);
+        table->is_new = true;
         *out = &table->base;
         return SQLITE_OK;
     }
@@ -229,10 +272,9 @@ static int create(sqlite3 *database, void *context, int count, const char *const
 static int connect_table(sqlite3 *database, void *context, int count, const char *const *texts, sqlite3_vtab **out,
                          char **message)
 {
-    (void)context;
     tl_error err = {0};
     tl_table *table = NULL;
-    if (open_table(database, count, texts, &table, &err)) {
+    if (open_table(database, context, count, texts, &table, &err)) {
         *out = &table->base;
         return SQLITE_OK;
     }
@@ -263,6 +305,11 @@ static int rename_table(sqlite3_vtab *base, const char *name)
 {
     tl_table *table = (tl_table *)base;
     tl_error err = {0};
+    if (table->cursor_count != 0) { /* their statements know the old names */
+        tl_fail(&err, TL_ERROR_INVALID, "%s: expected no statement that still reads the table while it is renamed", table->name);
+        tl_table__refuse(table, &err);
+        return SQLITE_LOCKED;
+    }
     if (!tl_table__enter(table, &err))
         return tl_table__refuse(table, &err);
     finalize_rows(table);
@@ -275,12 +322,15 @@ static int rename_table(sqlite3_vtab *base, const char *name)
               tl_vector_store_open(table->database, table->schema, name, TL_TABLES_OWN, &store, &err);
     if (!ok) {
         tl_memory_free(copy);
+        if (sqlite3_errcode(table->database) == SQLITE_ERROR) /* the name is somebody's */
+            err.kind = TL_ERROR_INVALID;
         return tl_table__fail(table, &err);
     }
     tl_vector_store_close(table->store);
     table->store = store;
     tl_memory_free(table->name);
     table->name = copy;
+    table->is_retired = true; /* SQLite reads the schema anew, and opens the table of the new name */
     tl_table__leave(table);
     return SQLITE_OK;
 }
@@ -292,6 +342,7 @@ static int begin(sqlite3_vtab *base)
     if (!tl_table__enter(table, &err)) /* by a trigger on a shadow table */
         return tl_table__refuse(table, &err);
     table->savepoint = -1;
+    table->is_changed = false;
     /* A block that was read before is of another transaction; nothing waits to be written. */
     bool ok = tl_vector_store_flush(table->store, &err);
     if (!ok)
@@ -308,8 +359,8 @@ static int flush_for(tl_table *table, bool is_commit)
     sqlite3_int64 last = sqlite3_last_insert_rowid(table->database);
     bool ok = !table->is_spoiled ||
               tl_fail(&err, TL_ERROR_INVALID, "%s: expected a rollback after a change that failed half-way", table->name);
-    if (ok)
-        ok = tl_vector_store_flush(table->store, &err) && (!is_commit || tl_change__settle(table, &err));
+    if (ok && !table->is_retired)
+        ok = tl_vector_store_flush(table->store, &err) && (!is_commit || !table->is_changed || tl_change__settle(table, &err));
     tl_vector_store_rest(table->store);
     sqlite3_set_last_insert_rowid(table->database, last);
     if (!ok) {
@@ -328,6 +379,7 @@ static int sync_table(sqlite3_vtab *base)
 static int commit(sqlite3_vtab *base)
 {
     ((tl_table *)base)->savepoint = -1;
+    ((tl_table *)base)->is_changed = false;
     return SQLITE_OK;
 }
 
@@ -336,7 +388,8 @@ static int rollback(sqlite3_vtab *base)
     tl_table *table = (tl_table *)base;
     tl_vector_store_rest(table->store);
     tl_vector_store_forget(table->store);
-    table->is_spoiled = false;
+    table->changes++;
+    table->is_spoiled = table->is_changed = false;
     table->savepoint = table->spoiled_at = -1;
     return SQLITE_OK;
 }
@@ -344,10 +397,14 @@ static int rollback(sqlite3_vtab *base)
 static int savepoint(sqlite3_vtab *base, int number)
 {
     tl_table *table = (tl_table *)base;
-    if (table->is_inside) /* of a statement of ours, which is part of the change that runs it */
+    if (table->is_inside) { /* of a statement of ours, which is part of the change that runs it */
+        table->savepoint = table->is_new ? number - 1 : table->savepoint;
+        table->is_new = false;
         return SQLITE_OK;
+    }
     int code = flush_for(table, false);
     table->savepoint = number;
+    table->is_new = false;
     return code;
 }
 
@@ -359,6 +416,8 @@ static int release(sqlite3_vtab *base, int number)
     table->savepoint = number - 1;
     if (table->is_spoiled && table->spoiled_at > table->savepoint)
         table->spoiled_at = table->savepoint;
+    if (table->is_changed && table->changed_at > table->savepoint)
+        table->changed_at = table->savepoint;
     return SQLITE_OK;
 }
 
@@ -371,8 +430,11 @@ static int rollback_to(sqlite3_vtab *base, int number)
     }
     tl_vector_store_rest(table->store);
     tl_vector_store_forget(table->store);
+    table->changes++;
     if (table->is_spoiled && table->spoiled_at >= number)
         table->is_spoiled = false;
+    if (table->is_changed && table->changed_at >= number)
+        table->is_changed = false;
     table->savepoint = number;
     return SQLITE_OK;
 }

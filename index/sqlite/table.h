@@ -20,8 +20,16 @@ typedef enum tl_hidden_column {
     TL_HIDDEN_COMMAND
 } tl_hidden_column;
 
+/* The tables of one connection. SQLite keeps one that took part in a transaction until its end, also when it has opened the table
+ * anew since, after a change of the schema that was rolled back, say. */
+typedef struct tl_table_list {
+    struct tl_table *first;
+} tl_table_list;
+
 typedef struct tl_table {
     sqlite3_vtab base; /* first: SQLite's pointer is ours */
+    tl_table_list *list;
+    struct tl_table *next;
     sqlite3 *database; /* borrowed: the caller's connection */
     char *schema, *name;
     tl_table_options options;
@@ -29,18 +37,29 @@ typedef struct tl_table {
     sqlite3_stmt *row_insert, *row_update, *row_remove, *row_find;
     tl_vector_value vector; /* the last that was read */
     bool is_inside;         /* within a call that runs statements of its own: whatever these lead to must not come back here */
+    bool is_new;            /* made in this transaction, and not yet told of its savepoints */
+    bool is_retired;        /* another stands in its place, or it was renamed: it holds nothing */
+    bool is_changed;        /* rows were, in this transaction */
+    int changed_at;         /* savepoint open when the first of them was, -1 for none */
     bool is_spoiled;        /* a change failed half-way: only a rollback helps */
     int spoiled_at;         /* savepoint open at that time, -1 for none */
     int savepoint;          /* innermost one open, -1 for none */
+    int cursor_count;       /* open ones */
+    uint64_t changes;       /* another number whenever this connection changed rows */
 } tl_table;
 
 typedef struct tl_table_cursor {
     sqlite3_vtab_cursor base;
-    bool is_search;  /* hits of a search, else rows in the order of their ids */
-    tl_scored *hits; /* owned */
-    size_t count, at, k;
-    sqlite3_stmt *rows; /* of a scan: stands on the row; of a search: reads the row of a hit */
+    bool is_search;        /* hits of a search, else rows in the order of their ids */
+    tl_vector_query query; /* how hits are found: vector and allowed point to the next two; k: those so far */
+    float *vector;         /* owned */
+    tl_ids ids;            /* owned */
+    tl_scored *hits;       /* owned */
+    size_t count, at, k;   /* k: at most so many in all */
+    uint64_t changes;      /* of the table when the hits were found */
+    sqlite3_stmt *rows;    /* of a scan: stands on the row; of a search: reads the row of a hit */
     bool has_row, at_end;
+    bool has_all; /* no more than the hits are to be had */
 } tl_table_cursor;
 
 /* Column numbers. */
@@ -65,6 +84,8 @@ bool tl_table__read_vector(tl_table *table, sqlite3_value *value, const char *wh
 tl_names tl_table__names(const tl_table *table);
 /* Prepares a text with the names of the table's tables put in (index/statements.h). */
 bool tl_table__prepare(tl_table *table, const char *text, sqlite3_stmt **out, tl_error *err) TL_MUST_USE;
+/* Before a change: of it a commit, and a rollback to a savepoint, must be told. */
+bool tl_table__begin_change(tl_table *table, tl_error *err) TL_MUST_USE;
 /* A change failed after it had begun. */
 void tl_table__spoil(tl_table *table);
 

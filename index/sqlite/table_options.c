@@ -65,22 +65,32 @@ static bool read_dim(tl_slice word, uint32_t *dim, tl_error *err)
                    (int)(word.size < 64 ? word.size : 64), word.data);
 }
 
-static bool read_option(tl_slice name, tl_slice word, tl_table_options *out, tl_error *err)
+/* said: those that were said before, a bit each. */
+static bool read_option(tl_slice name, tl_slice word, unsigned *said, tl_table_options *out, tl_error *err)
 {
+    enum { DIM = 1, DTYPE = 2, METRIC = 4, ANN = 8 };
     int value = 0;
-    if (equals(name, "dim") || equals(name, "dimension"))
+    unsigned option = equals(name, "dim") || equals(name, "dimension") ? DIM
+                      : equals(name, "dtype") || equals(name, "store") ? DTYPE
+                      : equals(name, "metric")                         ? METRIC
+                      : equals(name, "ann")                            ? ANN
+                                                                       : 0;
+    if ((*said & option) != 0)
+        return tl_fail(err, TL_ERROR_INVALID, "%.*s: expected it once, found it again", (int)name.size, name.data);
+    *said |= option;
+    if (option == DIM)
         return read_dim(word, &out->dim, err);
-    if (equals(name, "dtype") || equals(name, "store")) {
+    if (option == DTYPE) {
         bool ok = choose(dtypes, "f16 or f32", name, word, &value, err);
         out->storage = (tl_vector_storage)value;
         return ok;
     }
-    if (equals(name, "metric")) {
+    if (option == METRIC) {
         bool ok = choose(metrics, "cosine, dot or l2", name, word, &value, err);
         out->metric = (tl_table_metric)value;
         return ok;
     }
-    if (equals(name, "ann")) {
+    if (option == ANN) {
         bool ok = choose(anns, "auto or manual", name, word, &value, err);
         out->divides_itself = value != 0;
         return ok;
@@ -142,6 +152,7 @@ static bool read_column(tl_slice text, const char *table, tl_table_options *out,
 
 bool tl_table_options__parse(const char *const *texts, size_t count, const char *table, tl_table_options *out, tl_error *err)
 {
+    unsigned said = 0;
     *out = (tl_table_options){.divides_itself = true};
     for (size_t i = 0; i < count; i++) {
         tl_slice text = trimmed(tl_slice_of(texts[i]));
@@ -151,7 +162,7 @@ bool tl_table_options__parse(const char *const *texts, size_t count, const char 
         if (sign == NULL ? !read_column(text, table, out, err)
                          : !read_option(trimmed((tl_slice){text.data, (size_t)(sign - text.data)}),
                                         without_quotes(trimmed((tl_slice){sign + 1, text.size - (size_t)(sign + 1 - text.data)})),
-                                        out, err))
+                                        &said, out, err))
             return false;
     }
     return out->dim != 0 || tl_fail(err, TL_ERROR_INVALID, "expected dim=N, the number of numbers in a vector, found none");

@@ -92,6 +92,10 @@ bool tl_vector_value__normalize(tl_vector_value *vector, tl_error *err)
 /* SQLite's printf knows no locale. */
 static void format_number(float number, char out[MAX_NUMBER])
 {
+    if (number == 0 && signbit(number)) {
+        sqlite3_snprintf(MAX_NUMBER, out, "-0.0"); /* a whole -0 has no sign in JSON */
+        return;
+    }
     for (int digits = 6; digits <= 9; digits++) {
         sqlite3_snprintf(MAX_NUMBER, out, "%.*g", digits, (double)number);
         if (strtof(out, NULL) == number)

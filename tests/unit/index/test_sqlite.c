@@ -195,6 +195,24 @@ static bool listed(int64_t id, const model_row *row)
     return (id == 3 || id == 7 || id == -2 || id == 41) && row->price != 5.0;
 }
 
+static bool not_3(int64_t id, const model_row *row)
+{
+    (void)row;
+    return id != 3 && id != 5;
+}
+
+static bool is_7(int64_t id, const model_row *row)
+{
+    (void)row;
+    return id == 7;
+}
+
+static bool in_the_twenties(int64_t id, const model_row *row)
+{
+    (void)row;
+    return id >= 20 && id < 30;
+}
+
 static bool none(int64_t id, const model_row *row)
 {
     (void)id;
@@ -215,6 +233,11 @@ static const struct {
     {" AND label GLOB 'x*'", none},
     {" AND rowid IN (SELECT 1000)", none},
     {" AND label LIKE 'L1'", label_is_1},
+    {" AND rowid <> 3 AND rowid IS NOT 5", not_3},
+    {" AND rowid IS 7", is_7},
+    {" AND rowid LIKE '2_'", in_the_twenties},
+    {" AND rowid GLOB '2?' AND rowid IS NOT NULL", in_the_twenties},
+    {" AND rowid IS NULL", none},
 };
 
 typedef struct expected {
@@ -379,6 +402,8 @@ static void refuses_what_is_wrong(void **state)
         {"dim=4, dtype=f8", "f16 or f32"},
         {"dim=4, ann=yes", "auto or manual"},
         {"dim=4, what=ever", "dim, dtype, metric or ann"},
+        {"dim=4, dimension=5", "dimension: expected it once"},
+        {"dim=4, store=f16, dtype=f16", "dtype: expected it once"},
         {"dim=4, label", "found 'label'"},
         {"dim=4, label VARCHAR(5)", "found 'label VARCHAR(5)'"},
         {"dim=4, label TEXT UNIQUE", "found 'label TEXT UNIQUE'"},
@@ -418,6 +443,11 @@ static void refuses_what_is_wrong(void **state)
         {"INSERT INTO v(v) VALUES('build=-3')", "found 'build=-3'"},
         {"INSERT INTO v(v) VALUES('build=0')", "found 'build=0'"},
         {"INSERT INTO v(v) VALUES('build=1048577')", "found 'build=1048577'"},
+        {"INSERT INTO v(v, embedding) VALUES('check', '[1,2,4]')", "alone"},
+        {"INSERT INTO v(v, rowid) VALUES('check', 7)", "alone"},
+        {"UPDATE v SET v='check'", "alone"},
+        {"UPDATE v SET k=3", "of a search"},
+        {"UPDATE v SET distance=3 WHERE embedding MATCH '[1,2,3]' AND k=1", "of a search"},
         {"UPDATE v SET rowid='x'", "whole number"},
         {"UPDATE v SET embedding='[1]'", "dimension 3"},
         {"SELECT rowid FROM v WHERE embedding MATCH '[1,2]' AND k=1", "dimension 3, found 2"},
@@ -429,6 +459,8 @@ static void refuses_what_is_wrong(void **state)
         {"SELECT rowid FROM v WHERE embedding MATCH '[1,2,3]' AND probes=-1", "at least 0"},
         {"SELECT rowid FROM v WHERE embedding MATCH '[1,2,3]' AND distance < 'far'", "compared with a number"},
         {"SELECT twinlens_distance_l2('[1]', '[1,2]')", "one dimension"},
+        {"SELECT twinlens_distance('[1]', '[1,2]')", "one dimension"},
+        {"SELECT twinlens_distance('[1]', '[1]', 'l3')", "cosine, dot or l2, found 'l3'"},
         {"SELECT twinlens_distance_cosine('[0]', '[1]')", "only zeros"},
         {"SELECT twinlens_normalize('[0]')", "only zeros"},
         {"SELECT twinlens_vector('abc')", "vector"},
@@ -448,6 +480,14 @@ static void refuses_what_is_wrong(void **state)
     expect_sql(database, "SELECT rowid, k FROM v WHERE embedding MATCH '[1,2,3]' LIMIT -1", "1|9223372036854775807");
     expect_sql(database, "SELECT twinlens_dim(NULL), twinlens_to_json(twinlens_vector('[1, 0.1,-2e-3, 16777216]'))",
                "NULL|[1,0.1,-0.002,16777216]");
+    expect_sql(database,
+               "SELECT twinlens_distance('[3, 0]', '[0, 5]'), twinlens_distance('[1, 0]', '[4, 4]', 'L2'), "
+               "twinlens_distance('[1, 2]', '[3, 4]', 'dot'), twinlens_distance('[1]', '[1]', NULL), "
+               "twinlens_distance('[1, 0]', '[4, 4]', 'cosine') = twinlens_distance_cosine('[1, 0]', '[4, 4]')",
+               "1.0|5.0|-11.0|NULL|1");
+    /* A search may choose what is changed, and its distance is none that the change sets. */
+    run_sql(database, "UPDATE v SET label='near' WHERE embedding MATCH '[1,2,3]' AND k=1");
+    expect_sql(database, "SELECT rowid, label FROM v", "1|near");
     assert_int_equal(sqlite3_close(database), SQLITE_OK);
 }
 
@@ -465,13 +505,14 @@ static void json_keeps_every_f32(void **state)
             do
                 bits[i] = (uint32_t)tl_random_next(&random);
             while ((bits[i] >> 23 & 255) == 255);
+        bits[0] &= (uint32_t)1 << 31; /* both zeros */
         sqlite3_bind_blob(statement, 1, bits, sizeof bits, SQLITE_STATIC);
         assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
         const float *back = sqlite3_column_blob(statement, 0);
         for (size_t i = 0; i < 16; i++) {
             float number;
             memcpy(&number, &bits[i], sizeof number);
-            if (back[i] != number)
+            if (back[i] != number || signbit(back[i]) != signbit(number))
                 fail_msg("expected %.9g, found %.9g", (double)number, (double)back[i]);
         }
         sqlite3_reset(statement);
