@@ -1,10 +1,12 @@
 /*
  * Owns the full check of an index file, in one read transaction: SQLite's own integrity_check and foreign keys, every set of
- * vectors (index/vector_check.c) with the item or caption of each, and the sums over the catalogue's tables.
+ * vectors (index/vector_check.c) with the item or caption of each, the sums over the catalogue's tables, and the words of
+ * captions.
  */
 #include "base/core/memory.h"
 #include "index/catalogue/table_sums.h"
 #include "index/catalogue/vector_sets.h"
+#include "index/catalogue/words_check.h"
 #include "index/index_internal.h"
 
 #include <inttypes.h>
@@ -66,21 +68,6 @@ static bool check_sums(tl_statements *statements, tl_error *err)
     return true;
 }
 
-/* SQLite's own check of the words would need to write. */
-static bool check_words(tl_statements *statements, tl_error *err)
-{
-    bool row = false;
-    sqlite3_stmt *statement = tl_statements__get(statements, TL_SQL_WORDS_COUNT, err);
-    if (statement == NULL || !tl_statements__step(statements, statement, &row, err))
-        return false;
-    int64_t words_of = row ? sqlite3_column_int64(statement, 0) : 0, captions = row ? sqlite3_column_int64(statement, 1) : 0;
-    sqlite3_reset(statement);
-    return words_of == captions ||
-           tl_fail(err, TL_ERROR_CORRUPT,
-                   "table caption_words: expected the words of %" PRId64 " captions, found those of %" PRId64, captions,
-                   words_of);
-}
-
 static bool check_in_transaction(tl_index *index, tl_error *err)
 {
     tl_vector_set *sets = NULL;
@@ -92,7 +79,7 @@ static bool check_in_transaction(tl_index *index, tl_error *err)
               tl_sets__list(statements, &sets, &ids, &count, err);
     for (size_t i = 0; ok && i < count; i++)
         ok = check_set(index, &sets[i], ids.items[i], err);
-    ok = ok && check_sums(statements, err) && check_words(statements, err);
+    ok = ok && check_sums(statements, err) && tl_words__check(index->database, index->mode == TL_INDEX_READ, err);
     tl_memory_free(sets);
     tl_memory_free(ids.items);
     return ok;

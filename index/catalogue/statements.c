@@ -85,7 +85,6 @@ static const char *const texts[] = {
     [TL_SQL_WORDS_REMOVE] =
         "INSERT INTO caption_words(caption_words, rowid, text) SELECT 'delete', id, text FROM captions WHERE id=?1",
     [TL_SQL_WORDS_FIND] = "SELECT rowid FROM caption_words WHERE caption_words MATCH ?1 ORDER BY rank, rowid",
-    [TL_SQL_WORDS_COUNT] = "SELECT count(*), (SELECT count(*) FROM captions) FROM caption_words_docsize",
     [TL_SQL_SUMS_READ] = "SELECT count, keys, rows, checksum FROM table_sums WHERE name=?1",
     [TL_SQL_SUMS_WRITE] = "INSERT OR REPLACE INTO table_sums(name, count, keys, rows, checksum) VALUES(?1, ?2, ?3, ?4, ?5)",
 };

@@ -52,7 +52,6 @@ typedef enum tl_statement {
     TL_SQL_WORDS_ADD,
     TL_SQL_WORDS_REMOVE,
     TL_SQL_WORDS_FIND,
-    TL_SQL_WORDS_COUNT,
     TL_SQL_SUMS_READ,
     TL_SQL_SUMS_WRITE,
     TL_STATEMENT_COUNT

@@ -1,7 +1,8 @@
 /*
  * One bit of a closed file is another: in a set that is divided into lists with a tail, and in one that is not, a search gives an
  * error or the answer of the sound file, exact and approximate, within a folder, under a condition and of few rows, down to the
- * paths of the pictures found; and a file that the full check calls sound answers everything. TL_SOAK=1: 10,000 bits.
+ * paths of the pictures found; and a file that the full check calls sound answers everything. Of words FTS5 has no checksums:
+ * places by them may be wrong, but not in a file that the check calls sound. TL_SOAK=1: 10,000 bits.
  */
 #include "tests/unit/index/index_fixture.h"
 
@@ -69,6 +70,8 @@ static const struct {
     {TL_VECTOR_IMAGE, {.k = K, .where = "width % 3 = 0 AND camera = 'Leica'"}, K},
     {TL_VECTOR_IMAGE, {.k = K, .where = "width = 77"}, 1}, /* so few that they are fetched one by one */
     {TL_VECTOR_CAPTION, {.k = K, .where = "caption LIKE '%7%'"}, K},
+    {TL_VECTOR_IMAGE, {.k = K, .words = "the caption 77, 78"}, K},
+    {TL_VECTOR_CAPTION, {.k = K, .words = "19"}, K},
 };
 enum { WAYS = sizeof ways / sizeof ways[0] };
 
@@ -137,7 +140,7 @@ static void use_file(tally *seen, char *what, size_t size)
             seen->rights += is_same;
             seen->wrongs += !is_same;
             is_all_right = is_all_right && is_same;
-            if (!is_same)
+            if (!is_same && ways[way].options.words == NULL)
                 snprintf(what, size, "way %zu, query %zu: %zu of %zu found", way, q, found.count, expected->count);
         }
         tl_index_searcher_destroy(searcher);
