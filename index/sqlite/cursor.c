@@ -128,8 +128,8 @@ static bool read_limits(const tl_table *table, const tl_plan_call *call, tl_vect
             return tl_fail(err, TL_ERROR_INVALID, "distance: expected to be compared with a number");
         limit_scores(table, call->distances[i].op, limit, query);
     }
-    /* What must lie within a distance is all that does. */
-    query->exact = query->exact || query->has_least;
+    /* What must lie within a distance is all that does, and the nearest beyond one are in no list that could be foretold. */
+    query->exact = query->exact || query->has_least || query->has_most;
     return true;
 }
 

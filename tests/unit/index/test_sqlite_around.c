@@ -282,6 +282,80 @@ static void a_limit_only_says_how_many_come_first(void **state)
     assert_int_equal(sqlite3_close(database), SQLITE_OK);
 }
 
+static double number_of(sqlite3 *database, const char *sql, double limit)
+{
+    sqlite3_stmt *statement = NULL;
+    assert_int_equal(sqlite3_prepare_v2(database, sql, -1, &statement, NULL), SQLITE_OK);
+    sqlite3_bind_double(statement, 1, limit);
+    if (sqlite3_step(statement) != SQLITE_ROW)
+        fail_msg("%s: %s", sql, sqlite3_errmsg(database));
+    double number = sqlite3_column_double(statement, 0);
+    sqlite3_finalize(statement);
+    return number;
+}
+
+/* At every distance that there is, and just beside it, a bound is that of a full sort; pages of it are the whole, in its order.
+ */
+static void distances_bound_exactly_and_page_on(void **state)
+{
+    (void)state;
+    static const char *const metrics[] = {"cosine", "dot", "l2"}, *const operators[] = {"<", "<=", ">", ">="};
+    static const double steps[] = {0, 1e-16, -1e-16, 1e-9, -1e-9};
+    char sql[400];
+    for (size_t m = 0; m < 3; m++) {
+        sqlite3 *database = open_sql(":memory:");
+        snprintf(sql, sizeof sql, "CREATE VIRTUAL TABLE v USING twinlens(dim=3, metric=%s)", metrics[m]);
+        run_sql(database, sql);
+        run_sql(database,
+                "INSERT INTO v(rowid, embedding) WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 299) "
+                "SELECT i, '[' || (i % 9 - 4) || ',' || (i % 7 * 0.3) || ',1]' FROM n");
+        for (int divided = 0; divided < 2; divided++) {
+            run_sql(database, "DROP TABLE IF EXISTS sorted; CREATE TABLE sorted(d REAL, id INTEGER);"
+                              "INSERT INTO sorted SELECT distance, rowid FROM v WHERE embedding MATCH '[0.1,0.2,0.9]'");
+            expect_sql(database, "SELECT count(*) FROM sorted", "300");
+            for (int place = 1; place <= 300; place += 13)
+                for (size_t o = 0; o < 4; o++)
+                    for (size_t s = 0; s < sizeof steps / sizeof steps[0]; s++) {
+                        double limit = number_of(database, "SELECT d FROM sorted WHERE rowid=?1", place) + steps[s];
+                        snprintf(sql, sizeof sql, "SELECT count(*) FROM sorted WHERE d %s ?1", operators[o]);
+                        double expected = number_of(database, sql, limit);
+                        for (int k = 0; k < 2; k++) {
+                            snprintf(sql, sizeof sql,
+                                     "SELECT count(*) FROM v WHERE embedding MATCH '[0.1,0.2,0.9]' AND distance %s ?1 AND probes "
+                                     "= 1%s",
+                                     operators[o], k == 0 ? "" : " AND k = 5");
+                            double found = number_of(database, sql, limit), most = k == 0 || expected < 5 ? expected : 5;
+                            if (found != most)
+                                fail_msg("%s, distance %s %.17g: expected %g rows, found %g", metrics[m], operators[o], limit,
+                                         most, found);
+                        }
+                    }
+            run_sql(database, "DROP TABLE IF EXISTS pages; CREATE TABLE pages(d REAL, id INTEGER)");
+            for (int page = 0; page < 300; page += 20) {
+                snprintf(sql, sizeof sql,
+                         "INSERT INTO pages SELECT distance, rowid FROM v WHERE embedding MATCH '[0.1,0.2,0.9]' AND distance < 9 "
+                         "ORDER BY distance LIMIT 20 OFFSET %d",
+                         page);
+                run_sql(database, sql);
+            }
+            expect_sql(database,
+                       "SELECT count(*), sum(p.id = s.id AND p.d = s.d) FROM pages p JOIN sorted s ON s.rowid = p.rowid",
+                       "300|300");
+            run_sql(database, "DELETE FROM pages");
+            for (int page = 0; page < 300; page += 20) /* from the last row of the page before on */
+                run_sql(database,
+                        "INSERT INTO pages SELECT distance, rowid FROM v WHERE embedding MATCH '[0.1,0.2,0.9]' AND "
+                        "(distance, rowid) > (ifnull((SELECT d FROM pages ORDER BY rowid DESC LIMIT 1), -1e9), "
+                        "ifnull((SELECT id FROM pages ORDER BY rowid DESC LIMIT 1), 0)) ORDER BY distance, rowid LIMIT 20");
+            expect_sql(database,
+                       "SELECT count(*), sum(p.id = s.id AND p.d = s.d) FROM pages p JOIN sorted s ON s.rowid = p.rowid",
+                       "300|300");
+            run_sql(database, "INSERT INTO v(v) VALUES('build=7')");
+        }
+        check_and_close(database);
+    }
+}
+
 /* 3.41 and newer offer LIMIT beside ORDER BY, too, whatever it orders by. */
 static void limits_count_in_our_order_alone(void **state)
 {
@@ -325,6 +399,7 @@ int main(void)
         cmocka_unit_test(schemas_are_read_anew_within_a_transaction),
         cmocka_unit_test(what_is_due_at_a_commit_stays_due),
         cmocka_unit_test(tables_read_themselves),
+        cmocka_unit_test(distances_bound_exactly_and_page_on),
 
         cmocka_unit_test(a_limit_only_says_how_many_come_first),
         cmocka_unit_test(limits_count_in_our_order_alone),
