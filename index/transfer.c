@@ -71,16 +71,16 @@ bool tl_index_caption_item(tl_index *index, int64_t caption_id, int64_t *item_id
     return ok;
 }
 
-/* A connection that is at work on the same file waits its turn between steps; what it changes is copied anew. */
+/* All in one step, which sees one state: between steps, a writer that commits often would have it begin anew each time. */
 static bool copy_pages(sqlite3 *from, sqlite3 *into, tl_error *err)
 {
-    enum { PAGES_PER_STEP = 4096, WAIT_MS = 20, MOST_WAITS = 500 };
+    enum { WAIT_MS = 20, MOST_WAITS = 500 };
     sqlite3_backup *backup = sqlite3_backup_init(into, "main", from, "main");
     if (backup == NULL)
         return tl_database_fail(into, err);
     int code = SQLITE_OK;
     for (int waits = 0; (code == SQLITE_OK || code == SQLITE_BUSY || code == SQLITE_LOCKED) && waits < MOST_WAITS;) {
-        code = sqlite3_backup_step(backup, PAGES_PER_STEP);
+        code = sqlite3_backup_step(backup, -1);
         if (code == SQLITE_BUSY || code == SQLITE_LOCKED) {
             sqlite3_sleep(WAIT_MS);
             waits++;
@@ -106,7 +106,8 @@ bool tl_index_backup(tl_index *index, const char *path, tl_error *err)
     int code = sqlite3_open_v2(name, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
     tl_memory_free(name);
     if (code != SQLITE_OK) {
-        tl_database_fail(copy, err);
+        tl_fail(err, code == SQLITE_NOMEM ? TL_ERROR_NO_MEMORY : TL_ERROR_IO, "'%s': cannot make a copy there: %s", path,
+                sqlite3_errstr(code));
         tl_database_close(copy);
         return false;
     }

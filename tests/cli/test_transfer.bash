@@ -58,4 +58,5 @@ expect 0 "$TWINLENS" index --check --index copy.db
 expect 0 "$TWINLENS" search 'a red disc' -k 18 --index copy.db
 cut -f 1 out.txt | diff -q - scores >/dev/null || fail "the copy scores otherwise"
 expect_error 1 'no file of that name' "$TWINLENS" index --backup copy.db
+expect_error 1 "'none/copy.db': cannot make a copy there" "$TWINLENS" index --backup none/copy.db
 finish
