@@ -26,9 +26,21 @@ bool tl_table__enter(tl_table *table, tl_error *err)
     return true;
 }
 
+/* After a rollback of everything there is nothing to take back, and nothing that is held is true. */
+static void begin_anew(tl_table *table)
+{
+    tl_vector_store_rest(table->store);
+    tl_vector_store_forget(table->store);
+    table->changes++;
+    table->is_spoiled = table->is_changed = table->is_over = false;
+    table->savepoint = table->spoiled_at = -1;
+}
+
 void tl_table__leave(tl_table *table)
 {
     table->is_inside = false;
+    if (table->is_over)
+        begin_anew(table);
 }
 
 static int code_of(const tl_table *table, const tl_error *err)
@@ -386,11 +398,12 @@ static int commit(sqlite3_vtab *base)
 static int rollback(sqlite3_vtab *base)
 {
     tl_table *table = (tl_table *)base;
-    tl_vector_store_rest(table->store);
-    tl_vector_store_forget(table->store);
-    table->changes++;
-    table->is_spoiled = table->is_changed = false;
-    table->savepoint = table->spoiled_at = -1;
+    /* A statement of ours that fails for want of memory or room, or is interrupted, takes all back while the call that runs it
+     * still stands on what would be dropped here. */
+    if (table->is_inside)
+        table->is_over = true;
+    else
+        begin_anew(table);
     return SQLITE_OK;
 }
 

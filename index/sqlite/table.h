@@ -39,6 +39,7 @@ typedef struct tl_table {
     bool is_inside;         /* within a call that runs statements of its own: whatever these lead to must not come back here */
     bool is_new;            /* made in this transaction, and not yet told of its savepoints */
     bool is_retired;        /* another stands in its place, or it was renamed: it holds nothing */
+    bool is_over;           /* the transaction was rolled back within a call */
     bool is_changed;        /* rows were, in this transaction */
     int changed_at;         /* savepoint open when the first of them was, -1 for none */
     bool is_spoiled;        /* a change failed half-way: only a rollback helps */

@@ -211,6 +211,50 @@ static void what_is_due_at_a_commit_stays_due(void **state)
     }
 }
 
+static int count_down(void *left)
+{
+    return --*(int *)left <= 0;
+}
+
+/* SQLite itself takes a transaction back when a statement within a change is interrupted: the table is then as it was before. */
+static void an_interrupted_change_leaves_a_table_to_go_on_with(void **state)
+{
+    (void)state;
+    static const char *const changes[] = {
+        "INSERT INTO v(v) VALUES('build=3')",
+        "DELETE FROM v WHERE rowid > 900",
+        "UPDATE v SET embedding='[0,0]' WHERE rowid > 900",
+        INSERT_MANY,
+    };
+    size_t interrupted = 0;
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++)
+        for (int within = 0; within < 2; within++)
+            for (int steps = 1; steps < 4000; steps += 1 + steps / 2) {
+                int left = steps;
+                sqlite3 *database = open_sql(":memory:");
+                run_sql(database, make);
+                if (i < 3)
+                    run_sql(database, INSERT_MANY);
+                if (within != 0)
+                    run_sql(database, "BEGIN; INSERT INTO v(rowid, embedding) VALUES(2000, '[1,1]')");
+                sqlite3_progress_handler(database, 3, count_down, &left);
+                int code = sqlite3_exec(database, changes[i], NULL, NULL, NULL);
+                sqlite3_progress_handler(database, 0, NULL, NULL);
+                interrupted += code == SQLITE_INTERRUPT;
+                assert_true(code == SQLITE_OK || code == SQLITE_INTERRUPT);
+                if (code == SQLITE_INTERRUPT) {
+                    assert_int_equal(sqlite3_get_autocommit(database), 1);
+                    expect_sql(database, "SELECT count(*) FROM v WHERE embedding MATCH '[1,1]'", i < 3 ? "1205" : "5");
+                    run_sql(database, "INSERT INTO v(rowid, embedding) VALUES(3000, '[1,1]')");
+                    expect_sql(database, "SELECT count(*) FROM v WHERE embedding MATCH '[1,1]'", i < 3 ? "1206" : "6");
+                } else if (within != 0) {
+                    run_sql(database, "COMMIT");
+                }
+                check_and_close(database);
+            }
+    assert_true(interrupted > 40);
+}
+
 static void tables_read_themselves(void **state)
 {
     (void)state;
@@ -399,6 +443,7 @@ int main(void)
         cmocka_unit_test(schemas_are_read_anew_within_a_transaction),
         cmocka_unit_test(what_is_due_at_a_commit_stays_due),
         cmocka_unit_test(tables_read_themselves),
+        cmocka_unit_test(an_interrupted_change_leaves_a_table_to_go_on_with),
         cmocka_unit_test(distances_bound_exactly_and_page_on),
 
         cmocka_unit_test(a_limit_only_says_how_many_come_first),
