@@ -66,10 +66,26 @@ void tl_gelu_again_backward(tl_gelu_kind kind, const float *x, const float *dy, 
     tl_kernels_active()->gelu_backward(kind, x, dy, y, out, count);
 }
 
+void tl_gelu_bf16(tl_gelu_kind kind, const uint16_t *x, uint16_t *y, size_t count)
+{
+    tl_kernels_active()->gelu_halves(kind, x, y, count);
+}
+
+void tl_gelu_again_backward_bf16(tl_gelu_kind kind, uint16_t *x, float *dy, uint16_t *y, size_t count)
+{
+    tl_kernels_active()->gelu_halves_backward(kind, x, dy, y, count);
+}
+
 void tl_layer_norm(const float *x, const float *gain, const float *bias, size_t rows, size_t dim, float epsilon, float *y,
                    float *mean, float *inverse_deviation)
 {
     tl_kernels_active()->layer_norm(x, gain, bias, rows, dim, epsilon, y, mean, inverse_deviation);
+}
+
+void tl_layer_norm_bf16(const float *x, const float *gain, const float *bias, size_t rows, size_t dim, float epsilon, uint16_t *y,
+                        float *mean, float *inverse_deviation)
+{
+    tl_kernels_active()->layer_norm_halves(x, gain, bias, rows, dim, epsilon, y, mean, inverse_deviation);
 }
 
 void tl_layer_norm_backward(const float *dy, const float *x, const float *gain, const float *mean, const float *inverse_deviation,

@@ -73,6 +73,11 @@ void tl_gelu_backward(tl_gelu_kind kind, const float *x, const float *dy, float 
 /* The same, and y = gelu(x) once more, at little cost; y overlaps nothing. */
 void tl_gelu_again_backward(tl_gelu_kind kind, const float *x, const float *dy, float *y, float *out, size_t count);
 
+/* Of numbers kept in bf16: y = gelu(x); y may be x. */
+void tl_gelu_bf16(tl_gelu_kind kind, const uint16_t *x, uint16_t *y, size_t count);
+/* y = gelu(x) once more; dy becomes dy * gelu'(x), and x the same rounded. Nothing overlaps. */
+void tl_gelu_again_backward_bf16(tl_gelu_kind kind, uint16_t *x, float *dy, uint16_t *y, size_t count);
+
 /* y [rows, dim] = silu(gate) * value of rows (gate [dim], value [dim]) of x, silu(g) = g sigmoid(g) ("SwiGLU", Shazeer 2020). y
  * may be x. */
 void tl_swiglu(const float *x, size_t rows, size_t dim, float *y);
@@ -83,6 +88,9 @@ void tl_swiglu(const float *x, size_t rows, size_t dim, float *y);
  * NULL. y may be x. */
 void tl_layer_norm(const float *x, const float *gain, const float *bias, size_t rows, size_t dim, float epsilon, float *y,
                    float *mean, float *inverse_deviation);
+/* The same, y rounded to bf16; it overlaps nothing. */
+void tl_layer_norm_bf16(const float *x, const float *gain, const float *bias, size_t rows, size_t dim, float epsilon, uint16_t *y,
+                        float *mean, float *inverse_deviation);
 /* dx = the gradient by x + residual (NULL: 0); dx may be x, dy or residual. Adds to gain_gradient and bias_gradient [dim]. */
 void tl_layer_norm_backward(const float *dy, const float *x, const float *gain, const float *mean, const float *inverse_deviation,
                             const float *residual, size_t rows, size_t dim, float *dx, float *gain_gradient,

@@ -58,6 +58,10 @@ typedef struct tl_kernels {
     void (*gelu)(tl_gelu_kind kind, const float *x, float *y, size_t count);
     /* out = dy * gelu'(x), y = gelu(x) (NULL: not wanted); out may be x or dy */
     void (*gelu_backward)(tl_gelu_kind kind, const float *x, const float *dy, float *y, float *out, size_t count);
+    /* Of bf16: y = gelu(x); y may be x */
+    void (*gelu_halves)(tl_gelu_kind kind, const uint16_t *x, uint16_t *y, size_t count);
+    /* y = gelu(x); then dy = dy * gelu'(x), and x the same in bf16 */
+    void (*gelu_halves_backward)(tl_gelu_kind kind, uint16_t *x, float *dy, uint16_t *y, size_t count);
     /* y [rows, dim] = silu(gate) * value of the rows (gate, value) of x; y may be x */
     void (*swiglu)(const float *x, size_t rows, size_t dim, float *y);
     void (*exponential)(const float *x, float *y, size_t count);
@@ -70,6 +74,8 @@ typedef struct tl_kernels {
     void (*fill_rows)(const float *bias, const float *residual, size_t rows, size_t dim, float *y);
     void (*layer_norm)(const float *x, const float *gain, const float *bias, size_t rows, size_t dim, float epsilon, float *y,
                        float *mean, float *inverse_deviation);
+    void (*layer_norm_halves)(const float *x, const float *gain, const float *bias, size_t rows, size_t dim, float epsilon,
+                              uint16_t *y, float *mean, float *inverse_deviation);
     void (*layer_norm_backward)(const float *dy, const float *x, const float *gain, const float *mean,
                                 const float *inverse_deviation, const float *residual, size_t rows, size_t dim, float *dx,
                                 float *gain_gradient, float *bias_gradient);
@@ -89,6 +95,8 @@ typedef struct tl_kernels {
     /* out = the same values in f32 */
     void (*widen_f16)(const uint16_t *values, float *out, size_t count);
     void (*widen_bf16)(const uint16_t *values, float *out, size_t count);
+    /* and back, to nearest with ties to even */
+    void (*narrow_bf16)(const float *values, uint16_t *out, size_t count);
     /* y = x * factor */
     void (*scale)(const float *x, float factor, float *y, size_t count);
     /* x = x * cosines + (the other of its pair) * sines, in each of the pieces [pieces, dim] */

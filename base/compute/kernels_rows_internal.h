@@ -18,6 +18,25 @@ KERNEL_INLINE void store_some(float *to, vector v, size_t n)
         store_part(to, v, n);
 }
 
+KERNEL_INLINE vector load_some_halves(const uint16_t *from, size_t n)
+{
+    half_lanes v = {0};
+    if (n == LANES)
+        memcpy(&v, from, sizeof v);
+    else
+        memcpy(&v, from, n * sizeof *from);
+    return (vector)(__builtin_convertvector(v, group_vector) << 16);
+}
+
+KERNEL_INLINE void store_some_halves(uint16_t *to, vector v, size_t n)
+{
+    const half_lanes halves = narrow(v);
+    if (n == LANES)
+        memcpy(to, &halves, sizeof halves);
+    else
+        memcpy(to, &halves, n * sizeof *to);
+}
+
 KERNEL_INLINE size_t step_size(size_t i, size_t count)
 {
     return count - i < (size_t)LANES ? count - i : (size_t)LANES;
@@ -40,25 +59,43 @@ KERNEL_INLINE vector gelu_and_slope_of(tl_gelu_kind kind, vector x, vector *slop
     return x * s;
 }
 
-#define GELU_LOOPS(NAME, KIND)                                                                       \
-    static void NAME##_forward(const float *x, float *y, size_t count)                               \
-    {                                                                                                \
-        size_t i = 0;                                                                                \
-        for (; i + LANES <= count; i += LANES)                                                       \
-            store(y + i, gelu_of(KIND, load(x + i)));                                                \
-        if (i < count)                                                                               \
-            store_part(y + i, gelu_of(KIND, load_part(x + i, count - i)), count - i);                \
-    }                                                                                                \
-    static void NAME##_backward(const float *x, const float *dy, float *y, float *out, size_t count) \
-    {                                                                                                \
-        for (size_t i = 0; i < count; i += LANES) {                                                  \
-            const size_t n = step_size(i, count);                                                    \
-            vector slope;                                                                            \
-            const vector value = gelu_and_slope_of(KIND, load_some(x + i, n), &slope);               \
-            store_some(out + i, load_some(dy + i, n) * slope, n);                                    \
-            if (y != NULL)                                                                           \
-                store_some(y + i, value, n);                                                         \
-        }                                                                                            \
+#define GELU_LOOPS(NAME, KIND)                                                                        \
+    static void NAME##_forward(const float *x, float *y, size_t count)                                \
+    {                                                                                                 \
+        size_t i = 0;                                                                                 \
+        for (; i + LANES <= count; i += LANES)                                                        \
+            store(y + i, gelu_of(KIND, load(x + i)));                                                 \
+        if (i < count)                                                                                \
+            store_part(y + i, gelu_of(KIND, load_part(x + i, count - i)), count - i);                 \
+    }                                                                                                 \
+    static void NAME##_backward(const float *x, const float *dy, float *y, float *out, size_t count)  \
+    {                                                                                                 \
+        for (size_t i = 0; i < count; i += LANES) {                                                   \
+            const size_t n = step_size(i, count);                                                     \
+            vector slope;                                                                             \
+            const vector value = gelu_and_slope_of(KIND, load_some(x + i, n), &slope);                \
+            store_some(out + i, load_some(dy + i, n) * slope, n);                                     \
+            if (y != NULL)                                                                            \
+                store_some(y + i, value, n);                                                          \
+        }                                                                                             \
+    }                                                                                                 \
+    static void NAME##_halves(const uint16_t *x, uint16_t *y, size_t count)                           \
+    {                                                                                                 \
+        for (size_t i = 0; i < count; i += LANES) {                                                   \
+            const size_t n = step_size(i, count);                                                     \
+            store_some_halves(y + i, gelu_of(KIND, load_some_halves(x + i, n)), n);                   \
+        }                                                                                             \
+    }                                                                                                 \
+    static void NAME##_halves_backward(uint16_t *x, float *dy, uint16_t *y, size_t count)             \
+    {                                                                                                 \
+        for (size_t i = 0; i < count; i += LANES) {                                                   \
+            const size_t n = step_size(i, count);                                                     \
+            vector slope;                                                                             \
+            store_some_halves(y + i, gelu_and_slope_of(KIND, load_some_halves(x + i, n), &slope), n); \
+            const vector by_x = load_some(dy + i, n) * slope;                                         \
+            store_some(dy + i, by_x, n);                                                              \
+            store_some_halves(x + i, by_x, n);                                                        \
+        }                                                                                             \
     }
 
 GELU_LOOPS(gelu_by_erf, TL_GELU_BY_ERF)
@@ -85,6 +122,26 @@ static void gelu_backward(tl_gelu_kind kind, const float *x, const float *dy, fl
         gelu_by_tanh_backward(x, dy, y, out, count);
 }
 
+static void gelu_halves(tl_gelu_kind kind, const uint16_t *x, uint16_t *y, size_t count)
+{
+    if (kind == TL_GELU_BY_ERF)
+        gelu_by_erf_halves(x, y, count);
+    else if (kind == TL_GELU_BY_SIGMOID)
+        gelu_by_sigmoid_halves(x, y, count);
+    else
+        gelu_by_tanh_halves(x, y, count);
+}
+
+static void gelu_halves_backward(tl_gelu_kind kind, uint16_t *x, float *dy, uint16_t *y, size_t count)
+{
+    if (kind == TL_GELU_BY_ERF)
+        gelu_by_erf_halves_backward(x, dy, y, count);
+    else if (kind == TL_GELU_BY_SIGMOID)
+        gelu_by_sigmoid_halves_backward(x, dy, y, count);
+    else
+        gelu_by_tanh_halves_backward(x, dy, y, count);
+}
+
 /* A row of y ends before the rows of x that are still to be read begin, so y may be x. */
 static void swiglu(const float *x, size_t rows, size_t dim, float *y)
 {
@@ -109,6 +166,14 @@ static void error_function(const float *x, float *y, size_t count)
     for (size_t i = 0; i < count; i += LANES) {
         size_t n = step_size(i, count);
         store_some(y + i, error_function_of(load_some(x + i, n)), n);
+    }
+}
+
+static void narrow_bf16(const float *values, uint16_t *out, size_t count)
+{
+    for (size_t i = 0; i < count; i += LANES) {
+        const size_t n = step_size(i, count);
+        store_some_halves(out + i, load_some(values + i, n), n);
     }
 }
 
@@ -247,10 +312,11 @@ static void dot_rows(const float *rows, size_t count, size_t dim, const float *q
 
 /* ---- layer norm ---- */
 
-static void layer_norm(const float *x, const float *gain, const float *bias, size_t rows, size_t dim, float epsilon, float *y,
-                       float *mean, float *inverse_deviation)
+/* y: of f32, or of bf16 where is_half. */
+KERNEL_INLINE void norm_rows(const bool is_half, const float *x, const float *gain, const float *bias, size_t rows, size_t dim,
+                             float epsilon, void *y, float *mean, float *inverse_deviation)
 {
-    for (size_t r = 0; r < rows; r++, x += dim, y += dim) {
+    for (size_t r = 0; r < rows; r++, x += dim) {
         vector sum = splat(0.0f), squares = splat(0.0f);
         for (size_t i = 0; i < dim; i += LANES)
             sum += load_some(x + i, step_size(i, dim));
@@ -267,13 +333,29 @@ static void layer_norm(const float *x, const float *gain, const float *bias, siz
         float inverse = 1.0f / __builtin_sqrtf(variance + epsilon);
         for (i = 0; i < dim; i += LANES) {
             size_t n = step_size(i, dim);
-            store_some(y + i, (load_some(x + i, n) - m) * inverse * load_some(gain + i, n) + load_some(bias + i, n), n);
+            const vector normal = (load_some(x + i, n) - m) * inverse * load_some(gain + i, n) + load_some(bias + i, n);
+            if (is_half)
+                store_some_halves((uint16_t *)y + r * dim + i, normal, n);
+            else
+                store_some((float *)y + r * dim + i, normal, n);
         }
         if (mean != NULL)
             mean[r] = m;
         if (inverse_deviation != NULL)
             inverse_deviation[r] = inverse;
     }
+}
+
+static void layer_norm(const float *x, const float *gain, const float *bias, size_t rows, size_t dim, float epsilon, float *y,
+                       float *mean, float *inverse_deviation)
+{
+    norm_rows(false, x, gain, bias, rows, dim, epsilon, y, mean, inverse_deviation);
+}
+
+static void layer_norm_halves(const float *x, const float *gain, const float *bias, size_t rows, size_t dim, float epsilon,
+                              uint16_t *y, float *mean, float *inverse_deviation)
+{
+    norm_rows(true, x, gain, bias, rows, dim, epsilon, y, mean, inverse_deviation);
 }
 
 static void layer_norm_backward(const float *dy, const float *x, const float *gain, const float *mean,

@@ -74,17 +74,6 @@ void tl_widen(tl_dtype dtype, const void *values, size_t count, float *out)
     }
 }
 
-/* Adding just below half of what is cut off, and one more to an odd value, rounds ties to even. A NaN stays one. Not by the
- * packed products' kernel: some processors' instruction takes subnormal numbers for 0. */
-static uint16_t bf16_of_float(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    if ((bits & 0x7FFFFFFF) > 0x7F800000)
-        return (uint16_t)(bits >> 16 | 0x40);
-    return (uint16_t)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
-}
-
 void tl_narrow(tl_dtype dtype, const float *values, size_t count, void *out)
 {
     uint16_t *halves = out;
@@ -96,8 +85,8 @@ void tl_narrow(tl_dtype dtype, const float *values, size_t count, void *out)
         tl_narrow_to_f16(values, halves, count);
         break;
     case TL_BF16:
-        for (size_t i = 0; i < count; i++)
-            halves[i] = bf16_of_float(values[i]);
+        /* Not by the packed products' instruction: some processors take subnormal numbers for 0 in it. */
+        tl_kernels_active()->narrow_bf16(values, halves, count);
         break;
     }
 }
@@ -237,15 +226,16 @@ bool tl_linear_is_packed_between(const tl_weight *first, const tl_weight *second
     return is_packed_f32(first) && is_packed_f32(second);
 }
 
-void tl_linear_run_backward(tl_thread_pool *pool, const tl_weight *weight, const float *dy, size_t rows, size_t out, size_t in,
-                            float *dx, void *scratch)
+void tl_linear_run_backward(tl_thread_pool *pool, const tl_weight *weight, tl_dtype dtype, const void *dy, size_t rows,
+                            size_t out, size_t in, float *dx, void *scratch)
 {
     if (weight->turned.panels == NULL) {
+        TL_ASSERT(dtype == TL_F32);
         tl_linear_backward_input(pool, dy, rows, out, tl_weight_floats(weight), in, dx);
         return;
     }
     const tl_weight turned = {.packed = weight->turned};
-    const tl_linear_call call = {.weight = &turned, .rows = rows, .in = out, .out = in, .x = dy, .y = dx};
+    const tl_linear_call call = {.weight = &turned, .rows = rows, .in = out, .out = in, .x = dy, .x_dtype = dtype, .y = dx};
     tl_packed_linear(pool, &call, scratch);
 }
 

@@ -46,9 +46,10 @@ typedef struct tl_linear_call {
 /* scratch: tl_linear_scratch_count floats, aligned to 64 bytes. The same bits for any pool. */
 void tl_linear_run(tl_thread_pool *pool, const tl_linear_call *call, void *scratch);
 size_t tl_linear_scratch_count(size_t rows, size_t in);
-/* dx [rows, in] = dy [rows, out] weight [out, in] of a weight of f32; scratch: tl_linear_scratch_count(rows, out). */
-void tl_linear_run_backward(tl_thread_pool *pool, const tl_weight *weight, const float *dy, size_t rows, size_t out, size_t in,
-                            float *dx, void *scratch);
+/* dx [rows, in] = dy [rows, out] weight [out, in] of a weight of f32; scratch: tl_linear_scratch_count(rows, out). dtype: of dy,
+ * f32, or bf16 where the weight has a turned form. */
+void tl_linear_run_backward(tl_thread_pool *pool, const tl_weight *weight, tl_dtype dtype, const void *dy, size_t rows,
+                            size_t out, size_t in, float *dx, void *scratch);
 /* What the rows between two layers may be kept as, without loss beyond that of the layers' own precision. */
 tl_dtype tl_linear_dtype_between(const tl_weight *first, const tl_weight *second);
 /* Whether the rows between them may stay as the second one's product reads them. */

@@ -42,14 +42,15 @@ tl_packed_weight tl_packed_columns(const tl_packed_weight *weight, size_t first,
  * every step. panels: of the whole weight. */
 void tl_pack_bf16(const tl_weight *weight, size_t out, size_t in, size_t first, size_t count, void *panels);
 
-/* c [m, n] += a^T b in bf16 with f32 sums, a [k, m] and b [k, n] of f32, rows *_row floats apart: a gradient by a weight. On the
- * caller's thread; sums run in an order that m, n and k alone give. */
+/* c [m, n] += a^T b in bf16 with f32 sums, a [k, m] and b [k, n] of f32 or bf16, rows *_row numbers apart: a gradient by a
+ * weight. On the caller's thread; sums run in an order that m, n and k alone give. */
 typedef struct tl_outer_call {
     size_t m, n, k;
-    const float *a, *b;
+    const void *a, *b;
     size_t a_row, b_row;
     float *c;
     size_t c_row;
+    tl_dtype a_dtype, b_dtype;
 } tl_outer_call;
 /* Bytes of scratch of products of at most so many rows and columns. */
 size_t tl_outer_scratch_size(size_t m, size_t n);

@@ -268,6 +268,7 @@ const tl_packed_kernels tl_packed_amx = {
     .end_blocks = end_blocks,
     .narrow_row = narrow_row,
     .pair_rows = pair_rows,
+    .pair_halves = pair_halves,
     .pack_pairs = pack_pairs,
 };
 #else

@@ -20,7 +20,6 @@ enum {
     LINE = 16     /* floats of a line of the cache */
 };
 
-typedef uint32_t group_vector __attribute__((vector_size(TL_VECTOR_FLOATS * 4)));
 typedef int16_t short_vector __attribute__((vector_size(TL_VECTOR_FLOATS * 4)));
 
 KERNEL_INLINE group_vector load_groups(const uint32_t *from)
@@ -84,21 +83,6 @@ KERNEL_INLINE group_vector dot_int8(group_vector sums, uint32_t group, group_vec
 #endif
 
 /* ---- tiles ---- */
-
-typedef uint16_t half_lanes __attribute__((vector_size(TL_VECTOR_FLOATS * 2)));
-
-/* To bf16, as tl_bf16_of. */
-KERNEL_INLINE half_lanes narrow(vector value)
-{
-#ifdef TL_NARROW
-    return TL_NARROW(value);
-#else
-    const group_vector bits = (group_vector)value;
-    const group_vector rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16, kept = (bits >> 16) | 0x40u;
-    const group_vector is_nan = (group_vector)((bits & 0x7fffffffu) > 0x7f800000u);
-    return __builtin_convertvector((is_nan & kept) | (~is_nan & rounded), half_lanes);
-#endif
-}
 
 KERNEL_INLINE void store_lanes(const tl_packed_tile *tile, size_t at, size_t count, vector value)
 {
@@ -319,6 +303,20 @@ static void pair_rows(const float *first, const float *second, size_t count, uin
     }
 }
 
+static void pair_halves(const uint16_t *first, const uint16_t *second, size_t count, uint32_t *groups)
+{
+    size_t i = 0;
+    for (; second != NULL && i + LANES <= count; i += LANES) {
+        half_lanes low, high;
+        memcpy(&low, first + i, sizeof low);
+        memcpy(&high, second + i, sizeof high);
+        const group_vector pairs = __builtin_convertvector(low, group_vector) | __builtin_convertvector(high, group_vector) << 16;
+        memcpy(groups + i, &pairs, sizeof pairs);
+    }
+    for (; i < count; i++)
+        groups[i] = first[i] | (second != NULL ? (uint32_t)second[i] << 16 : 0);
+}
+
 static void narrow_row(const float *from, size_t count, uint16_t *to)
 {
     size_t i = 0;
@@ -460,6 +458,7 @@ const tl_packed_kernels TL_PACKED_TABLE = {
     .multiply = {multiply_f32, multiply_bf16, multiply_int8},
     .narrow_row = narrow_row,
     .pair_rows = pair_rows,
+    .pair_halves = pair_halves,
     .pack_pairs = pack_pairs,
 };
 #endif

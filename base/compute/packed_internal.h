@@ -92,6 +92,8 @@ typedef struct tl_packed_kernels {
     void (*narrow_row)(const float *from, size_t count, uint16_t *to);
     /* groups [count] = bf16 pairs of a number of one row and that of another (NULL: 0) */
     void (*pair_rows)(const float *first, const float *second, size_t count, uint32_t *groups);
+    /* The same of numbers that are bf16. */
+    void (*pair_halves)(const uint16_t *first, const uint16_t *second, size_t count, uint32_t *groups);
     /* A block of so many rows as pack_rows would make it of bf16, from pairs [groups, group_row]. */
     void (*pack_pairs)(const uint32_t *pairs, size_t group_row, size_t groups, size_t rows, void *a);
 } tl_packed_kernels;

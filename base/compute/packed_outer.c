@@ -11,20 +11,38 @@
 
 enum { SLAB = 256, GROUPS_OF_A_PIECE = 128 };
 
-/* Columns of rows [rows, row] to panels of so many groups. */
-static void pack_columns(const float *rows, size_t row, size_t count, size_t columns, size_t panel_bytes, char *panels)
+/* Groups of numbers first..first + count - 1 of a row and the next (where there is one). */
+static void pair_up(tl_dtype dtype, const void *row, size_t next, bool has_next, size_t first, size_t count, uint32_t *groups)
 {
     const tl_packed_kernels *kernels = tl_packed_active();
+    if (dtype == TL_F32) {
+        const float *numbers = (const float *)row + first;
+        kernels->pair_rows(numbers, has_next ? numbers + next : NULL, count, groups);
+    } else {
+        const uint16_t *numbers = (const uint16_t *)row + first;
+        kernels->pair_halves(numbers, has_next ? numbers + next : NULL, count, groups);
+    }
+}
+
+static const void *row_of(tl_dtype dtype, const void *rows, size_t row, size_t number)
+{
+    return (const char *)rows + number * row * tl_dtype_size(dtype);
+}
+
+/* Columns of rows [rows, row] to panels of so many groups. */
+static void pack_columns(tl_dtype dtype, const void *rows, size_t row, size_t count, size_t columns, size_t panel_bytes,
+                         char *panels)
+{
     const size_t whole = columns / TL_PACKED_COLUMNS, rest = columns % TL_PACKED_COLUMNS;
     if (rest != 0)
         memset(panels + whole * panel_bytes, 0, (count + 1) / 2 * TL_PACKED_COLUMNS * 4);
     for (size_t k = 0; k < count; k += 2) {
-        const float *first = rows + k * row, *second = k + 1 < count ? first + row : NULL;
+        const void *first = row_of(dtype, rows, row, k);
         for (size_t p = 0; p <= whole; p++) {
             const size_t at = p * TL_PACKED_COLUMNS, some = p < whole ? TL_PACKED_COLUMNS : rest;
             if (some != 0)
-                kernels->pair_rows(first + at, second != NULL ? second + at : NULL, some,
-                                   (uint32_t *)(void *)(panels + p * panel_bytes) + k / 2 * TL_PACKED_COLUMNS);
+                pair_up(dtype, first, row, k + 1 < count, at, some,
+                        (uint32_t *)(void *)(panels + p * panel_bytes) + k / 2 * TL_PACKED_COLUMNS);
         }
     }
 }
@@ -58,7 +76,7 @@ void tl_pack_bf16(const tl_weight *weight, size_t out, size_t in, size_t first, 
     const float *values = weight->parts[0];
     char *to = (char *)panels + first * bytes;
     if (weight->is_transposed) {
-        pack_columns(values + column, out, in, columns, bytes, to);
+        pack_columns(TL_F32, values + column, out, in, columns, bytes, to);
         return;
     }
     for (size_t r = 0; r < columns; r += TL_PACKED_COLUMNS)
@@ -119,12 +137,11 @@ void tl_outer_bf16(const tl_outer_call *call, void *scratch)
     size_t configured = 0;
     for (size_t k = 0; k < call->k; k += SLAB) {
         const size_t count = call->k - k < SLAB ? call->k - k : SLAB, groups = (count + 1) / 2;
-        pack_columns(call->b + k * call->b_row, call->b_row, count, call->n, tl_packed_panel_bytes(TL_PACKED_BF16, count),
-                     panels);
-        for (size_t g = 0; g < groups; g++) {
-            const float *first = call->a + (k + 2 * g) * call->a_row;
-            kernels->pair_rows(first, 2 * g + 1 < count ? first + call->a_row : NULL, call->m, pairs + g * call->m);
-        }
+        pack_columns(call->b_dtype, row_of(call->b_dtype, call->b, call->b_row, k), call->b_row, count, call->n,
+                     tl_packed_panel_bytes(TL_PACKED_BF16, count), panels);
+        for (size_t g = 0; g < groups; g++)
+            pair_up(call->a_dtype, row_of(call->a_dtype, call->a, call->a_row, k + 2 * g), call->a_row, 2 * g + 1 < count, 0,
+                    call->m, pairs + g * call->m);
         for (size_t row = 0; row < call->m; row += most) {
             const size_t rows = call->m - row < most ? call->m - row : most;
             kernels->pack_pairs(pairs + row, call->m, groups, rows, block);

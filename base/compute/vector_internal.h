@@ -24,6 +24,8 @@ enum { LANES = TL_VECTOR_FLOATS };
 typedef float vector __attribute__((vector_size(TL_VECTOR_FLOATS * 4)));
 typedef int32_t vector_mask __attribute__((vector_size(TL_VECTOR_FLOATS * 4)));
 typedef uint64_t vector_pairs __attribute__((vector_size(TL_VECTOR_FLOATS * 4)));
+typedef uint32_t group_vector __attribute__((vector_size(TL_VECTOR_FLOATS * 4)));
+typedef uint16_t half_lanes __attribute__((vector_size(TL_VECTOR_FLOATS * 2)));
 
 KERNEL_INLINE vector load(const float *from)
 {
@@ -58,6 +60,19 @@ KERNEL_INLINE vector splat(float value)
 KERNEL_INLINE vector choose(vector_mask where, vector yes, vector no)
 {
     return (vector)((where & (vector_mask)yes) | (~where & (vector_mask)no));
+}
+
+/* To bf16, to nearest with ties to even; a NaN stays one. */
+KERNEL_INLINE half_lanes narrow(vector value)
+{
+#ifdef TL_NARROW
+    return TL_NARROW(value);
+#else
+    const group_vector bits = (group_vector)value;
+    const group_vector rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16, kept = (bits >> 16) | 0x40u;
+    const group_vector is_nan = (group_vector)((bits & 0x7fffffffu) > 0x7f800000u);
+    return __builtin_convertvector((is_nan & kept) | (~is_nan & rounded), half_lanes);
+#endif
 }
 
 /* Lanes 2i and 2i + 1 change places. */

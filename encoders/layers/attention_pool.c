@@ -211,13 +211,15 @@ void tl_attention_pool_weight_products(const tl_block_shape *shape, const tl_att
 {
     const size_t width = shape->width, mlp = shape->mlp_width;
     float *in_gradient = gradients[parameters->in_proj_weight];
-    products[0] =
-        (tl_weight_product){state->before, mlp, state->normal, items, mlp, width, gradients[parameters->c_fc_weight], false};
-    products[1] =
-        (tl_weight_product){state->pooled, width, state->after, items, width, mlp, gradients[parameters->c_proj_weight], false};
-    products[2] = (tl_weight_product){
-        state->middle, width, state->attended, items, width, width, gradients[parameters->out_proj_weight], false};
-    products[3] = (tl_weight_product){state->query, width, state->probes, items, width, width, in_gradient, false};
-    products[4] =
-        (tl_weight_product){state->key_value, 2 * width, state->rows, rows, 2 * width, width, in_gradient + width * width, false};
+    products[0] = (tl_weight_product){state->before, mlp,    state->normal, items, mlp, width, gradients[parameters->c_fc_weight],
+                                      false,         TL_F32, TL_F32};
+    products[1] = (tl_weight_product){
+        state->pooled, width, state->after, items, width, mlp, gradients[parameters->c_proj_weight], false, TL_F32, TL_F32};
+    products[2] =
+        (tl_weight_product){state->middle, width,  state->attended, items, width, width, gradients[parameters->out_proj_weight],
+                            false,         TL_F32, TL_F32};
+    products[3] =
+        (tl_weight_product){state->query, width, state->probes, items, width, width, in_gradient, false, TL_F32, TL_F32};
+    products[4] = (tl_weight_product){
+        state->key_value, 2 * width, state->rows, rows, 2 * width, width, in_gradient + width * width, false, TL_F32, TL_F32};
 }

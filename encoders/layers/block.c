@@ -79,10 +79,12 @@ size_t tl_block_scratch_count(const tl_block_shape *shape, size_t max_rows, size
            tl_whole_line_floats(attention > product ? attention : product);
 }
 
-size_t tl_block_forward_scratch_count(const tl_block_shape *shape, size_t max_rows, size_t max_tokens, size_t shares)
+size_t tl_block_forward_scratch_count(const tl_block_shape *shape, tl_dtype kept, size_t max_rows, size_t max_tokens,
+                                      size_t shares)
 {
     size_t attention =
-        shares * tl_whole_line_floats(tl_attention_scratch_count(max_tokens, max_tokens, shape->width / shape->heads));
+        shares * tl_whole_line_floats(tl_attention_scratch_count(max_tokens, max_tokens, shape->width / shape->heads)) +
+        (kept != TL_F32 ? tl_whole_line_floats(max_rows * shape->width) : 0);
     size_t product = tl_linear_scratch_count(max_rows, shape->width > shape->mlp_width ? shape->width : shape->mlp_width);
     return tl_whole_line_floats(attention > product ? attention : product);
 }
@@ -115,10 +117,10 @@ static tl_attention_call attention_call(const tl_block_shape *shape, const tl_ch
     return call;
 }
 
-static void gather_rows(const tl_chunk *chunk, size_t width, const float *from, float *to)
+static void gather_rows(const tl_chunk *chunk, size_t row_bytes, const void *from, void *to)
 {
     for (size_t i = 0; i < chunk->item_count; i++)
-        memcpy(to + i * width, from + chunk->pooled_rows[i] * width, width * sizeof *to);
+        memcpy((char *)to + i * row_bytes, (const char *)from + chunk->pooled_rows[i] * row_bytes, row_bytes);
 }
 
 /* Queries and keys by their row of the item. */
@@ -143,6 +145,17 @@ static void norm_rows(const tl_weight *values, size_t weight, size_t bias, float
                       float *y, float *mean, float *inverse)
 {
     tl_layer_norm(x, tl_weight_floats(&values[weight]), tl_weight_floats(&values[bias]), rows, dim, epsilon, y, mean, inverse);
+}
+
+/* The norm of a layer's input in training. */
+static void norm_kept(const tl_block_state *state, const tl_weight *values, size_t weight, size_t bias, float epsilon,
+                      size_t rows, size_t dim, const float *x, void *y, float *mean, float *inverse)
+{
+    const float *gain = tl_weight_floats(&values[weight]), *shift = tl_weight_floats(&values[bias]);
+    if (state->kept == TL_BF16)
+        tl_layer_norm_bf16(x, gain, shift, rows, dim, epsilon, y, mean, inverse);
+    else
+        tl_layer_norm(x, gain, shift, rows, dim, epsilon, y, mean, inverse);
 }
 
 /* sum [rows, W] = residual + part; sum may be residual. */
@@ -174,6 +187,7 @@ static void project_in(const tl_block_shape *shape, const tl_weight *weight, con
                            .in = width,
                            .out = 3 * width,
                            .x = is_normal ? state->normal_1 : state->input,
+                           .x_dtype = state->kept,
                            .norm = norm,
                            .bias = bias,
                            .y = state->qkv};
@@ -184,9 +198,9 @@ static void project_in(const tl_block_shape *shape, const tl_weight *weight, con
     const tl_weight query_weight = tl_weight_rows(weight, 0, width, width);
     const tl_weight key_value_weight = tl_weight_rows(weight, width, 2 * width, width);
     tl_linear_norm query_norm;
-    gather_rows(chunk, width, state->input, state->query_input);
+    gather_rows(chunk, width * sizeof(float), state->input, state->query_input);
     if (is_normal)
-        gather_rows(chunk, width, state->normal_1, state->query_normal);
+        gather_rows(chunk, width * tl_dtype_size(state->kept), state->normal_1, state->query_normal);
     call.weight = &key_value_weight;
     call.out = 2 * width;
     call.bias = bias + width;
@@ -214,18 +228,25 @@ void tl_block_forward_attention(const tl_block_shape *shape, const tl_block_para
     const float *residual = is_pooled ? state->query_input : state->input;
     const tl_linear_norm norm = norm_on_the_way(shape, values, parameters->ln_1_weight, parameters->ln_1_bias, state->normal_1);
 
+    float *attended = state->attended, *attention_scratch = scratch;
+    if (state->kept != TL_F32) {
+        attended = scratch;
+        attention_scratch += tl_whole_line_floats(rows * width);
+    }
     if (state->mean_1 != NULL)
-        norm_rows(values, parameters->ln_1_weight, parameters->ln_1_bias, shape->epsilon, chunk->row_count, width, state->input,
-                  state->normal_1, state->mean_1, state->inverse_1);
+        norm_kept(state, values, parameters->ln_1_weight, parameters->ln_1_bias, shape->epsilon, chunk->row_count, width,
+                  state->input, state->normal_1, state->mean_1, state->inverse_1);
     project_in(shape, &values[parameters->in_proj_weight], tl_weight_floats(&values[parameters->in_proj_bias]), chunk, pool,
                state, shape->norms_last || state->mean_1 != NULL ? NULL : &norm, scratch);
     if (shape->rotary != NULL)
         turn_rows(shape, chunk, state);
     tl_attention_call attention = attention_call(shape, chunk, state);
     if (state->probabilities != NULL)
-        tl_attention(&attention, state->probabilities, scratch, state->attended);
+        tl_attention(&attention, state->probabilities, attention_scratch, attended);
     else
-        tl_attention_shared(pool, &attention, scratch, state->attended);
+        tl_attention_shared(pool, &attention, attention_scratch, attended);
+    if (state->kept != TL_F32)
+        tl_narrow(state->kept, attended, rows * width, state->attended);
     if (shape->has_inner_norms)
         norm_rows(values, parameters->inner_1_weight, parameters->inner_1_bias, shape->epsilon, rows, width, state->attended,
                   state->attended, NULL, NULL);
@@ -234,6 +255,7 @@ void tl_block_forward_attention(const tl_block_shape *shape, const tl_block_para
                            .in = width,
                            .out = width,
                            .x = state->attended,
+                           .x_dtype = state->kept,
                            .bias = tl_weight_floats(&values[parameters->out_proj_bias]),
                            .residual = shape->norms_last ? NULL : residual,
                            .y = shape->norms_last ? state->qkv : state->middle}; /* nothing reads qkv any more */
@@ -253,17 +275,18 @@ void tl_block_forward_mlp(const tl_block_shape *shape, const tl_block_parameters
     const tl_weight *in_weight = &values[parameters->c_fc_weight], *out_weight = &values[parameters->c_proj_weight];
     const bool is_training = state->mean_2 != NULL;
     const bool is_plain = !is_training && !shape->is_gated && !shape->has_inner_norms;
-    const tl_dtype between = is_plain ? tl_linear_dtype_between(in_weight, out_weight) : TL_F32;
+    const tl_dtype between = is_plain ? tl_linear_dtype_between(in_weight, out_weight) : state->kept;
     const bool is_packed_between = is_plain && tl_linear_is_packed_between(in_weight, out_weight);
     const tl_linear_norm norm = norm_on_the_way(shape, values, parameters->ln_2_weight, parameters->ln_2_bias, state->normal_2);
     if (is_training)
-        norm_rows(values, parameters->ln_2_weight, parameters->ln_2_bias, shape->epsilon, rows, width, state->middle,
+        norm_kept(state, values, parameters->ln_2_weight, parameters->ln_2_bias, shape->epsilon, rows, width, state->middle,
                   state->normal_2, state->mean_2, state->inverse_2);
     tl_linear_call call = {.weight = in_weight,
                            .rows = rows,
                            .in = width,
                            .out = shape->is_gated ? 2 * mlp : mlp,
                            .x = is_training ? state->normal_2 : state->middle,
+                           .x_dtype = state->kept,
                            .norm = shape->norms_last || is_training ? NULL : &norm,
                            .bias = tl_weight_floats(&values[parameters->c_fc_bias]),
                            .has_gelu = is_plain,
@@ -274,6 +297,8 @@ void tl_block_forward_mlp(const tl_block_shape *shape, const tl_block_parameters
     tl_linear_run(pool, &call, scratch);
     if (shape->is_gated)
         tl_swiglu(state->before, rows, mlp, state->after);
+    else if (!is_plain && state->kept == TL_BF16)
+        tl_gelu_bf16(shape->activation, state->before, state->after, rows * mlp);
     else if (!is_plain)
         tl_gelu(shape->activation, state->before, state->after, rows * mlp);
     if (shape->has_inner_norms)
@@ -359,10 +384,10 @@ static void attention_half_backward(const tl_block_shape *shape, const tl_block_
     const tl_weight *in_weight = &values[parameters->in_proj_weight];
     float *in_bias = vectors + layout.in_proj_bias;
 
-    norm_rows(values, parameters->ln_1_weight, parameters->ln_1_bias, shape->epsilon, chunk->row_count, width, state->input,
-              state->normal_1, state->mean_1, state->inverse_1);
+    norm_kept(state, values, parameters->ln_1_weight, parameters->ln_1_bias, shape->epsilon, chunk->row_count, width,
+              state->input, state->normal_1, state->mean_1, state->inverse_1);
     tl_column_sums(state->middle, rows, width, vectors + layout.out_proj_bias);
-    tl_linear_run_backward(NULL, &values[parameters->out_proj_weight], state->middle, rows, width, width, d_normal,
+    tl_linear_run_backward(NULL, &values[parameters->out_proj_weight], TL_F32, state->middle, rows, width, width, d_normal,
                            inner_scratch);
     tl_attention_call call = attention_call(shape, chunk, state);
     if (is_pooled) {
@@ -371,16 +396,17 @@ static void attention_half_backward(const tl_block_shape *shape, const tl_block_
         tl_column_sums(state->qkv, chunk->row_count, 2 * width, in_bias + width);
         const tl_weight query_weight = tl_weight_rows(in_weight, 0, width, width);
         const tl_weight key_value_weight = tl_weight_rows(in_weight, width, 2 * width, width);
-        tl_linear_run_backward(NULL, &key_value_weight, state->qkv, chunk->row_count, 2 * width, width, d_normal, inner_scratch);
+        tl_linear_run_backward(NULL, &key_value_weight, TL_F32, state->qkv, chunk->row_count, 2 * width, width, d_normal,
+                               inner_scratch);
         /* query_input was only the residual's copy: its memory takes the part that comes through the queries. */
-        tl_linear_run_backward(NULL, &query_weight, state->query, rows, width, width, state->query_input, inner_scratch);
+        tl_linear_run_backward(NULL, &query_weight, TL_F32, state->query, rows, width, width, state->query_input, inner_scratch);
         for (size_t i = 0; i < chunk->item_count; i++)
             tl_axpy(1.0f, state->query_input + i * width, d_normal + chunk->pooled_rows[i] * width, width);
     } else {
         tl_attention_backward(&call, state->probabilities, d_normal, inner_scratch, state->qkv, state->qkv + width,
                               state->qkv + 2 * width);
         tl_column_sums(state->qkv, rows, 3 * width, in_bias);
-        tl_linear_run_backward(NULL, in_weight, state->qkv, rows, 3 * width, width, d_normal, inner_scratch);
+        tl_linear_run_backward(NULL, in_weight, TL_F32, state->qkv, rows, 3 * width, width, d_normal, inner_scratch);
     }
     tl_layer_norm_backward(d_normal, state->input, tl_weight_floats(&values[parameters->ln_1_weight]), state->mean_1,
                            state->inverse_1, is_pooled ? NULL : state->middle, chunk->row_count, width, state->input,
@@ -402,13 +428,18 @@ void tl_block_backward(const tl_block_shape *shape, const tl_block_parameters *p
     float *inner_scratch = d_after + tl_whole_line_floats(chunk->row_count * mlp);
     memset(vectors, 0, layout.total * sizeof *vectors);
 
-    norm_rows(values, parameters->ln_2_weight, parameters->ln_2_bias, shape->epsilon, rows, width, state->middle, state->normal_2,
-              state->mean_2, state->inverse_2);
+    norm_kept(state, values, parameters->ln_2_weight, parameters->ln_2_bias, shape->epsilon, rows, width, state->middle,
+              state->normal_2, state->mean_2, state->inverse_2);
     tl_column_sums(state->output, rows, width, vectors + layout.c_proj_bias);
-    tl_linear_run_backward(NULL, &values[parameters->c_proj_weight], state->output, rows, width, mlp, d_after, inner_scratch);
-    tl_gelu_again_backward(shape->activation, state->before, d_after, state->after, state->before, rows * mlp);
-    tl_column_sums(state->before, rows, mlp, vectors + layout.c_fc_bias);
-    tl_linear_run_backward(NULL, &values[parameters->c_fc_weight], state->before, rows, mlp, width, d_normal, inner_scratch);
+    tl_linear_run_backward(NULL, &values[parameters->c_proj_weight], TL_F32, state->output, rows, width, mlp, d_after,
+                           inner_scratch);
+    if (state->kept == TL_BF16)
+        tl_gelu_again_backward_bf16(shape->activation, state->before, d_after, state->after, rows * mlp);
+    else
+        tl_gelu_again_backward(shape->activation, state->before, d_after, state->after, state->before, rows * mlp);
+    tl_column_sums(state->kept == TL_BF16 ? d_after : state->before, rows, mlp, vectors + layout.c_fc_bias);
+    tl_linear_run_backward(NULL, &values[parameters->c_fc_weight], state->kept, state->before, rows, mlp, width, d_normal,
+                           inner_scratch);
     tl_layer_norm_backward(d_normal, state->middle, tl_weight_floats(&values[parameters->ln_2_weight]), state->mean_2,
                            state->inverse_2, state->output, rows, width, state->middle, vectors + layout.ln_2_weight,
                            vectors + layout.ln_2_bias);
@@ -422,19 +453,21 @@ size_t tl_block_weight_products(const tl_block_shape *shape, const tl_block_para
     const size_t read = is_pooled ? items : rows;
     float *in_gradient = gradients[parameters->in_proj_weight];
     size_t count = 0;
-    products[count++] =
-        (tl_weight_product){state->before, mlp, state->normal_2, read, mlp, width, gradients[parameters->c_fc_weight], false};
-    products[count++] =
-        (tl_weight_product){state->output, width, state->after, read, width, mlp, gradients[parameters->c_proj_weight], false};
+    const tl_dtype kept = state->kept;
     products[count++] = (tl_weight_product){
-        state->middle, width, state->attended, read, width, width, gradients[parameters->out_proj_weight], false};
+        state->before, mlp, state->normal_2, read, mlp, width, gradients[parameters->c_fc_weight], false, kept, kept};
+    products[count++] = (tl_weight_product){
+        state->output, width, state->after, read, width, mlp, gradients[parameters->c_proj_weight], false, TL_F32, kept};
+    products[count++] = (tl_weight_product){
+        state->middle, width, state->attended, read, width, width, gradients[parameters->out_proj_weight], false, TL_F32, kept};
     if (is_pooled) {
-        products[count++] = (tl_weight_product){state->query, width, state->query_normal, read, width, width, in_gradient, false};
+        products[count++] =
+            (tl_weight_product){state->query, width, state->query_normal, read, width, width, in_gradient, false, TL_F32, kept};
         products[count++] = (tl_weight_product){
-            state->qkv, 2 * width, state->normal_1, rows, 2 * width, width, in_gradient + width * width, false};
+            state->qkv, 2 * width, state->normal_1, rows, 2 * width, width, in_gradient + width * width, false, TL_F32, kept};
     } else {
         products[count++] =
-            (tl_weight_product){state->qkv, 3 * width, state->normal_1, rows, 3 * width, width, in_gradient, false};
+            (tl_weight_product){state->qkv, 3 * width, state->normal_1, rows, 3 * width, width, in_gradient, false, TL_F32, kept};
     }
     return count;
 }

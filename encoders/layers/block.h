@@ -10,6 +10,7 @@
 #define TL_ENCODERS_LAYERS_BLOCK_H
 
 #include "base/compute/compute.h"
+#include "base/compute/packed.h"
 #include "encoders/layers/rotary.h"
 #include "encoders/layers/weight_products.h"
 #include "encoders/weights/parameters.h"
@@ -38,6 +39,12 @@ typedef struct tl_block_parameters {
     size_t c_proj_weight, c_proj_bias;   /* [W, M] */
 } tl_block_parameters;
 
+/* What training may keep: bf16 needs weights whose rows can be taken from their packed form. */
+static inline tl_dtype tl_block_kept_dtype(const tl_block_shape *shape, bool in_bf16)
+{
+    return in_bf16 && shape->width % TL_PACKED_COLUMNS == 0 ? TL_BF16 : TL_F32;
+}
+
 /* How the weights start: PyTorch's defaults (open_clip's vision tower), or normal with these deviations (its text tower). */
 typedef struct tl_block_initialization {
     bool is_normal;
@@ -54,21 +61,23 @@ typedef struct tl_chunk {
     const size_t *pooled_offsets; /* [item_count + 1]: 0, 1, 2, ... */
 } tl_chunk;
 
-/* Activations of a chunk (or of the whole batch), one block. Backward turns those marked g into the gradients by themselves. */
+/* Activations of a chunk (or of the whole batch), one block. Backward turns those marked g into the gradients by themselves.
+ * Those marked k only products read (and the activation): they are of the type `kept`. */
 typedef struct tl_block_state {
+    tl_dtype kept;             /* f32; in training bf16 where products round them anyway */
     float *input;              /* [N, W] g */
-    float *normal_1;           /* [N, W]; need not be kept, as normal_2 and after: backward makes them again */
+    void *normal_1;            /* [N, W] k; need not be kept, as normal_2 and after: backward makes them again */
     float *mean_1, *inverse_1; /* [N], NULL in inference */
     float *qkv;                /* [N, 3 W] g, or keys and values [N, 2 W] when pooled */
     float *query_input;        /* [R, W] rows of input; pooled only, as the next two */
-    float *query_normal;       /* [R, W] rows of normal_1 */
+    void *query_normal;        /* [R, W] k, rows of normal_1 */
     float *query;              /* [R, W] g */
     float *probabilities;      /* by item and head, NULL in inference */
-    float *attended;           /* [R, W] */
+    void *attended;            /* [R, W] k */
     float *middle;             /* [R, W] g */
-    float *normal_2;           /* [R, W] */
+    void *normal_2;            /* [R, W] k */
     float *mean_2, *inverse_2; /* [R], NULL in inference */
-    float *before, *after;     /* [R, M] around the activation; before is g, and [R, 2 M] where the MLP is gated */
+    void *before, *after;      /* [R, M] k around the activation; before is g, and [R, 2 M] where the MLP is gated */
     float *output;             /* [R, W]; its gradient comes in here */
 } tl_block_state;
 
@@ -78,8 +87,10 @@ bool tl_block_create(const tl_block_shape *shape, const char *prefix, const tl_b
 /* Floats of scratch of one worker, of a chunk with so many rows whose items have at most max_tokens. */
 size_t tl_block_scratch_count(const tl_block_shape *shape, size_t max_rows, size_t max_tokens);
 
-/* The same for forward in inference, which needs no more; shares: of attention, by the pool of an only chunk, else 1. */
-size_t tl_block_forward_scratch_count(const tl_block_shape *shape, size_t max_rows, size_t max_tokens, size_t shares);
+/* The same for forward, which needs no more; in inference kept is f32. shares: of attention, by the pool of an only chunk,
+ * else 1. */
+size_t tl_block_forward_scratch_count(const tl_block_shape *shape, tl_dtype kept, size_t max_rows, size_t max_tokens,
+                                      size_t shares);
 
 /* state's pointers are those of the chunk. pool: for the only chunk of a batch, else NULL. In inference input, middle and output
  * may be one block, as may normal_1, attended and normal_2, and before and after. */

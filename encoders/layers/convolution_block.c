@@ -171,16 +171,18 @@ static void mlp_backward(const tl_convolution_block_shape *shape, const tl_convo
                                  .bias = tl_weight_floats(&values[parameters->c_fc_bias]),
                                  .y = before};
     tl_linear_run(NULL, &call, product);
-    tl_linear_run_backward(NULL, &values[parameters->c_proj_weight], gradient, rows, width, mlp, d_after, product);
+    tl_linear_run_backward(NULL, &values[parameters->c_proj_weight], TL_F32, gradient, rows, width, mlp, d_after, product);
     tl_gelu_again_backward(shape->activation, before, d_after, after, before, rows * mlp);
-    const tl_weight_product by_c_proj = {gradient, width, after, rows, width, mlp, gradients[parameters->c_proj_weight], in_bf16};
-    const tl_weight_product by_c_fc = {before, mlp, normal, rows, mlp, width, gradients[parameters->c_fc_weight], in_bf16};
+    const tl_weight_product by_c_proj = {gradient, width,  after, rows, width, mlp, gradients[parameters->c_proj_weight],
+                                         in_bf16,  TL_F32, TL_F32};
+    const tl_weight_product by_c_fc = {before,  mlp,    normal, rows, mlp, width, gradients[parameters->c_fc_weight],
+                                       in_bf16, TL_F32, TL_F32};
     tl_weight_product_run(&by_c_proj, tiles);
     tl_weight_product_run(&by_c_fc, tiles);
     tl_column_sums(gradient, rows, width, gradients[parameters->c_proj_bias]);
     tl_column_sums(before, rows, mlp, gradients[parameters->c_fc_bias]);
     float *d_normal = normal; /* which nothing reads any more */
-    tl_linear_run_backward(NULL, &values[parameters->c_fc_weight], before, rows, mlp, width, d_normal, product);
+    tl_linear_run_backward(NULL, &values[parameters->c_fc_weight], TL_F32, before, rows, mlp, width, d_normal, product);
     tl_layer_norm_backward(d_normal, depth, gain, mean, inverse, NULL, rows, width, depth, gradients[parameters->norm_weight],
                            gradients[parameters->norm_bias]);
 }

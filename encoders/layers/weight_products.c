@@ -29,6 +29,11 @@ size_t tl_weight_product_scratch_count(void)
     return tl_outer_scratch_size(BF16_TILE_ROWS, BF16_TILE_COLUMNS) / sizeof(float);
 }
 
+static const void *advance(tl_dtype dtype, const void *numbers, size_t count)
+{
+    return (const char *)numbers + count * tl_dtype_size(dtype);
+}
+
 static void run_bf16_tile(const tl_weight_product *product, size_t tile, float *scratch)
 {
     const size_t across = part_count(product->in, BF16_TILE_COLUMNS);
@@ -36,9 +41,11 @@ static void run_bf16_tile(const tl_weight_product *product, size_t tile, float *
     const tl_outer_call call = {.m = part_size(product->out, BF16_TILE_ROWS, row),
                                 .n = part_size(product->in, BF16_TILE_COLUMNS, column),
                                 .k = product->rows,
-                                .a = product->dy + row,
+                                .a = advance(product->dy_dtype, product->dy, row),
+                                .a_dtype = product->dy_dtype,
                                 .a_row = product->dy_row,
-                                .b = product->x + column,
+                                .b = advance(product->x_dtype, product->x, column),
+                                .b_dtype = product->x_dtype,
                                 .b_row = product->in,
                                 .c = product->gradient + row * product->in + column,
                                 .c_row = product->in};
@@ -51,6 +58,7 @@ void tl_weight_product_run_tile(const tl_weight_product *product, size_t tile, f
         run_bf16_tile(product, tile, scratch);
         return;
     }
+    TL_ASSERT(product->dy_dtype == TL_F32 && product->x_dtype == TL_F32);
     const size_t first = tile * TILE_ROWS, count = part_size(product->out, TILE_ROWS, first);
     tl_matmul_call call = {.transpose_a = true,
                            .m = count,
@@ -58,7 +66,7 @@ void tl_weight_product_run_tile(const tl_weight_product *product, size_t tile, f
                            .k = product->rows,
                            .alpha = 1.0f,
                            .beta = 1.0f,
-                           .a = product->dy + first,
+                           .a = (const float *)product->dy + first,
                            .a_row = product->dy_row,
                            .b = product->x,
                            .b_row = product->in,

@@ -6,16 +6,16 @@
 #ifndef TL_ENCODERS_LAYERS_WEIGHT_PRODUCTS_H
 #define TL_ENCODERS_LAYERS_WEIGHT_PRODUCTS_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "base/compute/weight.h"
 
 typedef struct tl_weight_product {
-    const float *dy;
-    size_t dy_row;  /* floats between its rows */
-    const float *x; /* rows lie together */
+    const void *dy;
+    size_t dy_row; /* numbers between its rows */
+    const void *x; /* rows lie together */
     size_t rows, out, in;
     float *gradient;
-    bool in_bf16; /* with f32 sums */
+    bool in_bf16;               /* with f32 sums */
+    tl_dtype dy_dtype, x_dtype; /* f32, or bf16 where in_bf16 */
 } tl_weight_product;
 
 size_t tl_weight_product_tile_count(const tl_weight_product *product);

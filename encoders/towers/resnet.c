@@ -198,15 +198,18 @@ static void count_scratch(const resnet *tower, size_t batch, size_t counts[SCRAT
     work[6] = items * last->channels;
 }
 
-static size_t resnet_scratch_size(const void *trunk, size_t batch, bool training)
+static tl_tower_memory resnet_memory(const void *trunk, size_t batch, bool training, bool in_bf16, double patch_dropout)
 {
     (void)training;
+    (void)in_bf16;
+    (void)patch_dropout;
     enum { LINE = 64 };
-    size_t counts[SCRATCH_BLOCKS], size = 0;
+    size_t counts[SCRATCH_BLOCKS];
+    tl_tower_memory memory = {0};
     count_scratch(trunk, batch, counts);
     for (size_t i = 0; i < SCRATCH_BLOCKS; i++)
-        size += (counts[i] * sizeof(float) + LINE - 1) / LINE * LINE;
-    return size;
+        memory.forward += (counts[i] * sizeof(float) + LINE - 1) / LINE * LINE;
+    return memory;
 }
 
 static bool take_scratch(const resnet *tower, size_t batch, tl_arena *arena, resnet_scratch *out, tl_error *err)
@@ -337,5 +340,4 @@ static bool backward_resnet(const void *trunk, const tl_weight *values, float *c
     return tl_fail(err, TL_ERROR_UNSUPPORTED, "image tower: a ResNet can be used here but not trained");
 }
 
-const tl_vision_kind tl_vision_kind_resnet = {create_resnet, destroy_resnet, resnet_scratch_size, forward_resnet,
-                                              backward_resnet};
+const tl_vision_kind tl_vision_kind_resnet = {create_resnet, destroy_resnet, resnet_memory, forward_resnet, backward_resnet};

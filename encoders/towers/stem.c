@@ -315,13 +315,14 @@ static void stage_start_backward(const stem_job *job, size_t group, size_t numbe
     tl_layer_norm_backward(map, embedded, gain, mean, inverse, NULL, rows, width, embedded, gradients[stage->norm_weight],
                            gradients[stage->norm_bias]);
     const tl_weight_product product = {
-        embedded, width, patches, rows, width, stage->patch_floats, gradients[stage->patch_weight], job->gradient->in_bf16};
+        embedded, width, patches, rows, width, stage->patch_floats, gradients[stage->patch_weight], job->gradient->in_bf16,
+        TL_F32,   TL_F32};
     tl_weight_product_run(&product, block_scratch);
     tl_column_sums(embedded, rows, width, gradients[stage->patch_bias]);
     if (number == 0)
         return;
     const tl_stem_stage *previous = stage - 1;
-    tl_linear_run_backward(NULL, &job->values[stage->patch_weight], embedded, rows, width, stage->patch_floats, patches,
+    tl_linear_run_backward(NULL, &job->values[stage->patch_weight], TL_F32, embedded, rows, width, stage->patch_floats, patches,
                            block_scratch);
     const tl_patch_list all = {NULL, stage->shape.side * stage->shape.side};
     for (size_t i = 0; i < pictures; i++)
@@ -338,8 +339,8 @@ static void run_group_backward(const stem_job *job, size_t group, float *const *
                  patch_floats = tl_stem_patch_floats(stem);
     float *map = scratch, *patches = scratch + job->layout.patches, *block_scratch = scratch + job->layout.block;
     const float *place = job->kept + (first + pictures) * kept_floats(stem); /* the end of the group's */
-    tl_linear_run_backward(NULL, &job->values[call->projection], call->embedded + first * tokens * call->width, pictures * tokens,
-                           call->width, patch_floats, patches, block_scratch);
+    tl_linear_run_backward(NULL, &job->values[call->projection], TL_F32, call->embedded + first * tokens * call->width,
+                           pictures * tokens, call->width, patch_floats, patches, block_scratch);
     for (size_t i = 0; i < pictures; i++) {
         const tl_patch_list wanted = wanted_patches(job, first + i);
         tl_map_patches_put_back(patches + (i * tokens + job->rows.skipped) * patch_floats, last->shape.side, last->shape.width,
@@ -422,15 +423,18 @@ bool tl_stem_backward(const tl_stem *stem, const tl_weight *values, float *const
 
 /* ---- size ---- */
 
-size_t tl_stem_scratch_size(const tl_stem *stem, size_t items, const tl_stem_rows *rows, size_t width, bool training)
+tl_tower_memory tl_stem_memory(const tl_stem *stem, size_t items, const tl_stem_rows *rows, size_t width, bool training)
 {
     const size_t slack = 1024, workers = items < MOST_WORKERS ? items : MOST_WORKERS, group = pictures_of_a_group(stem);
-    size_t floats = workers * (lay_out(stem, group, rows, width, training).total + slack), pointers = 0;
+    tl_tower_memory memory = {.kept = slack * sizeof(float *),
+                              .forward = workers * (lay_out(stem, group, rows, width, false).total + slack) * sizeof(float)};
     if (training) {
         const size_t shares = items < MOST_SHARES ? items : MOST_SHARES;
-        floats += workers * lay_out(stem, group, rows, width, false).total;
-        floats += items * kept_floats(stem) + shares * share_floats(stem) + slack;
-        pointers = shares * stem->last_parameter;
+        memory.kept += items * kept_floats(stem) * sizeof(float);
+        memory.backward =
+            (workers * (lay_out(stem, group, rows, width, true).total + slack) + shares * share_floats(stem) + slack) *
+                sizeof(float) +
+            shares * stem->last_parameter * sizeof(float *);
     }
-    return floats * sizeof(float) + (pointers + slack) * sizeof(float *);
+    return memory;
 }

@@ -13,6 +13,7 @@
 #include "base/core/arena.h"
 #include "encoders/layers/convolution_block.h"
 #include "encoders/model_config.h"
+#include "encoders/towers/towers.h"
 
 typedef struct tl_stem_stage {
     tl_convolution_block_shape shape;
@@ -57,6 +58,6 @@ typedef struct tl_stem_gradient {
 bool tl_stem_backward(const tl_stem *stem, const tl_weight *values, float *const *gradients, const tl_stem_gradient *call,
                       tl_thread_pool *pool, tl_arena *arena, tl_error *err) TL_MUST_USE;
 /* Arena bytes of both; the patches are the caller's. width: the transformer's. */
-size_t tl_stem_scratch_size(const tl_stem *stem, size_t items, const tl_stem_rows *rows, size_t width, bool training);
+tl_tower_memory tl_stem_memory(const tl_stem *stem, size_t items, const tl_stem_rows *rows, size_t width, bool training);
 
 #endif

@@ -82,10 +82,22 @@ void tl_text_tower_destroy(tl_text_tower *tower)
     tl_memory_free(tower);
 }
 
+static tl_tower_memory memory_of(const tl_text_tower *tower, size_t batch, bool training, tl_dtype kept)
+{
+    tl_tower_memory memory = tl_transformer_memory(&tower->transformer, batch, tower->context_length, 0, training, kept);
+    memory.kept += (2 * batch + batch * tower->context_length + 64) * sizeof(size_t);
+    return memory;
+}
+
 size_t tl_text_tower_scratch_size(const tl_text_tower *tower, size_t batch, bool training)
 {
-    return tl_transformer_scratch_size(&tower->transformer, batch, tower->context_length, 0, training) +
-           (2 * batch + batch * tower->context_length + 64) * sizeof(size_t);
+    const tl_tower_memory memory = memory_of(tower, batch, training, TL_F32);
+    return tl_tower_memory_most(&memory);
+}
+
+tl_tower_memory tl_text_tower_training_memory(const tl_text_tower *tower, size_t batch, bool in_bf16)
+{
+    return memory_of(tower, batch, true, tl_block_kept_dtype(&tower->transformer.shape, in_bf16));
 }
 
 /* The row that pooling reads, as open_clip's text_global_pool: the first of equals, and row 0 where there is no end of text. */
@@ -178,7 +190,7 @@ bool tl_text_tower_forward(const tl_text_tower *tower, const tl_weight *values, 
     tl_tower_state *planned;
     if (!check_ids(tower, ids, lengths, batch, err) || !plan_batch(tower, ids, batch, arena, &planned, err))
         return false;
-    if (state != NULL && !tl_transformer_keep(&tower->transformer, planned, arena, err))
+    if (state != NULL && !tl_transformer_keep(&tower->transformer, values, planned, arena, err))
         return false;
     embed_context context = {tower, values};
     tl_embedding embedding = {&context, embed, 0};

@@ -31,9 +31,23 @@ bool tl_text_tower_create(const tl_model_config *config, tl_parameter_table *tab
                           tl_error *err) TL_MUST_USE;
 void tl_text_tower_destroy(tl_text_tower *tower);
 
-/* Arena bytes one call with this many items needs at most (text: every item at full length). */
+/* Arena bytes one call with this many items needs at most (text: every item at full length); training: in f32. */
 size_t tl_vision_tower_scratch_size(const tl_vision_tower *tower, size_t batch, bool training);
 size_t tl_text_tower_scratch_size(const tl_text_tower *tower, size_t batch, bool training);
+
+/* The same of training: what stays from forward to backward, and what each takes beyond that while it runs. */
+typedef struct tl_tower_memory {
+    size_t kept, forward, backward;
+} tl_tower_memory;
+
+static inline size_t tl_tower_memory_most(const tl_tower_memory *memory)
+{
+    return memory->kept + (memory->forward > memory->backward ? memory->forward : memory->backward);
+}
+
+/* patch_dropout: the share of tl_patch_dropout, 0: none. */
+tl_tower_memory tl_vision_tower_training_memory(const tl_vision_tower *tower, size_t batch, bool in_bf16, double patch_dropout);
+tl_tower_memory tl_text_tower_training_memory(const tl_text_tower *tower, size_t batch, bool in_bf16);
 
 /* pixels [B, 3, S, S] -> out [B, D], not normalised; kept until backward. state NULL: inference. observer: NULL, or shown every
  * stage. */

@@ -125,20 +125,22 @@ static bool keep_attention_pool(const tl_transformer *transformer, tl_tower_stat
                                   err);
 }
 
-bool tl_transformer_keep(const tl_transformer *transformer, tl_tower_state *state, tl_arena *arena, tl_error *err)
+static bool take_kept(tl_arena *arena, tl_dtype kept, size_t count, void **out, tl_error *err)
+{
+    *out = tl_arena_allocate(arena, count, tl_dtype_size(kept), err);
+    return *out != NULL;
+}
+
+bool tl_transformer_keep(const tl_transformer *transformer, const tl_weight *values, tl_tower_state *state, tl_arena *arena,
+                         tl_error *err)
 {
     const size_t width = transformer->shape.width, mlp = transformer->shape.mlp_width, rows = state->rows;
     state->blocks = tl_arena_allocate(arena, transformer->layers, sizeof *state->blocks, err);
     if (state->blocks == NULL)
         return false;
     memset(state->blocks, 0, transformer->layers * sizeof *state->blocks);
-    /* What the activation and the norms gave is made again in backward, where one layer's products read it while the next one's
-     * is made. */
-    float *after[2], *normal_1[2], *normal_2[2];
-    for (size_t i = 0; i < 2; i++)
-        if (!tl_take_floats(arena, rows * mlp, &after[i], err) || !tl_take_floats(arena, rows * width, &normal_1[i], err) ||
-            !tl_take_floats(arena, rows * width, &normal_2[i], err))
-            return false;
+    const tl_dtype kept = tl_block_kept_dtype(&transformer->shape, tl_transformer_trains_in_bf16(transformer, values));
+    state->kept = kept;
     size_t read = rows;
     for (size_t layer = 0; layer < transformer->layers; layer++) {
         tl_block_state *block = &state->blocks[layer];
@@ -151,19 +153,17 @@ bool tl_transformer_keep(const tl_transformer *transformer, tl_tower_state *stat
         } else {
             block->input = state->blocks[layer - 1].output;
         }
-        block->after = after[layer % 2];
-        block->normal_1 = normal_1[layer % 2];
-        block->normal_2 = normal_2[layer % 2];
+        block->kept = kept;
         if (!tl_take_floats(arena, rows, &block->mean_1, err) || !tl_take_floats(arena, rows, &block->inverse_1, err) ||
             !tl_take_floats(arena, rows * width * (is_pooled ? 2 : 3), &block->qkv, err) ||
             !tl_take_floats(arena, probabilities, &block->probabilities, err) ||
-            !tl_take_floats(arena, read * width, &block->attended, err) ||
+            !take_kept(arena, kept, read * width, &block->attended, err) ||
             !tl_take_floats(arena, read * width, &block->middle, err) || !tl_take_floats(arena, read, &block->mean_2, err) ||
-            !tl_take_floats(arena, read, &block->inverse_2, err) || !tl_take_floats(arena, read * mlp, &block->before, err) ||
+            !tl_take_floats(arena, read, &block->inverse_2, err) || !take_kept(arena, kept, read * mlp, &block->before, err) ||
             !tl_take_floats(arena, read * width, &block->output, err))
             return false;
         if (is_pooled && (!tl_take_floats(arena, read * width, &block->query_input, err) ||
-                          !tl_take_floats(arena, read * width, &block->query_normal, err) ||
+                          !take_kept(arena, kept, read * width, &block->query_normal, err) ||
                           !tl_take_floats(arena, read * width, &block->query, err)))
             return false;
     }
@@ -171,6 +171,23 @@ bool tl_transformer_keep(const tl_transformer *transformer, tl_tower_state *stat
         return false;
     return tl_take_floats(arena, state->items * width, &state->pooled, err) && tl_take_floats(arena, read, &state->mean, err) &&
            tl_take_floats(arena, read, &state->inverse, err);
+}
+
+bool tl_transformer_keep_again(const tl_transformer *transformer, tl_tower_state *state, tl_arena *arena, tl_error *err)
+{
+    const size_t width = transformer->shape.width, mlp = transformer->shape.mlp_width, rows = state->rows;
+    void *after[2], *normal_1[2], *normal_2[2];
+    for (size_t i = 0; i < 2; i++)
+        if (!take_kept(arena, state->kept, rows * mlp, &after[i], err) ||
+            !take_kept(arena, state->kept, rows * width, &normal_1[i], err) ||
+            !take_kept(arena, state->kept, rows * width, &normal_2[i], err))
+            return false;
+    for (size_t layer = 0; layer < transformer->layers; layer++) {
+        state->blocks[layer].after = after[layer % 2];
+        state->blocks[layer].normal_1 = normal_1[layer % 2];
+        state->blocks[layer].normal_2 = normal_2[layer % 2];
+    }
+    return true;
 }
 
 tl_chunk tl_transformer_view_chunk(const tl_transformer *transformer, const tl_tower_state *state, size_t layer, size_t chunk)
@@ -181,6 +198,12 @@ tl_chunk tl_transformer_view_chunk(const tl_transformer *transformer, const tl_t
     return view;
 }
 
+/* What is not there stays NULL. */
+static void *advance(tl_dtype dtype, void *numbers, size_t count)
+{
+    return numbers != NULL ? (char *)numbers + count * tl_dtype_size(dtype) : NULL;
+}
+
 tl_block_state tl_transformer_view_block(const tl_transformer *transformer, const tl_tower_state *state, size_t layer,
                                          size_t chunk)
 {
@@ -188,23 +211,25 @@ tl_block_state tl_transformer_view_block(const tl_transformer *transformer, cons
     const bool is_pooled = tl_transformer_is_pooled_layer(transformer, layer);
     const size_t row = state->chunks[chunk].first_row, read = is_pooled ? state->chunks[chunk].first_item : row;
     const tl_block_state *whole = &state->blocks[layer];
-    tl_block_state view = {.input = whole->input + row * width,
-                           .normal_1 = whole->normal_1 + row * width,
+    const tl_dtype kept = whole->kept;
+    tl_block_state view = {.kept = kept,
+                           .input = whole->input + row * width,
+                           .normal_1 = advance(kept, whole->normal_1, row * width),
                            .mean_1 = whole->mean_1 + row,
                            .inverse_1 = whole->inverse_1 + row,
                            .qkv = whole->qkv + row * width * (is_pooled ? 2 : 3),
-                           .attended = whole->attended + read * width,
+                           .attended = advance(kept, whole->attended, read * width),
                            .middle = whole->middle + read * width,
-                           .normal_2 = whole->normal_2 + read * width,
+                           .normal_2 = advance(kept, whole->normal_2, read * width),
                            .mean_2 = whole->mean_2 + read,
                            .inverse_2 = whole->inverse_2 + read,
-                           .before = whole->before + read * mlp,
-                           .after = whole->after + read * mlp,
+                           .before = advance(kept, whole->before, read * mlp),
+                           .after = advance(kept, whole->after, read * mlp),
                            .output = whole->output + read * width};
     view.probabilities = whole->probabilities + (is_pooled ? state->pooled_probability_starts : state->probability_starts)[chunk];
     if (is_pooled) {
         view.query_input = whole->query_input + read * width;
-        view.query_normal = whole->query_normal + read * width;
+        view.query_normal = advance(kept, whole->query_normal, read * width);
         view.query = whole->query + read * width;
     }
     return view;
@@ -218,7 +243,7 @@ typedef struct worker_layout {
 } worker_layout;
 
 static worker_layout lay_out_worker(const tl_transformer *transformer, size_t max_rows, size_t max_items, size_t max_tokens,
-                                    size_t embedding_scratch_per_row, size_t shares, bool is_kept)
+                                    size_t embedding_scratch_per_row, size_t shares, bool is_kept, tl_dtype kept)
 {
     const size_t width = transformer->shape.width, mlp = transformer->shape.mlp_width;
     const size_t hidden = transformer->shape.is_gated ? 2 * mlp : mlp;
@@ -240,7 +265,7 @@ static worker_layout lay_out_worker(const tl_transformer *transformer, size_t ma
         layout.query = at;
         at += tl_whole_line_floats(max_items * width);
     }
-    size_t scratch = tl_block_forward_scratch_count(&transformer->shape, max_rows, max_tokens, shares);
+    size_t scratch = tl_block_forward_scratch_count(&transformer->shape, kept, max_rows, max_tokens, shares);
     const size_t embedding = max_rows * embedding_scratch_per_row;
     if (scratch < embedding)
         scratch = embedding;
@@ -437,7 +462,7 @@ bool tl_transformer_forward(const tl_transformer *transformer, const tl_weight *
     job.inner_pool = state->chunk_count == 1 ? pool : NULL;
     const size_t shares = tl_attention_share_count(job.inner_pool, transformer->shape.heads);
     job.layout = lay_out_worker(transformer, state->max_rows, state->max_items, state->max_tokens, embedding->scratch_per_row,
-                                shares, is_kept);
+                                shares, is_kept, state->kept);
     tl_arena_mark mark = tl_arena_save(arena);
     if (!tl_chunk_scratch_take(&job.scratch, job.layout.total, state->chunk_count, pool, arena, err))
         return false;
@@ -448,35 +473,39 @@ bool tl_transformer_forward(const tl_transformer *transformer, const tl_weight *
 
 /* ---- size ---- */
 
-size_t tl_transformer_scratch_size(const tl_transformer *transformer, size_t items, size_t max_tokens,
-                                   size_t embedding_scratch_per_row, bool training)
+tl_tower_memory tl_transformer_memory(const tl_transformer *transformer, size_t items, size_t max_tokens,
+                                      size_t embedding_scratch_per_row, bool training, tl_dtype kept)
 {
     const tl_block_shape *shape = &transformer->shape;
-    const size_t width = shape->width, rows = items * max_tokens, slack = 1024;
+    const size_t width = shape->width, mlp = shape->mlp_width, rows = items * max_tokens, slack = 1024;
     /* Of fewer rows than these a chunk may be longer. */
     const size_t most_rows = rows < MOST_CHUNK_ROWS ? rows : MOST_CHUNK_ROWS,
                  chunk_rows = most_rows > max_tokens ? most_rows : max_tokens;
     const size_t chunk_items = chunk_rows / max_tokens, chunks = (items + chunk_items - 1) / chunk_items;
-    const size_t workers = items < MOST_WORKERS ? items : MOST_WORKERS;
-    size_t each = lay_out_worker(transformer, chunk_rows, chunk_items, max_tokens, embedding_scratch_per_row,
-                                 chunks == 1 ? TL_MOST_ATTENTION_SHARES : 1, training)
-                      .total;
-    size_t floats = 0;
-    if (training) {
-        size_t backward = tl_transformer_backward_scratch_count(transformer, chunk_rows, chunk_items, max_tokens);
-        each = each > backward ? each : backward;
-        size_t a_row = 6 * width + shape->mlp_width + 8; /* of a block, its shared input once */
-        size_t vectors = chunks * (tl_block_vector_count(shape) + 4 * width);
-        if (transformer->pooling == TL_POOLING_ATTENTION) {
-            const tl_block_shape pool = tl_transformer_pool_shape(transformer);
-            floats += rows * 3 * width + items * (7 * width + 2 * pool.mlp_width + 2) +
-                      items * tl_attention_probability_count(pool.heads, 1, max_tokens) +
-                      chunks * tl_attention_pool_vector_count(&pool) + slack;
-        }
-        floats += transformer->layers * (rows * a_row + 3 * items * width +
-                                         items * tl_attention_probability_count(shape->heads, max_tokens, max_tokens) + vectors);
-        floats += rows * (7 * width + 2 * shape->mlp_width + embedding_scratch_per_row + 8);
+    const size_t workers = items < MOST_WORKERS ? items : MOST_WORKERS, roundings = (transformer->layers + 4) * 20 * 64;
+    const worker_layout worker = lay_out_worker(transformer, chunk_rows, chunk_items, max_tokens, embedding_scratch_per_row,
+                                                chunks == 1 ? TL_MOST_ATTENTION_SHARES : 1, training, kept);
+    tl_tower_memory memory = {.kept = roundings * sizeof(float) + (items * 16 + chunks * 32 + slack) * sizeof(size_t),
+                              .forward = workers * (worker.total + slack) * sizeof(float)};
+    if (!training)
+        return memory;
+    /* Of a block: its shared input once; what only products read in its own type. */
+    const size_t a_row = 5 * width + 8, a_kept_row = width + mlp;
+    size_t floats = rows * (3 * width + embedding_scratch_per_row + 8),
+           vectors = transformer->layers * chunks * (tl_block_vector_count(shape) + 4 * width);
+    floats += transformer->layers *
+              (rows * a_row + 3 * items * width + items * tl_attention_probability_count(shape->heads, max_tokens, max_tokens));
+    if (transformer->pooling == TL_POOLING_ATTENTION) {
+        const tl_block_shape pool = tl_transformer_pool_shape(transformer);
+        floats += rows * 3 * width + items * (7 * width + 2 * pool.mlp_width + 2) +
+                  items * tl_attention_probability_count(pool.heads, 1, max_tokens) + slack;
+        vectors += chunks * tl_attention_pool_vector_count(&pool);
     }
-    floats += workers * (each + slack) + (transformer->layers + 4) * 20 * 64;
-    return floats * sizeof(float) + (items * 16 + chunks * 32 + slack) * sizeof(size_t);
+    memory.kept += floats * sizeof(float) + transformer->layers * rows * a_kept_row * tl_dtype_size(kept);
+    memory.backward =
+        (vectors + roundings +
+         workers * (tl_transformer_backward_scratch_count(transformer, chunk_rows, chunk_items, max_tokens) + slack)) *
+            sizeof(float) +
+        2 * rows * (2 * width + mlp) * tl_dtype_size(kept);
+    return memory;
 }

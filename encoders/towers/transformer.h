@@ -14,6 +14,7 @@
 #include "encoders/layers/block.h"
 #include "encoders/layers/weight_products.h"
 #include "encoders/stage_observer.h"
+#include "encoders/towers/towers.h"
 
 typedef enum tl_pooling {
     TL_POOLING_ROW,      /* the answer is read from one row of an item; the last block computes no other */
@@ -44,7 +45,7 @@ typedef struct tl_transformer {
 } tl_transformer;
 
 /* Activations of one forward pass for training. Pointers are of the whole batch and live in the arena. */
-typedef struct tl_tower_state {
+struct tl_tower_state {
     size_t items, rows;
     size_t chunk_count;
     tl_chunk *chunks;
@@ -52,7 +53,8 @@ typedef struct tl_tower_state {
     size_t *probability_starts;             /* [chunk_count + 1] floats, of a block that computes all rows */
     size_t *pooled_probability_starts;      /* [chunk_count + 1] floats, of the pooled block */
 
-    tl_block_state *blocks;                 /* [layers] */
+    tl_dtype kept;                          /* of the blocks */
+    tl_block_state *blocks;                 /* [layers]; normal_1, normal_2 and after are there in backward only */
     float *pooled;                          /* [B, W] after the final norm */
     float *mean, *inverse;                  /* [R] of the final norm; [B] where it comes after averaging */
     tl_attention_pool_state attention_pool; /* where pooling is one */
@@ -67,7 +69,7 @@ typedef struct tl_tower_state {
     float *embedded;         /* vision: [N, W] before ln_pre */
     float *embedded_mean, *embedded_inverse; /* vision: [N] */
     int32_t *row_ids, *row_positions;        /* text: [N] */
-} tl_tower_state;
+};
 
 /* How rows come to be: writes rows [N, W] of the chunk. scratch: scratch_per_row floats for each row. */
 typedef struct tl_embedding {
@@ -98,7 +100,8 @@ typedef struct tl_batch_shape {
 bool tl_transformer_plan(const tl_transformer *transformer, const tl_batch_shape *batch, tl_arena *arena, tl_tower_state **out,
                          tl_error *err) TL_MUST_USE;
 /* Allocates what backward needs of the blocks and the head. */
-bool tl_transformer_keep(const tl_transformer *transformer, tl_tower_state *state, tl_arena *arena, tl_error *err) TL_MUST_USE;
+bool tl_transformer_keep(const tl_transformer *transformer, const tl_weight *values, tl_tower_state *state, tl_arena *arena,
+                         tl_error *err) TL_MUST_USE;
 /* state: planned, and kept when training. out [B, D]. observer: NULL, or shown every stage, chunk after chunk, on one thread. */
 bool tl_transformer_forward(const tl_transformer *transformer, const tl_weight *values, tl_tower_state *state,
                             const tl_embedding *embedding, tl_thread_pool *pool, tl_arena *arena,
@@ -108,9 +111,9 @@ bool tl_transformer_backward(const tl_transformer *transformer, const tl_weight 
                              tl_thread_pool *pool, tl_arena *arena, tl_error *err) TL_MUST_USE;
 /* Whether the gradients by weights are products in bf16: as the weights are packed. */
 bool tl_transformer_trains_in_bf16(const tl_transformer *transformer, const tl_weight *values);
-/* Arena bytes of all four for a batch of items of max_tokens rows each, embedding scratch included. */
-size_t tl_transformer_scratch_size(const tl_transformer *transformer, size_t items, size_t max_tokens,
-                                   size_t embedding_scratch_per_row, bool training);
+/* Arena bytes of all four for a batch of items of max_tokens rows each, embedding scratch included. kept: as training keeps. */
+tl_tower_memory tl_transformer_memory(const tl_transformer *transformer, size_t items, size_t max_tokens,
+                                      size_t embedding_scratch_per_row, bool training, tl_dtype kept);
 
 /* count floats in the arena, not zeroed. */
 bool tl_take_floats(tl_arena *arena, size_t count, float **out, tl_error *err) TL_MUST_USE;

@@ -222,7 +222,9 @@ static void queue_head(backward_job *job)
                                                                   width,
                                                                   transformer->output_dim,
                                                                   job->gradients[transformer->projection],
-                                                                  false};
+                                                                  false,
+                                                                  TL_F32,
+                                                                  TL_F32};
     if (transformer->pooling == TL_POOLING_ATTENTION) {
         const tl_block_shape shape = tl_transformer_pool_shape(transformer);
         tl_attention_pool_weight_products(&shape, &transformer->attention_pool, &state->attention_pool, state->rows, state->items,
@@ -281,7 +283,8 @@ bool tl_transformer_backward(const tl_transformer *transformer, const tl_weight 
         2 * width + (transformer->pooling == TL_POOLING_ATTENTION ? tl_attention_pool_vector_count(&pool_shape) : 0);
     size_t scratch_count =
         tl_transformer_backward_scratch_count(transformer, state->max_rows, state->max_items, state->max_tokens);
-    if (!tl_take_floats(arena, transformer->layers * state->chunk_count * job.vector_count, &job.vectors, err) ||
+    if (!tl_transformer_keep_again(transformer, state, arena, err) ||
+        !tl_take_floats(arena, transformer->layers * state->chunk_count * job.vector_count, &job.vectors, err) ||
         !tl_take_floats(arena, state->chunk_count * job.head_vector_count, &job.head_vectors, err) ||
         !tl_chunk_scratch_take(&job.scratch, scratch_count, state->chunk_count, pool, arena, err) ||
         (job.in_bf16 &&

@@ -24,6 +24,11 @@ static inline bool tl_transformer_is_pooled_layer(const tl_transformer *transfor
     return transformer->pooling == TL_POOLING_ROW && layer + 1 == transformer->layers;
 }
 
+/* What the activation and the norms gave is made again in backward, where one layer's products read it while the next one's is
+ * made: the places for both, which all layers share in turn. */
+bool tl_transformer_keep_again(const tl_transformer *transformer, tl_tower_state *state, tl_arena *arena,
+                               tl_error *err) TL_MUST_USE;
+
 /* The chunk's part of layer `layer` of a kept state. */
 tl_block_state tl_transformer_view_block(const tl_transformer *transformer, const tl_tower_state *state, size_t layer,
                                          size_t chunk);

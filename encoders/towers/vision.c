@@ -35,7 +35,13 @@ void tl_vision_tower_destroy(tl_vision_tower *tower)
 
 size_t tl_vision_tower_scratch_size(const tl_vision_tower *tower, size_t batch, bool training)
 {
-    return tower->kind->scratch_size(tower->trunk, batch, training);
+    const tl_tower_memory memory = tower->kind->memory(tower->trunk, batch, training, false, 0.0);
+    return tl_tower_memory_most(&memory);
+}
+
+tl_tower_memory tl_vision_tower_training_memory(const tl_vision_tower *tower, size_t batch, bool in_bf16, double patch_dropout)
+{
+    return tower->kind->memory(tower->trunk, batch, true, in_bf16, patch_dropout);
 }
 
 bool tl_vision_tower_forward(const tl_vision_tower *tower, const tl_weight *values, const float *pixels, size_t batch,

@@ -8,7 +8,7 @@
 typedef struct tl_vision_kind {
     bool (*create)(const tl_model_config *config, tl_parameter_table *table, void **trunk, tl_error *err);
     void (*destroy)(void *trunk);
-    size_t (*scratch_size)(const void *trunk, size_t batch, bool training);
+    tl_tower_memory (*memory)(const void *trunk, size_t batch, bool training, bool in_bf16, double patch_dropout);
     bool (*forward)(const void *trunk, const tl_weight *values, const float *pixels, size_t batch,
                     const tl_patch_dropout *dropout, tl_thread_pool *pool, tl_arena *arena, const tl_stage_observer *observer,
                     float *out, tl_tower_state **state, tl_error *err);

@@ -152,18 +152,28 @@ static tl_stem_rows stem_rows(const vit *tower, const tl_tower_state *state)
     return (tl_stem_rows){state->tokens, tower->has_class_token, state->patch_numbers};
 }
 
-static size_t vit_scratch_size(const void *trunk, size_t batch, bool training)
+/* Patches of a picture that are left. */
+static size_t kept_patches(const vit *tower, double dropout)
+{
+    const size_t patches = tower->tokens - tower->has_class_token, kept = (size_t)((double)patches * (1.0 - dropout));
+    return kept < 1 ? 1 : kept;
+}
+
+static tl_tower_memory vit_memory(const void *trunk, size_t batch, bool training, bool in_bf16, double patch_dropout)
 {
     const vit *tower = trunk;
-    size_t size =
-        tl_transformer_scratch_size(&tower->transformer, batch, tower->tokens, embedding_scratch_per_row(tower), training) +
-        (2 * batch + 64) * sizeof(size_t) + (batch * tower->tokens + 64) * sizeof(uint32_t);
+    const size_t tokens = kept_patches(tower, patch_dropout) + tower->has_class_token;
+    tl_tower_memory memory = tl_transformer_memory(&tower->transformer, batch, tokens, embedding_scratch_per_row(tower), training,
+                                                   tl_block_kept_dtype(&tower->transformer.shape, in_bf16));
+    memory.kept += (2 * batch + 64) * sizeof(size_t) + (batch * tokens + 64) * sizeof(uint32_t);
     if (tower->stem.stage_count != 0) {
-        const tl_stem_rows rows = {.tokens = tower->tokens};
-        size += tl_stem_scratch_size(&tower->stem, batch, &rows, tower->transformer.shape.width, training);
-        size += batch * tower->tokens * tower->patch_floats * sizeof(float);
+        const tl_stem_rows rows = {.tokens = tokens};
+        const tl_tower_memory stem = tl_stem_memory(&tower->stem, batch, &rows, tower->transformer.shape.width, training);
+        memory.kept += stem.kept + batch * tokens * tower->patch_floats * sizeof(float);
+        memory.forward = tl_larger(memory.forward, stem.forward);
+        memory.backward = tl_larger(memory.backward, stem.backward);
     }
-    return size;
+    return memory;
 }
 
 /* Every item has the same length and, for the class token, is read at its first row. */
@@ -171,11 +181,7 @@ static bool plan_batch(const vit *tower, size_t batch, const tl_patch_dropout *d
                        tl_error *err)
 {
     const size_t patches = tower->tokens - tower->has_class_token;
-    size_t kept = patches;
-    if (dropout != NULL) {
-        kept = (size_t)((double)patches * (1.0 - (double)dropout->share));
-        kept = kept < 1 ? 1 : kept;
-    }
+    const size_t kept = kept_patches(tower, dropout != NULL ? (double)dropout->share : 0.0);
     size_t *lengths = tl_arena_allocate(arena, batch, sizeof *lengths, err);
     size_t *first_rows = tl_arena_allocate(arena, batch, sizeof *first_rows, err);
     if (lengths == NULL || first_rows == NULL)
@@ -265,7 +271,7 @@ static bool forward_vit(const void *trunk, const tl_weight *values, const float 
     if (!plan_batch(tower, batch, dropout, arena, &planned, err))
         return false;
     const bool has_stem = tower->stem.stage_count != 0;
-    if ((state != NULL && !tl_transformer_keep(&tower->transformer, planned, arena, err)) ||
+    if ((state != NULL && !tl_transformer_keep(&tower->transformer, values, planned, arena, err)) ||
         ((state != NULL || has_stem) && !tl_take_floats(arena, planned->rows * tower->patch_floats, &planned->patches, err)))
         return false;
     if (state != NULL && tower->has_pre_norm &&
@@ -354,7 +360,8 @@ static bool backward_vit(const void *trunk, const tl_weight *values, float *cons
     if (!tl_take_floats(arena, state->chunk_count * 2 * width, &context.vectors, err))
         return false;
     tl_weight_product product = {
-        embedded, width, state->patches, state->rows, width, tower->patch_floats, gradients[tower->conv1_weight], false};
+        embedded, width,  state->patches, state->rows, width, tower->patch_floats, gradients[tower->conv1_weight],
+        false,    TL_F32, TL_F32};
     tl_embedding_gradient embedding = {.context = &context,
                                        .take_chunk = tower->has_pre_norm ? take_chunk : NULL,
                                        .task_count = position_task_count(tower) + 1,
@@ -373,4 +380,4 @@ static bool backward_vit(const void *trunk, const tl_weight *values, float *cons
     return tower->stem.stage_count == 0 || tl_stem_backward(&tower->stem, values, gradients, &stem, pool, arena, err);
 }
 
-const tl_vision_kind tl_vision_kind_vit = {create_vit, destroy_vit, vit_scratch_size, forward_vit, backward_vit};
+const tl_vision_kind tl_vision_kind_vit = {create_vit, destroy_vit, vit_memory, forward_vit, backward_vit};

@@ -17,18 +17,28 @@ static size_t largest_share(const tl_training_options *options)
     return tl_ranks_share(options->ranks, 0, options->max_batch / options->parts).count;
 }
 
-/* Arena bytes of a step. A part that is one chunk keeps the activations of both towers at once. */
+/* Arena bytes of a step. A part that is one chunk keeps the activations of both towers at once, until the texts' have been handed
+ * back. A frozen tower leaves nothing. */
 static size_t step_scratch_size(const tl_vision_tower *vision, const tl_text_tower *text, const tl_training_options *options,
                                 size_t dim, size_t chunk, size_t threads)
 {
     const size_t pairs = options->max_batch / options->parts, each = options->captions_per_picture;
     chunk = tl_smaller(chunk, largest_share(options));
     const size_t loss = tl_objective_scratch_size(pairs, pairs * each, dim, threads);
-    const size_t for_vision = tl_vision_tower_scratch_size(vision, chunk, !options->freeze_images),
-                 for_text = tl_text_tower_scratch_size(text, chunk * each, !options->freeze_texts);
     const size_t for_tiles = options->in_bf16 ? threads * tl_weight_product_scratch_count() * sizeof(float) : 0;
-    return for_tiles +
-           (chunk == largest_share(options) ? for_vision + for_text + loss : tl_larger(tl_larger(for_vision, for_text), loss));
+    const size_t first_pass =
+        tl_larger(tl_vision_tower_scratch_size(vision, chunk, false), tl_text_tower_scratch_size(text, chunk * each, false));
+    tl_tower_memory images = {.forward = first_pass}, texts = {.forward = first_pass};
+    if (!options->freeze_images)
+        images = tl_vision_tower_training_memory(vision, chunk, options->in_bf16, (double)(float)options->patch_dropout);
+    if (!options->freeze_texts)
+        texts = tl_text_tower_training_memory(text, chunk * each, options->in_bf16);
+    images.backward += for_tiles;
+    texts.backward += for_tiles;
+    if (chunk != largest_share(options))
+        return tl_larger(tl_larger(tl_tower_memory_most(&images), tl_tower_memory_most(&texts)), tl_larger(first_pass, loss));
+    const size_t beside_texts = tl_larger(tl_larger(texts.forward, texts.backward), loss);
+    return images.kept + tl_larger(tl_larger(images.forward, images.backward), texts.kept + beside_texts);
 }
 
 static bool create_towers(const tl_model_config *config, tl_parameter_table *table, tl_vision_tower **vision,

@@ -132,18 +132,22 @@ static bool run_loss(tl_trainer *trainer, const tl_training_batch *batch, size_t
     return true;
 }
 
-/* All of the rank's share at once: activations of both towers stay. */
+/* All of the rank's share at once: activations of both towers stay, the texts' on top until they have been handed back. */
 static bool run_part_at_once(tl_trainer *trainer, const tl_training_batch *batch, size_t first, size_t pairs, tl_rank_share own,
                              tl_objective_result *result, tl_error *err)
 {
     const bool trains_images = !trainer->options.freeze_images, trains_texts = !trainer->options.freeze_texts;
     tl_tower_state *images = NULL, *texts = NULL;
     tl_arena_reset(trainer->arena);
-    return run_images(trainer, batch, first + own.first, own.count, own.first, trains_images ? &images : NULL, err) &&
-           run_texts(trainer, batch, first + own.first, own.count, own.first, trains_texts ? &texts : NULL, err) &&
-           run_loss(trainer, batch, first, pairs, result, err) &&
-           (!trains_texts || hand_back_texts(trainer, texts, own.first, err)) &&
-           (!trains_images || hand_back_images(trainer, images, own.first, err));
+    if (!run_images(trainer, batch, first + own.first, own.count, own.first, trains_images ? &images : NULL, err))
+        return false;
+    const tl_arena_mark mark = tl_arena_save(trainer->arena);
+    if (!run_texts(trainer, batch, first + own.first, own.count, own.first, trains_texts ? &texts : NULL, err) ||
+        !run_loss(trainer, batch, first, pairs, result, err) ||
+        (trains_texts && !hand_back_texts(trainer, texts, own.first, err)))
+        return false;
+    tl_arena_rewind(trainer->arena, mark);
+    return !trains_images || hand_back_images(trainer, images, own.first, err);
 }
 
 static bool run_part_by_chunks(tl_trainer *trainer, const tl_training_batch *batch, size_t first, size_t pairs, tl_rank_share own,

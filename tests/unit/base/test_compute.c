@@ -192,6 +192,58 @@ static void check_layer_norm(size_t n)
         tl_memory_free(blocks[i]);
 }
 
+static float widened(uint16_t half)
+{
+    float value;
+    tl_widen(TL_BF16, &half, 1, &value);
+    return value;
+}
+
+/* What is kept in bf16 is what f32 gives, rounded once: half a step of 8 bits, and what f32 itself is off by. */
+static void expect_rounded(const char *what, size_t size, uint16_t found, float exact)
+{
+    expect_near(what, size, (double)widened(found), (double)exact, (double)fabsf(exact) / 256.0 + 1e-6);
+}
+
+static void check_halves(size_t n)
+{
+    enum { ROWS = 3 };
+    float *x = random_block(ROWS * n, 1), *gain = random_block(n, 2), *bias = random_block(n, 3), *y = random_block(ROWS * n, 4);
+    float *dy = random_block(ROWS * n, 5), *by_x = random_block(ROWS * n, 6);
+    uint16_t *halves = tl_memory_allocate(ROWS * n, sizeof *halves, NULL),
+             *again = tl_memory_allocate(ROWS * n, sizeof *again, NULL);
+    float mean[ROWS], inverse[ROWS], other_mean[ROWS], other_inverse[ROWS];
+    tl_layer_norm(x, gain, bias, ROWS, n, 1e-5f, y, mean, inverse);
+    tl_layer_norm_bf16(x, gain, bias, ROWS, n, 1e-5f, halves, other_mean, other_inverse);
+    for (size_t i = 0; i < ROWS * n; i++)
+        expect_rounded("layer_norm_bf16", n, halves[i], y[i]);
+    assert_true(memcmp(mean, other_mean, sizeof mean) == 0 && memcmp(inverse, other_inverse, sizeof inverse) == 0);
+    tl_narrow(TL_BF16, x, ROWS * n, halves);
+    for (size_t i = 0; i < ROWS * n; i++) {
+        expect_rounded("narrow", n, halves[i], x[i]);
+        x[i] = widened(halves[i]);
+    }
+    for (tl_gelu_kind kind = TL_GELU_BY_ERF; kind <= TL_GELU_BY_TANH; kind++) {
+        tl_narrow(TL_BF16, x, ROWS * n, halves);
+        tl_gelu(kind, x, y, ROWS * n);
+        tl_gelu_bf16(kind, halves, again, ROWS * n);
+        for (size_t i = 0; i < ROWS * n; i++)
+            expect_rounded("gelu_bf16", n, again[i], y[i]);
+        float *d = random_block(ROWS * n, 5);
+        tl_gelu_backward(kind, x, dy, by_x, ROWS * n);
+        tl_gelu_again_backward_bf16(kind, halves, d, again, ROWS * n);
+        for (size_t i = 0; i < ROWS * n; i++) {
+            expect_rounded("gelu_again_backward_bf16, y", n, again[i], y[i]);
+            expect_rounded("gelu_again_backward_bf16, x", n, halves[i], by_x[i]);
+            expect_near("gelu_again_backward_bf16, dy", n, (double)d[i], (double)by_x[i], 1e-6);
+        }
+        tl_memory_free(d);
+    }
+    void *blocks[] = {x, gain, bias, y, dy, by_x, halves, again};
+    for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
+        tl_memory_free(blocks[i]);
+}
+
 static void check_softmax(size_t n)
 {
     float *row = random_block(n, 1), *kept = random_block(n, 1);
@@ -513,6 +565,7 @@ static void test_table(void **state)
         check_swiglu(sizes[i]);
         check_sums(sizes[i]);
         check_layer_norm(sizes[i]);
+        check_halves(sizes[i]);
         check_softmax(sizes[i]);
         check_normalize(sizes[i]);
         check_adamw(sizes[i]);

@@ -316,16 +316,32 @@ static void weights_of_a_step_pack_alike(void **state)
     assert_true(tl_kernels_select(NULL, NULL));
 }
 
-static void check_outer(size_t m, size_t n, size_t k)
+/* of_halves: bit 0 of a, bit 1 of b: already rounded. */
+static void check_outer(size_t m, size_t n, size_t k, unsigned of_halves)
 {
     enum { GAP = 3 };
     const size_t a_row = m + GAP, b_row = n + 2 * GAP, c_row = n + GAP;
     float *a = random_block(k * a_row, 40), *b = random_block(k * b_row, 41), *c = random_block(m * c_row, 42);
     float *before = random_block(m * c_row, 42);
+    uint16_t *a_halves = tl_memory_allocate(k * a_row, sizeof *a_halves, NULL),
+             *b_halves = tl_memory_allocate(k * b_row, sizeof *b_halves, NULL);
     void *scratch = tl_memory_allocate_aligned(tl_outer_scratch_size(m, n), 1, NULL);
-    assert_non_null(scratch);
+    assert_true(scratch != NULL && a_halves != NULL && b_halves != NULL);
+    tl_narrow(TL_BF16, a, k * a_row, a_halves);
+    tl_narrow(TL_BF16, b, k * b_row, b_halves);
     memset(scratch, 0xff, tl_outer_scratch_size(m, n)); /* NaN wherever something is read that was not written */
-    const tl_outer_call call = {m, n, k, a, b, a_row, b_row, c, c_row};
+    const bool has_a = (of_halves & 1) != 0, has_b = (of_halves & 2) != 0;
+    const tl_outer_call call = {m,
+                                n,
+                                k,
+                                has_a ? (const void *)a_halves : a,
+                                has_b ? (const void *)b_halves : b,
+                                a_row,
+                                b_row,
+                                c,
+                                c_row,
+                                has_a ? TL_BF16 : TL_F32,
+                                has_b ? TL_BF16 : TL_F32};
     tl_outer_bf16(&call, scratch);
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < c_row; j++) {
@@ -333,10 +349,10 @@ static void check_outer(size_t m, size_t n, size_t k)
             for (size_t p = 0; p < k && j < n; p++)
                 sum += (double)rounded_to_bf16(a[p * a_row + i]) * (double)rounded_to_bf16(b[p * b_row + j]);
             if (!(fabs((double)c[i * c_row + j] - sum) <= (j < n ? 2e-6 * (double)k + 1e-5 : 0.0)))
-                fail_msg("%s, %zu x %zu x %zu: [%zu, %zu]: expected %g, found %g", tl_kernels_name(), m, n, k, i, j, sum,
-                         (double)c[i * c_row + j]);
+                fail_msg("%s, %zu x %zu x %zu, %u: [%zu, %zu]: expected %g, found %g", tl_kernels_name(), m, n, k, of_halves, i,
+                         j, sum, (double)c[i * c_row + j]);
         }
-    float *blocks[] = {a, b, c, before, scratch};
+    void *blocks[] = {a, b, c, before, a_halves, b_halves, scratch};
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
         tl_memory_free(blocks[i]);
 }
@@ -350,7 +366,8 @@ static void gradients_by_weights_add_up_on_every_level(void **state)
     for (size_t level = 0; level < levels; level++) {
         assert_true(tl_kernels_select(names[level], NULL));
         for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
-            check_outer(shapes[i][0], shapes[i][1], shapes[i][2]);
+            for (unsigned of_halves = 0; of_halves < 4; of_halves++)
+                check_outer(shapes[i][0], shapes[i][1], shapes[i][2], of_halves);
     }
     assert_true(tl_kernels_select(NULL, NULL));
 }
@@ -368,6 +385,8 @@ static void the_way_back_through_rows_of_a_weight(void **state)
         values[i] = rounded_to_bf16(values[i]);
     for (size_t i = 0; i < ROWS * OUT; i++)
         dy[i] = rounded_to_bf16(dy[i]);
+    uint16_t halves[ROWS * OUT];
+    tl_narrow(TL_BF16, dy, ROWS * OUT, halves);
     tl_weight weight = tl_weight_of_floats(values), turned = weight;
     turned.is_transposed = true;
     for (size_t level = 0; level < levels; level++) {
@@ -378,11 +397,15 @@ static void the_way_back_through_rows_of_a_weight(void **state)
         weight.turned = made.weight;
         const tl_weight some = tl_weight_rows(&weight, FIRST, COUNT, IN);
         assert_non_null(some.turned.panels);
-        tl_linear_run_backward(NULL, &weight, dy, ROWS, OUT, IN, dx, scratch);
+        tl_linear_run_backward(NULL, &weight, TL_F32, dy, ROWS, OUT, IN, dx, scratch);
         tl_linear_backward_input(NULL, dy, ROWS, OUT, values, IN, plain);
         for (size_t i = 0; i < ROWS * IN; i++)
             assert_true(fabsf(dx[i] - plain[i]) < 1e-4f);
-        tl_linear_run_backward(NULL, &some, dy, ROWS, COUNT, IN, dx, scratch);
+        memset(dx, 0, ROWS * IN * sizeof *dx);
+        tl_linear_run_backward(NULL, &weight, TL_BF16, halves, ROWS, OUT, IN, dx, scratch);
+        for (size_t i = 0; i < ROWS * IN; i++)
+            assert_true(fabsf(dx[i] - plain[i]) < 1e-4f);
+        tl_linear_run_backward(NULL, &some, TL_F32, dy, ROWS, COUNT, IN, dx, scratch);
         tl_linear_backward_input(NULL, dy, ROWS, COUNT, values + FIRST * IN, IN, plain);
         for (size_t i = 0; i < ROWS * IN; i++)
             assert_true(fabsf(dx[i] - plain[i]) < 1e-4f);

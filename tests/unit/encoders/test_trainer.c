@@ -1,5 +1,6 @@
 /* The training run as a whole: repeatable, the same for any number of threads, unharmed by a bad batch, refusing wrong options.
  */
+#include "tests/support/many_pairs.h"
 #include "tests/support/training_fixture.h"
 
 #include "base/compute/compute.h"
@@ -131,55 +132,6 @@ static void threads_that_share_the_work_give_the_same_bits(void **state)
 
 /* ---- chunks and parts ---- */
 
-enum { MANY = 512, MANY_SIDE = 8, MANY_CONTEXT = 8, MANY_PIXELS = 3 * MANY_SIDE * MANY_SIDE };
-
-typedef struct many_pairs {
-    float *pixels;
-    int32_t ids[MANY * MANY_CONTEXT];
-    uint32_t lengths[MANY];
-    uint64_t keys[MANY];
-    size_t asked; /* pictures made, over all calls */
-} many_pairs;
-
-static void make_many(many_pairs *pairs)
-{
-    *pairs = (many_pairs){.pixels = tl_memory_allocate(MANY * MANY_PIXELS, sizeof(float), NULL)};
-    assert_non_null(pairs->pixels);
-    for (size_t i = 0; i < MANY * MANY_PIXELS; i++)
-        pairs->pixels[i] = sinf((float)i * 0.37F) + 0.5F * cosf((float)(i / MANY_PIXELS) * 1.3F);
-    for (uint32_t i = 0; i < MANY; i++) {
-        pairs->lengths[i] = 3 + i % 6;
-        pairs->keys[i] = i % 500;
-        for (uint32_t at = 0; at + 1 < pairs->lengths[i]; at++)
-            pairs->ids[i * MANY_CONTEXT + at] = (int32_t)(1 + (i * 7 + at * 11) % 37);
-        pairs->ids[i * MANY_CONTEXT + pairs->lengths[i] - 1] = 39;
-    }
-}
-
-static bool hand_out(void *context, size_t first, size_t count, const float **pixels, tl_error *err)
-{
-    many_pairs *pairs = context;
-    (void)err;
-    pairs->asked += count;
-    *pixels = pairs->pixels + first * MANY_PIXELS;
-    return true;
-}
-
-/* Largest relative distance of the gradients of two trainers over all tensors. */
-static double gradients_apart(const tl_trainer *a, const tl_trainer *b)
-{
-    tl_safetensors *names = open_fixture(TRAINING_FIXTURES "/model/model.safetensors");
-    double largest = 0.0;
-    for (size_t i = 0; i < tl_safetensors_count(names); i++) {
-        size_t count = 0;
-        const char *name = tl_safetensors_item(names, i)->name;
-        const float *ours = tl_trainer_gradient(a, name, &count), *theirs = tl_trainer_gradient(b, name, &count);
-        largest = fmax(largest, relative_distance(ours, theirs, count, 0, 0));
-    }
-    tl_safetensors_close(names);
-    return largest;
-}
-
 static void chunks_give_the_gradients_of_the_whole_batch(void **state)
 {
     (void)state;
@@ -215,42 +167,6 @@ static void chunks_give_the_gradients_of_the_whole_batch(void **state)
         tl_trainer_destroy(chunked);
         tl_trainer_destroy(whole);
     }
-    tl_memory_free(pairs.pixels);
-}
-
-/* Every tensor's gradient, of each instruction set, and that it was rounded at all; whole and in chunks. */
-static void gradients_in_bf16_are_near_those_in_f32(void **state)
-{
-    (void)state;
-    enum { MOST_LEVELS = 16 };
-    tl_error err;
-    many_pairs pairs;
-    make_many(&pairs);
-    const char *names[MOST_LEVELS];
-    const size_t levels = tl_kernels_available(names, MOST_LEVELS);
-    tl_training_batch batch = {.pairs = MANY, .pixels = pairs.pixels, .ids = pairs.ids, .lengths = pairs.lengths};
-    for (size_t level = 0; level < levels; level++) {
-        assert_true(tl_kernels_select(names[level], &err));
-        tl_training_options options = {.seed = 5, .steps = 3, .max_batch = MANY};
-        tl_trainer *exact = make_trainer(&options, NULL);
-        options.in_bf16 = true;
-        tl_trainer *rounded = make_trainer(&options, NULL);
-        options.chunk = 100;
-        tl_trainer *chunked = make_trainer(&options, NULL);
-        tl_step_metrics expected, found;
-        if (!tl_trainer_gradients(exact, &batch, &expected, &err) || !tl_trainer_gradients(rounded, &batch, &found, &err))
-            fail_msg("%s", err.message);
-        const double apart = gradients_apart(rounded, exact);
-        print_message("%s: gradients in bf16 at most %.2e from those in f32\n", names[level], apart);
-        assert_true(fabs(found.loss / expected.loss - 1.0) < 1e-3);
-        assert_true(apart <= 3e-2 && apart >= 1e-4);
-        assert_true(tl_trainer_gradients(chunked, &batch, &found, &err));
-        assert_true(gradients_apart(chunked, rounded) <= 1e-2);
-        tl_trainer_destroy(chunked);
-        tl_trainer_destroy(rounded);
-        tl_trainer_destroy(exact);
-    }
-    assert_true(tl_kernels_select(NULL, &err));
     tl_memory_free(pairs.pixels);
 }
 
@@ -681,7 +597,6 @@ int main(void)
         cmocka_unit_test(thread_counts_give_the_same_bits),
         cmocka_unit_test(threads_that_share_the_work_give_the_same_bits),
         cmocka_unit_test(chunks_give_the_gradients_of_the_whole_batch),
-        cmocka_unit_test(gradients_in_bf16_are_near_those_in_f32),
         cmocka_unit_test(parts_are_averaged),
         cmocka_unit_test(chunks_are_chosen_by_memory),
         cmocka_unit_test(a_frozen_tower_keeps_its_bits),
