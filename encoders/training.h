@@ -47,12 +47,21 @@ typedef enum tl_schedule_kind {
     TL_SCHEDULE_CONSTANT /* warm-up, constant, then linear to 0 over the cooldown's steps */
 } tl_schedule_kind;
 
+/* From step `step` on the run ends after `steps` in all, and what is left of the schedule is stretched or shortened to them. */
+typedef struct tl_training_replan {
+    uint64_t step, steps;
+} tl_training_replan;
+
+enum { TL_TRAINING_MOST_REPLANS = 32 };
+
 /* Zero of a field means the default in its comment. */
 typedef struct tl_training_options {
     uint64_t seed;
     uint64_t steps;        /* length of the schedule; required */
     uint64_t warmup_steps; /* linear from 0; default steps / 20 */
     bool without_warmup;
+    tl_training_replan replans[TL_TRAINING_MOST_REPLANS]; /* each later than the one before, and before the run ends */
+    size_t replan_count;
     tl_schedule_kind schedule;
     uint64_t cooldown_steps;                        /* of a constant schedule; default: none */
     double learning_rate;                           /* peak; default 1e-3 */
@@ -104,6 +113,10 @@ bool tl_trainer_start_from(tl_trainer *trainer, const char *model_directory, tl_
 /* One step. A loss or gradient that is not finite is an error naming the step, and nothing is updated. */
 bool tl_trainer_step(tl_trainer *trainer, const tl_training_batch *batch, tl_step_metrics *out, tl_error *err) TL_MUST_USE;
 uint64_t tl_trainer_steps_done(const tl_trainer *trainer);
+/* Steps of the whole run, and another number of them from here on, more than are done: as if the options had said so from the
+ * start, so that a run with those options takes the same steps. No replan of a later step may be known. */
+uint64_t tl_trainer_steps(const tl_trainer *trainer);
+bool tl_trainer_replan(tl_trainer *trainer, uint64_t steps, tl_error *err) TL_MUST_USE;
 /* Loss and raw gradients of a batch at the present weights, nothing updated: for comparing with a reference. */
 bool tl_trainer_gradients(tl_trainer *trainer, const tl_training_batch *batch, tl_step_metrics *out, tl_error *err) TL_MUST_USE;
 /* Borrowed views by open_clip name, NULL when there is none: parameter values (writable) and the gradients of the last call. */

@@ -101,7 +101,7 @@ static bool take_step(loop_state *state, uint64_t step, tl_train_report *report,
 {
     tl_train_run *run = &state->run;
     const uint64_t steps = report->steps, pictures = report->batch;
-    const uint64_t log_interval = steps <= DENSE_LOG_STEPS ? 1 : SPARSE_LOG_INTERVAL;
+    const uint64_t log_interval = run->settings.steps <= DENSE_LOG_STEPS ? 1 : SPARSE_LOG_INTERVAL;
     double started = tl_clock_seconds();
     if (!tl_train_run_step(run, step, &report->last, err) || !watch_loss(state, &report->last, err))
         return false;
@@ -121,13 +121,15 @@ static bool take_step(loop_state *state, uint64_t step, tl_train_report *report,
 static bool run_steps(loop_state *state, tl_train_report *report, tl_error *err)
 {
     const tl_train_job *job = state->run.job;
-    const uint64_t steps = report->steps;
     double interval = job->checkpoint_seconds > 0 ? job->checkpoint_seconds : default_checkpoint_seconds;
     state->saved_at = tl_clock_seconds();
     tl_progress_begin(job->progress, "steps");
     for (uint64_t step = report->first_step;; step++) {
         tl_error stop;
         bool is_asked, is_due;
+        if (!tl_train_run_replan(&state->run, err))
+            return false;
+        const uint64_t steps = report->steps = tl_trainer_steps(state->run.trainer);
         if (tl_train_validation_is_due(&state->validation, step, steps) && !validate(state, step, err))
             return false;
         if (step == steps)
@@ -161,12 +163,12 @@ static bool run(loop_state *state, tl_train_report *report, tl_error *err)
     report->pairs = ready->set.count;
     report->held_out = ready->set.held_out;
     report->skipped = ready->set.skipped;
-    report->steps = (uint64_t)ready->settings.steps;
+    report->steps = tl_trainer_steps(ready->trainer);
     report->batch = tl_train_run_pictures(ready);
     report->chunk = (uint64_t)ready->settings.chunk;
     if ((tl_train_run_leads(ready) &&
          (!tl_training_log_open(directory, report->first_step, &state->log, err) ||
-          !tl_train_validation_start(&ready->settings, directory, report->steps, &state->validation, err))) ||
+          !tl_train_validation_start(&ready->settings, directory, (uint64_t)ready->settings.steps, &state->validation, err))) ||
         !tl_ranks_tell(ready->job->ranks, &state->validation, sizeof state->validation, err) || !run_steps(state, report, err))
         return false;
     report->has_best = state->validation.best_score >= 0.0;

@@ -40,6 +40,8 @@ static bool check_settings(const tl_train_settings *settings, tl_error *err)
     int lengths = (settings->epochs > 0) + (settings->steps > 0) + (settings->minutes > 0);
     if (lengths != 1)
         return tl_fail(err, TL_ERROR_INVALID, "expected one of epochs, steps and minutes, found %d", lengths);
+    if (settings->replans != NULL && settings->minutes > 0)
+        return tl_fail(err, TL_ERROR_INVALID, "expected minutes or replans, found both");
     if (settings->init == NULL && !tl_train_model_config(settings, (size_t)settings->vocabulary, 3, 0, &config, err))
         return false;
     for (size_t i = 0; i < settings->templates.count; i++)
@@ -193,6 +195,13 @@ static tl_training_options options_of(const tl_train_run *run, uint64_t steps)
     return options;
 }
 
+/* The whole run's. */
+static bool run_options_of(const tl_train_run *run, tl_training_options *out, tl_error *err)
+{
+    *out = options_of(run, (uint64_t)run->settings.steps);
+    return tl_train_replans_read(run->settings.replans, out, err);
+}
+
 /* The same without the parts of a schedule, which a run of another length need not have room for. */
 static tl_training_options trial_options_of(const tl_train_run *run, uint64_t steps)
 {
@@ -208,12 +217,13 @@ static bool make_trainer(tl_train_run *run, const tl_training_options *options, 
     return tl_trainer_create(&run->config, &run->recipe, options, run->job->pool, &run->trainer, err);
 }
 
-/* Turns a time budget into a number of steps by timing the first few; the budget counts steps, not reading and tokenizer
- * training. */
+/* Turns a time budget into a first number of steps by timing a few; the time runs from here on, reading and training a tokenizer
+ * is not part of it. */
 static bool measure_steps(tl_train_run *run, tl_error *err)
 {
     tl_step_metrics metrics;
     double started = 0;
+    run->budget = (tl_train_budget){.seconds = run->settings.minutes * 60, .started = tl_clock_seconds()};
     const tl_training_options options = trial_options_of(run, CALIBRATION_WARMUP_STEPS + CALIBRATION_STEPS);
     if (!make_trainer(run, &options, err))
         return false;
@@ -223,8 +233,9 @@ static bool measure_steps(tl_train_run *run, tl_error *err)
         if (!tl_train_run_step(run, step, &metrics, err) || !tl_progress_continue(run->job->progress, err))
             return false; /* which the others hear of */
     }
-    double seconds_per_step = (tl_clock_seconds() - started) / CALIBRATION_STEPS;
-    double steps = run->settings.minutes * 60 / seconds_per_step;
+    const double now = tl_clock_seconds(), seconds_per_step = (now - started) / CALIBRATION_STEPS;
+    const double steps = (run->budget.started + run->budget.seconds - now) / seconds_per_step;
+    run->budget.marked_at = now;
     run->settings.steps = steps < 1 ? 1 : steps < 1e12 ? (int64_t)steps : (int64_t)1e12;
     run->text_tokens = 0;
     return tl_ranks_tell(run->job->ranks, &run->settings.steps, sizeof run->settings.steps, err);
@@ -289,9 +300,10 @@ static bool resume_trainer(tl_train_run *run, bool *found, tl_error *err)
 /* The trainer at the last checkpoint, or where the run starts. */
 static bool start_trainer(tl_train_run *run, tl_error *err)
 {
-    const tl_training_options options = options_of(run, (uint64_t)run->settings.steps);
+    tl_training_options options;
     bool is_resumed = false; /* if not: stopped before the first checkpoint, so it starts again, to the same end */
-    return make_trainer(run, &options, err) && (!run->job->resume || resume_trainer(run, &is_resumed, err)) &&
+    return run_options_of(run, &options, err) && make_trainer(run, &options, err) &&
+           (!run->job->resume || resume_trainer(run, &is_resumed, err)) &&
            (is_resumed || run->settings.init == NULL || tl_trainer_start_from(run->trainer, run->settings.init, err)) &&
            tl_ranks_same(run->job->ranks, tl_trainer_steps_done(run->trainer), "the same checkpoint", err) &&
            tl_trainer_check_ranks(run->trainer, err);
@@ -307,6 +319,32 @@ static bool settle_length(tl_train_run *run, tl_error *err)
                                         (double)tl_train_run_pictures(run));
     settings->epochs = settings->minutes = 0; /* from here on the run is so many steps */
     return true;
+}
+
+static bool write_record(const tl_train_run *run, tl_error *err)
+{
+    return tl_train_record_write(run->job->model_directory, &run->settings, run->datasets, run->dataset_count,
+                                 run->set.fingerprint, err);
+}
+
+/* By the first rank's clock. The record goes first: a run that is killed finds there what the steps to come are made by. */
+bool tl_train_run_replan(tl_train_run *run, tl_error *err)
+{
+    uint64_t steps = 0;
+    if (run->budget.seconds <= 0.0)
+        return true;
+    const uint64_t done = tl_trainer_steps_done(run->trainer);
+    if (tl_train_run_leads(run) &&
+        !tl_train_budget_replan(&run->budget, tl_clock_seconds(), done, tl_trainer_steps(run->trainer), &steps))
+        steps = 0;
+    if (!tl_ranks_tell(run->job->ranks, &steps, sizeof steps, err))
+        return false;
+    if (steps == 0)
+        return true;
+    tl_train_replans_add(run->replans, done, steps);
+    run->settings.replans = run->replans;
+    const bool is_written = !tl_train_run_leads(run) || write_record(run, err);
+    return tl_ranks_agree(run->job->ranks, is_written, err) && tl_trainer_replan(run->trainer, steps, err);
 }
 
 bool tl_train_run_prepare(tl_train_run *run, tl_error *err)
@@ -333,9 +371,7 @@ bool tl_train_run_prepare(tl_train_run *run, tl_error *err)
     if (!prepare_tokenizer(run, err) || !settle_batch(run, err) || !make_batches(run, err) ||
         (!job->resume && !settle_length(run, err)) || !start_trainer(run, err))
         return false;
-    return job->resume || !tl_train_run_leads(run) ||
-           tl_train_record_write(job->model_directory, &run->settings, run->datasets, run->dataset_count, run->set.fingerprint,
-                                 err);
+    return job->resume || !tl_train_run_leads(run) || write_record(run, err);
 }
 
 void tl_train_run_clear(tl_train_run *run)

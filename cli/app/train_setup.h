@@ -6,6 +6,7 @@
 #define TL_CLI_APP_TRAIN_SETUP_H
 
 #include "cli/app/sample_batches.h"
+#include "cli/app/train_budget.h"
 #include "cli/app/train_job.h"
 
 typedef struct tl_train_run {
@@ -23,7 +24,9 @@ typedef struct tl_train_run {
     tl_sample_batches *batches;
     tl_trainer *trainer;
     char *checkpoint_path, *tokenizer_path;
-    double text_tokens; /* seen by this call: for the arithmetic of a pair */
+    tl_train_budget budget;
+    char replans[TL_TRAIN_REPLANS_TEXT]; /* what the settings point to, once the budget has changed the plan */
+    double text_tokens;                  /* seen by this call: for the arithmetic of a pair */
 } tl_train_run;
 
 /* On failure what there is must be cleared all the same. */
@@ -36,6 +39,9 @@ bool tl_train_run_step(tl_train_run *run, uint64_t step, tl_step_metrics *metric
 bool tl_train_run_blame(tl_train_run *run, tl_error *err);
 /* Whether this process is the one that writes: the first rank. */
 bool tl_train_run_leads(const tl_train_run *run);
+/* Where the run has a time and another number of steps fits it better: from here on it has that number, and MODEL/train.json says
+ * so. */
+bool tl_train_run_replan(tl_train_run *run, tl_error *err) TL_MUST_USE;
 /* Pictures of a step. */
 size_t tl_train_run_pictures(const tl_train_run *run);
 

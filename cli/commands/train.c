@@ -122,7 +122,7 @@ static bool gather_settings(const train_options *values, tl_train_settings *out,
     /* A length that is given is the only one. */
     if (values->given[TL_TRAIN_SETTING_epochs] || values->given[TL_TRAIN_SETTING_steps] ||
         values->given[TL_TRAIN_SETTING_minutes])
-        out->epochs = out->minutes = 0, out->steps = 0;
+        out->epochs = out->minutes = 0, out->steps = 0, out->replans = NULL;
     for (size_t i = 0; i < TL_TRAIN_SETTING_COUNT; i++)
         if (values->given[i])
             tl_train_settings_copy(&given, i, out);

@@ -240,7 +240,7 @@ static bool write_folder(const tl_trainer *trainer, const char *directory, tl_er
         !write_tensors(trainer, directory, moments_file, moment_blocks, moment_prefixes, 2, files, err) ||
         (trainer->average != NULL &&
          !write_tensors(trainer, directory, average_file, average_blocks, no_prefix, 1, files, err)) ||
-        !tl_trainer__describe(trainer, &state, err)) {
+        !tl_trainer__describe(trainer, trainer->steps_done, &state, err)) {
         tl_json_free(files);
         return false;
     }
@@ -312,13 +312,19 @@ static bool equal_member(void *context, const char *name, const tl_json *mine)
     return ok;
 }
 
-static bool check_same_run(const tl_trainer *trainer, const tl_json *state, tl_error *err)
+static bool check_same_run(const tl_trainer *trainer, const tl_json *state, uint64_t step, tl_error *err)
 {
+    static const char replans[] = "replans";
     tl_json *description = NULL;
-    if (!tl_trainer__describe(trainer, &description, err))
+    if (!tl_trainer__describe(trainer, step, &description, err))
         return false;
     comparison compared = {state, "state", err};
     bool ok = tl_json_each_member(description, equal_member, &compared);
+    /* A member that only a run with replans has: the other way round as well. */
+    const tl_json *theirs = tl_json_member(tl_json_member(state, "options"), replans);
+    if (ok && theirs != NULL && tl_json_member(tl_json_member(description, "options"), replans) == NULL)
+        ok = tl_fail(err, TL_ERROR_INVALID, "options '%s': expected nothing as in this run, found %.100s", replans,
+                     tl_json_text(theirs) != NULL ? tl_json_text(theirs) : "another value");
     tl_json_free(description);
     return ok;
 }
@@ -386,9 +392,10 @@ bool tl_trainer_resume(tl_trainer *trainer, const char *checkpoint_directory, tl
         tl_fail(err, TL_ERROR_NOT_FOUND, "expected a folder, found nothing");
         goto done;
     }
-    if (!read_state(names.present, &json, &state, err) || !check_same_run(trainer, state, err) ||
-        !tl_json_get_integer(state, "step", 0, (int64_t)(trainer->options.steps < INT64_MAX ? trainer->options.steps : INT64_MAX),
-                             &step, err) ||
+    const uint64_t most = tl_trainer_steps(trainer);
+    if (!read_state(names.present, &json, &state, err) ||
+        !tl_json_get_integer(state, "step", 0, (int64_t)(most < INT64_MAX ? most : INT64_MAX), &step, err) ||
+        !check_same_run(trainer, state, (uint64_t)step, err) ||
         !open_checked(names.present, parameters_file, state, &parameters, err) ||
         !open_checked(names.present, moments_file, state, &moments, err) || !read_rows(trainer, parameters, "", NULL, err) ||
         !read_rows(trainer, moments, moment_prefixes[0], NULL, err) ||

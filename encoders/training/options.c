@@ -32,6 +32,28 @@ static bool resolve_batch(tl_training_options *out, tl_error *err)
     return true;
 }
 
+bool tl_training_options__check_replans(const tl_training_options *options, tl_error *err)
+{
+    uint64_t steps = options->steps, least = 0;
+    if (options->replan_count > TL_TRAINING_MOST_REPLANS)
+        return tl_fail(err, TL_ERROR_INVALID, "training option 'replans': expected at most %d, found %zu",
+                       TL_TRAINING_MOST_REPLANS, options->replan_count);
+    for (size_t i = 0; i < options->replan_count; i++) {
+        const tl_training_replan *replan = &options->replans[i];
+        if (replan->step < least || replan->step >= steps)
+            return tl_fail(err, TL_ERROR_INVALID,
+                           "training option 'replans': expected step %" PRIu64 " to %" PRIu64 ", found %" PRIu64, least,
+                           steps - 1, replan->step);
+        if (replan->steps <= replan->step)
+            return tl_fail(err, TL_ERROR_INVALID,
+                           "training option 'replans': expected more than the %" PRIu64 " steps done, found %" PRIu64,
+                           replan->step, replan->steps);
+        least = replan->step + 1;
+        steps = replan->steps;
+    }
+    return true;
+}
+
 bool tl_training_options__resolve(const tl_training_options *given, tl_training_options *out, tl_error *err)
 {
     *out = *given;
@@ -55,7 +77,7 @@ bool tl_training_options__resolve(const tl_training_options *given, tl_training_
         !fill("average_decay", 0.0, 0.0, 0.9999999, &out->average_decay, err) || !resolve_batch(out, err))
         return false;
     const tl_objective *objective = tl_objective_find(out->loss, err);
-    if (objective == NULL)
+    if (objective == NULL || !tl_training_options__check_replans(out, err))
         return false;
     out->loss = objective->name;
     if (out->freeze_images && out->freeze_texts)
@@ -87,12 +109,22 @@ static bool set_whole(tl_json *json, const char *name, uint64_t value, tl_error 
     return tl_json_set_text(json, name, text, err);
 }
 
+/* Replans of the steps that are done: those of later ones have shaped nothing yet. */
+static bool set_replans(tl_json *json, const tl_training_options *options, uint64_t steps_done, tl_error *err)
+{
+    char text[TL_TRAINING_MOST_REPLANS * 44] = "";
+    for (size_t i = 0, used = 0; i < options->replan_count && options->replans[i].step < steps_done; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%" PRIu64 ":%" PRIu64, i == 0 ? "" : ",",
+                                 options->replans[i].step, options->replans[i].steps);
+    return text[0] == '\0' || tl_json_set_text(json, "replans", text, err);
+}
+
 /* max_batch is missing on purpose: it sizes scratch, not the run. A chunk shapes sums, so it is there. */
-static tl_json *describe_options(const tl_training_options *options, tl_error *err)
+static tl_json *describe_options(const tl_training_options *options, uint64_t steps_done, tl_error *err)
 {
     tl_json *json = tl_json_object_create(err);
     if (json != NULL && set_whole(json, "seed", options->seed, err) && set_whole(json, "steps", options->steps, err) &&
-        set_whole(json, "warmup_steps", options->warmup_steps, err) &&
+        set_replans(json, options, steps_done, err) && set_whole(json, "warmup_steps", options->warmup_steps, err) &&
         set_exact(json, "learning_rate", options->learning_rate, err) &&
         set_exact(json, "weight_decay", options->weight_decay, err) && set_exact(json, "beta1", options->beta1, err) &&
         set_exact(json, "beta2", options->beta2, err) && set_exact(json, "epsilon", options->epsilon, err) &&
@@ -118,12 +150,12 @@ static tl_json *describe_options(const tl_training_options *options, tl_error *e
     return NULL;
 }
 
-bool tl_trainer__describe(const tl_trainer *trainer, tl_json **out, tl_error *err)
+bool tl_trainer__describe(const tl_trainer *trainer, uint64_t steps_done, tl_json **out, tl_error *err)
 {
     tl_json *config = NULL;
     tl_json *recipe = NULL;
     tl_json *json = tl_json_object_create(err);
-    if (json == NULL || !tl_json_set(json, "options", describe_options(&trainer->options, err), err) ||
+    if (json == NULL || !tl_json_set(json, "options", describe_options(&trainer->options, steps_done, err), err) ||
         !tl_model_config_write(&trainer->config, &config, err) || !tl_json_set(json, "config", config, err) ||
         !tl_image_recipe_write(&trainer->recipe, &recipe, err) || !tl_json_set(json, "recipe", recipe, err)) {
         tl_json_free(json);

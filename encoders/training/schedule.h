@@ -3,8 +3,7 @@
 #ifndef TL_ENCODERS_TRAINING_SCHEDULE_H
 #define TL_ENCODERS_TRAINING_SCHEDULE_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "encoders/training.h"
 
 typedef struct tl_schedule {
     double peak;
@@ -15,7 +14,11 @@ typedef struct tl_schedule {
     uint64_t cooldown_steps;
 } tl_schedule;
 
-/* Rate of the step that follows `steps_done` finished ones. */
-double tl_schedule_rate(const tl_schedule *schedule, uint64_t steps_done);
+/* Rate of the step that follows `steps_done` finished ones, or of a place between two steps. */
+double tl_schedule_rate(const tl_schedule *schedule, double steps_done);
+
+/* Where a run is in a schedule of so many steps after steps_done of its own, when its length was changed on the way: from each
+ * change on, what is left of the schedule lies evenly over the steps that are left. Without changes the place is steps_done. */
+double tl_schedule_place(uint64_t steps, const tl_training_replan *replans, size_t replan_count, uint64_t steps_done);
 
 #endif

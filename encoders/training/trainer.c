@@ -190,6 +190,24 @@ uint64_t tl_trainer_steps_done(const tl_trainer *trainer)
     return trainer->steps_done;
 }
 
+uint64_t tl_trainer_steps(const tl_trainer *trainer)
+{
+    const tl_training_options *options = &trainer->options;
+    return options->replan_count != 0 ? options->replans[options->replan_count - 1].steps : options->steps;
+}
+
+bool tl_trainer_replan(tl_trainer *trainer, uint64_t steps, tl_error *err)
+{
+    tl_training_options changed = trainer->options;
+    if (changed.replan_count < TL_TRAINING_MOST_REPLANS)
+        changed.replans[changed.replan_count] = (tl_training_replan){trainer->steps_done, steps};
+    changed.replan_count++;
+    if (!tl_training_options__check_replans(&changed, err))
+        return false;
+    trainer->options = changed;
+    return true;
+}
+
 float *tl_trainer_parameter(tl_trainer *trainer, const char *name, size_t *count)
 {
     size_t row = tl_parameter_table_find(&trainer->table, name);

@@ -43,8 +43,9 @@ struct tl_trainer {
 bool tl_training_options__resolve(const tl_training_options *given, tl_training_options *out, tl_error *err) TL_MUST_USE;
 /* The moving average starts at the present weights. */
 void tl_trainer__start_average(tl_trainer *trainer);
-/* The options that shape a run, config and recipe, as one object: {"options": .., "config": .., "recipe": ..}. */
-bool tl_trainer__describe(const tl_trainer *trainer, tl_json **out, tl_error *err) TL_MUST_USE;
+bool tl_training_options__check_replans(const tl_training_options *options, tl_error *err) TL_MUST_USE;
+/* What has shaped a run of so many steps, config and recipe, as one object: {"options": .., "config": .., "recipe": ..}. */
+bool tl_trainer__describe(const tl_trainer *trainer, uint64_t steps_done, tl_json **out, tl_error *err) TL_MUST_USE;
 /* Writes the parameters under their names to a file that appears at once; hash_text may be NULL, size as well. */
 bool tl_trainer__write_tensors(const tl_trainer *trainer, const char *path, const float *const *blocks,
                                const char *const *prefixes, size_t block_count, char *hash_text, uint64_t *size,

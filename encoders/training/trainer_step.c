@@ -223,7 +223,8 @@ static double rate_of_next_step(const tl_trainer *trainer)
                             .is_constant = options->constant_rate || options->plain_sgd,
                             .has_cooldown = options->schedule == TL_SCHEDULE_CONSTANT,
                             .cooldown_steps = options->cooldown_steps};
-    return tl_schedule_rate(&schedule, trainer->steps_done);
+    return tl_schedule_rate(&schedule,
+                            tl_schedule_place(options->steps, options->replans, options->replan_count, trainer->steps_done));
 }
 
 static void read_similarity(const tl_trainer *trainer, tl_step_metrics *out)
@@ -297,9 +298,9 @@ static void update(tl_trainer *trainer, const tl_step_metrics *metrics)
 bool tl_trainer_step(tl_trainer *trainer, const tl_training_batch *batch, tl_step_metrics *out, tl_error *err)
 {
     tl_step_metrics metrics = {0};
-    if (trainer->steps_done >= trainer->options.steps)
+    if (trainer->steps_done >= tl_trainer_steps(trainer))
         return tl_fail(err, TL_ERROR_INVALID, "step %" PRIu64 ": expected a run of %" PRIu64 " steps", trainer->steps_done + 1,
-                       trainer->options.steps);
+                       tl_trainer_steps(trainer));
     if (!measure(trainer, batch, &metrics, err))
         return tl_fail_within(err, "step %" PRIu64, trainer->steps_done + 1);
     update(trainer, &metrics);

@@ -2,6 +2,8 @@
  */
 #include "tests/support/training_fixture.h"
 
+#include "encoders/training/trainer_internal.h"
+
 #include <signal.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -291,14 +293,14 @@ static void a_state_that_was_edited_is_refused(void **state)
 }
 
 /* Every piece of state that an option brings: chunks, parts, the sigmoid's bias, a moving average, a frozen tower, a cooldown,
- * bf16. */
+ * bf16, a length that changes before and after the checkpoint. */
 static void every_kind_of_run_resumes_to_the_same_bits(void **state)
 {
     (void)state;
     tl_error err;
     fixture_batches batches;
     load_batches(&batches);
-    enum { KINDS = 6 };
+    enum { KINDS = 7 };
     tl_training_options kinds[KINDS];
     for (size_t i = 0; i < KINDS; i++)
         kinds[i] = sound_options();
@@ -312,6 +314,9 @@ static void every_kind_of_run_resumes_to_the_same_bits(void **state)
     kinds[3].average_decay = 0.5;
     kinds[4].image_learning_rate = 1e-4;
     kinds[5].in_bf16 = true;
+    kinds[6].replans[0] = (tl_training_replan){3, 16};
+    kinds[6].replans[1] = (tl_training_replan){7, 12};
+    kinds[6].replan_count = 2;
     for (size_t i = 0; i < KINDS; i++) {
         start_clean();
         tl_trainer *unbroken = make_trainer(&kinds[i], NULL), *stopped = make_trainer(&kinds[i], NULL),
@@ -347,6 +352,65 @@ static void every_kind_of_run_resumes_to_the_same_bits(void **state)
         tl_trainer_destroy(unbroken);
         must(tl_directory_remove("run2", &err), &err);
     }
+    tl_safetensors_close(batches.file);
+}
+
+/* Told on the way or from the start: the same steps, and one goes on from the other's checkpoint. What only later steps would
+ * follow does not matter to it; what its own steps have followed does. */
+static void a_length_may_change_on_the_way(void **state)
+{
+    (void)state;
+    tl_error err;
+    fixture_batches batches;
+    load_batches(&batches);
+    start_clean();
+    const tl_training_options plain = sound_options();
+    tl_training_options told = plain, other = plain, none = plain;
+    told.replans[0] = (tl_training_replan){3, 16};
+    told.replans[1] = (tl_training_replan){7, 9};
+    told.replan_count = 2;
+    other.replans[0] = (tl_training_replan){3, 15};
+    other.replan_count = 1;
+    tl_trainer *from_start = make_trainer(&told, NULL), *on_the_way = make_trainer(&plain, NULL),
+               *unchanged = make_trainer(&plain, NULL), *resumed = make_trainer(&told, NULL);
+    run_to(on_the_way, &batches, 3);
+    assert_true(tl_trainer_steps(on_the_way) == 12 && tl_trainer_steps(from_start) == 9);
+    assert_false(tl_trainer_replan(on_the_way, 3, &err));
+    assert_non_null(strstr(err.message, "more than the 3 steps"));
+    must(tl_trainer_replan(on_the_way, 16, &err), &err);
+    assert_false(tl_trainer_replan(on_the_way, 17, &err)); /* once a step */
+    run_to(on_the_way, &batches, 5);
+    must(tl_trainer_save(on_the_way, "run", &err) && tl_trainer_resume(resumed, "run", &err), &err);
+    run_to(on_the_way, &batches, 7);
+    must(tl_trainer_replan(on_the_way, 9, &err), &err);
+    run_to(on_the_way, &batches, 9);
+    run_to(from_start, &batches, 9);
+    run_to(resumed, &batches, 9);
+    run_to(unchanged, &batches, 9);
+    assert_true(same_weights(on_the_way, from_start) && same_weights(resumed, from_start));
+    assert_false(same_weights(on_the_way, unchanged));
+    tl_step_metrics metrics;
+    const tl_training_batch batch = batch_of_step(&batches, 0);
+    assert_false(tl_trainer_step(from_start, &batch, &metrics, &err)); /* it is over */
+    /* Other replans of steps that are done. */
+    const tl_training_options *const refused[] = {&other, &none};
+    for (size_t i = 0; i < 2; i++) {
+        tl_trainer *stranger = make_trainer(refused[i], NULL);
+        assert_false(tl_trainer_resume(stranger, "run", &err));
+        assert_non_null(strstr(err.message, "replans"));
+        tl_trainer_destroy(stranger);
+    }
+    tl_trainer *stopped = make_trainer(&plain, NULL), *stranger = make_trainer(&other, NULL);
+    run_to(stopped, &batches, 5);
+    must(tl_trainer_save(stopped, "run", &err), &err);
+    assert_false(tl_trainer_resume(stranger, "run", &err));
+    assert_non_null(strstr(err.message, "replans"));
+    other.replans[0].steps = 2; /* no run at all */
+    assert_false(tl_training_options__check_replans(&other, &err));
+    tl_trainer *const trainers[] = {from_start, on_the_way, unchanged, resumed, stopped, stranger};
+    for (size_t i = 0; i < sizeof trainers / sizeof trainers[0]; i++)
+        tl_trainer_destroy(trainers[i]);
+    start_clean();
     tl_safetensors_close(batches.file);
 }
 
@@ -434,6 +498,7 @@ int main(void)
         cmocka_unit_test(a_killed_process_leaves_a_checkpoint),
         cmocka_unit_test(damaged_checkpoints_are_refused_and_change_nothing),
         cmocka_unit_test(a_state_that_was_edited_is_refused),
+        cmocka_unit_test(a_length_may_change_on_the_way),
         cmocka_unit_test(another_runs_checkpoint_is_refused_by_the_first_difference),
         cmocka_unit_test(a_folder_that_is_no_checkpoint_is_never_replaced),
     };

@@ -1,0 +1,36 @@
+/*
+ * A run that is given a time: how many steps that makes is planned anew as the time goes by, and what was planned is a text among
+ * the run's settings, "STEP:STEPS,...", so that going on or doing it again takes the same steps.
+ */
+#ifndef TL_CLI_APP_TRAIN_BUDGET_H
+#define TL_CLI_APP_TRAIN_BUDGET_H
+
+#include "encoders/training.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tl_train_budget {
+    double seconds;        /* 0: none */
+    double started;        /* by the clock of `now` below */
+    unsigned mark;         /* sixteenths that have passed */
+    double marked_at;      /* when the last of them was noticed, */
+    uint64_t marked_steps; /* after so many steps */
+} tl_train_budget;
+
+/* Whether another number of steps fits the time better, asked after `done` of `steps`, at any time; true: *out is that number.
+ * Says so at most 16 times, the first time that a sixteenth has passed, and in the time's last sixteenth no more. */
+bool tl_train_budget_replan(tl_train_budget *budget, double now, uint64_t done, uint64_t steps, uint64_t *out);
+
+enum { TL_TRAIN_REPLANS_TEXT = TL_TRAINING_MOST_REPLANS * 44 };
+/* text NULL: none. */
+bool tl_train_replans_read(const char *text, tl_training_options *options, tl_error *err) TL_MUST_USE;
+/* Appends to text [TL_TRAIN_REPLANS_TEXT]. */
+void tl_train_replans_add(char *text, uint64_t step, uint64_t steps);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
