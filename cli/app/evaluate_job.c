@@ -106,7 +106,10 @@ bool tl_evaluate_retrieval_job_run(const tl_evaluate_job *job, tl_retrieval_repo
               tl_embedded_set_load(job->dataset, embedder, BATCH, job->split, false, true, job->progress, &set, err) &&
               rank_both_ways(job, embedder, &set, report, err);
     report->skipped = set.skipped;
-    tl_embedded_set_clear(&set);
+    if (ok && job->embedded != NULL)
+        *job->embedded = set;
+    else
+        tl_embedded_set_clear(&set);
     tl_embedder_destroy(embedder);
     return ok;
 }

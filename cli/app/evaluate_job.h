@@ -22,6 +22,7 @@ typedef struct tl_evaluate_job {
                                 samples */
     const char *const *templates;
     size_t template_count;
+    struct tl_embedded_set *embedded; /* retrieval: takes the set that was embedded, for more questions; NULL: nobody does */
 } tl_evaluate_job;
 
 typedef struct tl_retrieval_report {

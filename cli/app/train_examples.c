@@ -1,4 +1,4 @@
-/* The validation set is embedded, the queries are ranked, and the few pictures that they find are read once more. */
+/* The queries are ranked among the validation set, and the few pictures that they find are read once more. */
 #include "cli/app/train_examples.h"
 
 #include "base/compute/compute.h"
@@ -6,7 +6,6 @@
 #include "base/core/string.h"
 #include "base/image/encode.h"
 #include "base/io/file.h"
-#include "cli/app/embedded_set.h"
 #include "crawler-import/import.h"
 
 #include <string.h>
@@ -167,23 +166,22 @@ static bool write_examples(const char *model_directory, const tl_embedded_set *s
 }
 
 bool tl_train_examples_write(const tl_train_settings *settings, const char *model_directory, tl_thread_pool *pool,
-                             const tl_progress *progress, tl_error *err)
+                             const tl_progress *progress, tl_embedded_set *set, tl_error *err)
 {
     tl_model_bundle bundle = {0};
     tl_embedder *embedder = NULL;
-    tl_embedded_set set = {0};
     example_list *list = tl_memory_allocate(1, sizeof *list, err);
     for (size_t i = 0; list != NULL && i < QUERIES * FOUND; i++)
         tl_string_init(&list->items[i / FOUND].found[i % FOUND].data, MAX_PICTURE_TEXT);
     bool ok =
         list != NULL && tl_model_bundle_open(model_directory, &bundle, err) &&
         tl_embedder_create(&bundle, BATCH, pool, &embedder, err) &&
-        tl_embedded_set_load(settings->validate, embedder, BATCH, settings->validate_split, false, true, progress, &set, err) &&
-        find_pictures(embedder, &set, list, err) && read_pictures(settings->validate, &bundle.info->recipe, &set, list, err) &&
-        write_examples(model_directory, &set, list, err);
+        (set->count != 0 ||
+         tl_embedded_set_load(settings->validate, embedder, BATCH, settings->validate_split, false, true, progress, set, err)) &&
+        find_pictures(embedder, set, list, err) && read_pictures(settings->validate, &bundle.info->recipe, set, list, err) &&
+        write_examples(model_directory, set, list, err);
     for (size_t i = 0; list != NULL && i < QUERIES * FOUND; i++)
         tl_string_clear(&list->items[i / FOUND].found[i % FOUND].data);
-    tl_embedded_set_clear(&set);
     tl_embedder_destroy(embedder);
     tl_model_bundle_close(&bundle);
     tl_memory_free(list);

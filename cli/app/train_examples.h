@@ -5,6 +5,7 @@
 #ifndef TL_CLI_APP_TRAIN_EXAMPLES_H
 #define TL_CLI_APP_TRAIN_EXAMPLES_H
 
+#include "cli/app/embedded_set.h"
 #include "cli/app/train_settings.h"
 
 #include "base/core/progress.h"
@@ -16,9 +17,10 @@ extern "C" {
 
 #define TL_TRAIN_EXAMPLES_FILE "examples.json"
 
-/* Of the model in the folder and settings->validate, whose samples of the split are the queries. */
+/* Of the model in the folder and settings->validate, whose samples of the split are the queries. set: that dataset as the model
+ * embeds it; empty: it is embedded. */
 bool tl_train_examples_write(const tl_train_settings *settings, const char *model_directory, tl_thread_pool *pool,
-                             const tl_progress *progress, tl_error *err) TL_MUST_USE;
+                             const tl_progress *progress, tl_embedded_set *set, tl_error *err) TL_MUST_USE;
 
 #ifdef __cplusplus
 }

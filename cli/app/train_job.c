@@ -31,6 +31,8 @@ typedef struct loop_state {
     tl_train_run run;
     tl_training_log *log;
     tl_train_validation validation;
+    tl_embedded_set embedded; /* the validation set by the last model that was measured, after `embedded_at` steps */
+    uint64_t embedded_at;
     loss_watch watch;
     double saved_at;
 } loop_state;
@@ -73,7 +75,8 @@ static bool validate(loop_state *state, uint64_t step, tl_error *err)
         return false;
     const bool ok = !tl_train_run_leads(&state->run) ||
                     tl_train_validation_run(&state->validation, &state->run.settings, job->model_directory, step, job->pool,
-                                            job->progress, state->log, err);
+                                            job->progress, state->log, &state->embedded, err);
+    state->embedded_at = step;
     return tl_ranks_agree(job->ranks, ok, err) && tl_ranks_tell(job->ranks, &state->validation, sizeof state->validation, err);
 }
 
@@ -180,11 +183,14 @@ static bool run(loop_state *state, tl_train_report *report, tl_error *err)
     return true;
 }
 
-static bool write_page(const tl_train_run *run, tl_error *err)
+static bool write_page(loop_state *state, tl_error *err)
 {
+    const tl_train_run *run = &state->run;
     const tl_train_job *job = run->job;
+    if (state->embedded_at != tl_trainer_steps_done(run->trainer))
+        tl_embedded_set_clear(&state->embedded);
     return (run->settings.validate == NULL ||
-            tl_train_examples_write(&run->settings, job->model_directory, job->pool, job->progress, err)) &&
+            tl_train_examples_write(&run->settings, job->model_directory, job->pool, job->progress, &state->embedded, err)) &&
            tl_train_page_write(job->model_directory, err);
 }
 
@@ -194,9 +200,10 @@ bool tl_train_job_run(const tl_train_job *job, tl_train_report *report, tl_error
     *report = (tl_train_report){0};
     bool ok = run(&state, report, err);
     tl_training_log_close(state.log);
-    ok = ok && (!tl_train_run_leads(&state.run) || write_page(&state.run, err));
+    ok = ok && (!tl_train_run_leads(&state.run) || write_page(&state, err));
     /* Whoever has failed alone says so here. */
     ok = tl_ranks_agree(job->ranks, ok, err);
+    tl_embedded_set_clear(&state.embedded);
     tl_train_run_clear(&state.run);
     return ok;
 }

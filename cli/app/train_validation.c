@@ -96,7 +96,7 @@ static bool measure_zero_shot(const tl_evaluate_job *job, double *score, tl_json
 }
 
 static bool measure(const tl_train_settings *settings, const char *model_directory, tl_thread_pool *pool,
-                    const tl_progress *progress, double *score, tl_json *line, tl_error *err)
+                    const tl_progress *progress, tl_embedded_set *embedded, double *score, tl_json *line, tl_error *err)
 {
     tl_model_bundle bundle = {0};
     if (!tl_model_bundle_open(model_directory, &bundle, err))
@@ -108,7 +108,8 @@ static bool measure(const tl_train_settings *settings, const char *model_directo
                                  .split = settings->validate_split,
                                  .labels_file = settings->validate_labels,
                                  .templates = settings->templates.items,
-                                 .template_count = settings->templates.count};
+                                 .template_count = settings->templates.count,
+                                 .embedded = embedded};
     bool ok =
         settings->validate_labels != NULL ? measure_zero_shot(&job, score, line, err) : measure_retrieval(&job, score, line, err);
     tl_model_bundle_close(&bundle);
@@ -133,12 +134,13 @@ static bool keep_best(const char *model_directory, tl_error *err)
 
 bool tl_train_validation_run(tl_train_validation *validation, const tl_train_settings *settings, const char *model_directory,
                              uint64_t step, tl_thread_pool *pool, const tl_progress *progress, tl_training_log *log,
-                             tl_error *err)
+                             tl_embedded_set *embedded, tl_error *err)
 {
     double score = -1.0;
+    tl_embedded_set_clear(embedded);
     tl_json *line = tl_json_object_create(err);
     bool ok = line != NULL && tl_json_set_integer(line, "step", (int64_t)step, err) &&
-              measure(settings, model_directory, pool, progress, &score, line, err) &&
+              measure(settings, model_directory, pool, progress, embedded, &score, line, err) &&
               tl_json_set_number(line, "validation_score", score, err) &&
               (score <= validation->best_score || keep_best(model_directory, err)) && tl_training_log_write(log, line, err) &&
               tl_training_log_sync(log, err);

@@ -8,6 +8,7 @@
 
 #include "base/core/progress.h"
 #include "base/parallel/thread_pool.h"
+#include "cli/app/embedded_set.h"
 #include "cli/app/train_settings.h"
 #include "cli/app/training_log.h"
 
@@ -25,9 +26,10 @@ bool tl_train_validation_start(const tl_train_settings *settings, const char *mo
 /* Whether the run, this many steps old, is to be measured now. */
 bool tl_train_validation_is_due(const tl_train_validation *validation, uint64_t step, uint64_t steps);
 bool tl_train_validation_is_over(const tl_train_validation *validation, const tl_train_settings *settings);
-/* Scores MODEL, which must hold the weights of this step, keeps it where it is the best, and writes the line of the log. */
+/* Scores MODEL, which must hold the weights of this step, keeps it where it is the best, and writes the line of the log.
+ * embedded: what it held before is cleared; becomes the set as this model embeds it, where the score is a recall, else empty. */
 bool tl_train_validation_run(tl_train_validation *validation, const tl_train_settings *settings, const char *model_directory,
                              uint64_t step, tl_thread_pool *pool, const tl_progress *progress, tl_training_log *log,
-                             tl_error *err) TL_MUST_USE;
+                             tl_embedded_set *embedded, tl_error *err) TL_MUST_USE;
 
 #endif
