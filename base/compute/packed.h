@@ -38,13 +38,19 @@ tl_packed_weight tl_packed_rows(const tl_packed_weight *weight, size_t first, si
 /* Columns first..first + count - 1; none of int8, and none where a group would be cut. */
 tl_packed_weight tl_packed_columns(const tl_packed_weight *weight, size_t first, size_t count);
 
-/* Panels first..first + count - 1 of what tl_pack_weight makes in bf16 of one part of f32, fast: for weights that change with
- * every step. panels: of the whole weight. */
-void tl_pack_bf16(const tl_weight *weight, size_t out, size_t in, size_t first, size_t count, void *panels);
+/* Whether products in f32 are faster packed even where both factors are packed anew each time: with AVX-512, whose registers hold
+ * a tile as large as a BLAS's. */
+bool tl_packing_pays(void);
 
-/* c [m, n] += a^T b in bf16 with f32 sums, a [k, m] and b [k, n] of f32 or bf16, rows *_row numbers apart: a gradient by a
- * weight. On the caller's thread; sums run in an order that m, n and k alone give. */
+/* Panels first..first + count - 1 of what tl_pack_weight makes in f32 or bf16 of one part of f32, fast: for weights that change
+ * with every step. panels: of the whole weight. */
+void tl_pack_panels(tl_packed_kind kind, const tl_weight *weight, size_t out, size_t in, size_t first, size_t count,
+                    void *panels);
+
+/* c [m, n] += a^T b in f32, or in bf16 with f32 sums, a [k, m] and b [k, n] of f32 (for bf16 also of bf16), rows *_row numbers
+ * apart: a gradient by a weight. On the caller's thread; sums run in an order that m, n and k alone give. */
 typedef struct tl_outer_call {
+    tl_packed_kind kind;
     size_t m, n, k;
     const void *a, *b;
     size_t a_row, b_row;
@@ -53,9 +59,9 @@ typedef struct tl_outer_call {
     tl_dtype a_dtype, b_dtype;
 } tl_outer_call;
 /* Bytes of scratch of products of at most so many rows and columns. */
-size_t tl_outer_scratch_size(size_t m, size_t n);
+size_t tl_outer_scratch_size(tl_packed_kind kind, size_t m, size_t n);
 /* scratch is aligned to 64 bytes. */
-void tl_outer_bf16(const tl_outer_call *call, void *scratch);
+void tl_outer(const tl_outer_call *call, void *scratch);
 
 /* Bytes of scratch for x of so many rows. */
 size_t tl_packed_scratch_size(tl_packed_kind kind, size_t rows, size_t in);

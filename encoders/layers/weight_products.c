@@ -1,11 +1,11 @@
-/* Tiles are runs of rows of the gradient: all of x is read for each, so they must not be thin. In bf16, where rounding a factor
- * takes as long as multiplying by it, they are larger. */
+/* Tiles are runs of rows of the gradient: all of x is read for each, so they must not be thin. Where both factors are packed on
+ * the way, which in bf16 takes as long as multiplying by them, they are larger. */
 #include "encoders/layers/weight_products.h"
 
 #include "base/compute/compute.h"
 #include "base/compute/packed.h"
 
-enum { TILE_ROWS = 256, BF16_TILE_ROWS = 512, BF16_TILE_COLUMNS = 1024 };
+enum { TILE_ROWS = 256, PACKED_TILE_ROWS = 512, PACKED_TILE_COLUMNS = 1024 };
 
 static size_t part_count(size_t size, size_t part)
 {
@@ -17,16 +17,23 @@ static size_t part_size(size_t size, size_t part, size_t first)
     return size - first < part ? size - first : part;
 }
 
+static bool is_packed(const tl_weight_product *product)
+{
+    return product->in_bf16 || tl_packing_pays();
+}
+
 size_t tl_weight_product_tile_count(const tl_weight_product *product)
 {
-    if (product->in_bf16)
-        return part_count(product->out, BF16_TILE_ROWS) * part_count(product->in, BF16_TILE_COLUMNS);
+    if (is_packed(product))
+        return part_count(product->out, PACKED_TILE_ROWS) * part_count(product->in, PACKED_TILE_COLUMNS);
     return part_count(product->out, TILE_ROWS);
 }
 
 size_t tl_weight_product_scratch_count(void)
 {
-    return tl_outer_scratch_size(BF16_TILE_ROWS, BF16_TILE_COLUMNS) / sizeof(float);
+    const size_t f32 = tl_outer_scratch_size(TL_PACKED_F32, PACKED_TILE_ROWS, PACKED_TILE_COLUMNS),
+                 bf16 = tl_outer_scratch_size(TL_PACKED_BF16, PACKED_TILE_ROWS, PACKED_TILE_COLUMNS);
+    return (f32 > bf16 ? f32 : bf16) / sizeof(float);
 }
 
 static const void *advance(tl_dtype dtype, const void *numbers, size_t count)
@@ -34,12 +41,13 @@ static const void *advance(tl_dtype dtype, const void *numbers, size_t count)
     return (const char *)numbers + count * tl_dtype_size(dtype);
 }
 
-static void run_bf16_tile(const tl_weight_product *product, size_t tile, float *scratch)
+static void run_packed_tile(const tl_weight_product *product, size_t tile, float *scratch)
 {
-    const size_t across = part_count(product->in, BF16_TILE_COLUMNS);
-    const size_t row = tile / across * BF16_TILE_ROWS, column = tile % across * BF16_TILE_COLUMNS;
-    const tl_outer_call call = {.m = part_size(product->out, BF16_TILE_ROWS, row),
-                                .n = part_size(product->in, BF16_TILE_COLUMNS, column),
+    const size_t across = part_count(product->in, PACKED_TILE_COLUMNS);
+    const size_t row = tile / across * PACKED_TILE_ROWS, column = tile % across * PACKED_TILE_COLUMNS;
+    const tl_outer_call call = {.kind = product->in_bf16 ? TL_PACKED_BF16 : TL_PACKED_F32,
+                                .m = part_size(product->out, PACKED_TILE_ROWS, row),
+                                .n = part_size(product->in, PACKED_TILE_COLUMNS, column),
                                 .k = product->rows,
                                 .a = advance(product->dy_dtype, product->dy, row),
                                 .a_dtype = product->dy_dtype,
@@ -49,13 +57,13 @@ static void run_bf16_tile(const tl_weight_product *product, size_t tile, float *
                                 .b_row = product->in,
                                 .c = product->gradient + row * product->in + column,
                                 .c_row = product->in};
-    tl_outer_bf16(&call, scratch);
+    tl_outer(&call, scratch);
 }
 
 void tl_weight_product_run_tile(const tl_weight_product *product, size_t tile, float *scratch)
 {
-    if (product->in_bf16) {
-        run_bf16_tile(product, tile, scratch);
+    if (is_packed(product)) {
+        run_packed_tile(product, tile, scratch);
         return;
     }
     TL_ASSERT(product->dy_dtype == TL_F32 && product->x_dtype == TL_F32);

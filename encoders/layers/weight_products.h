@@ -19,8 +19,7 @@ typedef struct tl_weight_product {
 } tl_weight_product;
 
 size_t tl_weight_product_tile_count(const tl_weight_product *product);
-/* Computes tile number `tile` on the caller's thread. scratch: tl_weight_product_scratch_count floats, aligned to 64 bytes; only
- * for bf16. */
+/* Computes tile number `tile` on the caller's thread. scratch: tl_weight_product_scratch_count floats, aligned to 64 bytes. */
 void tl_weight_product_run_tile(const tl_weight_product *product, size_t tile, float *scratch);
 size_t tl_weight_product_scratch_count(void);
 /* All of them. */

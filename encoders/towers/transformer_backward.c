@@ -19,7 +19,7 @@ typedef struct backward_job {
     const float *out_gradient;
     tl_chunk_scratch scratch;
     bool in_bf16;        /* the gradients by weights */
-    float *tile_scratch; /* [threads, tl_weight_product_scratch_count], where they are */
+    float *tile_scratch; /* [threads, tl_weight_product_scratch_count] */
     float *vectors;      /* [layers, chunk_count, vector_count] */
     size_t vector_count; /* of a block */
     float *head_vectors; /* [chunk_count, head_vector_count]: the final norm's two, then the attention pooling's */
@@ -195,7 +195,7 @@ static void run_task(void *context, size_t index, size_t worker)
         for (size_t tiles; index >= (tiles = tl_weight_product_tile_count(&job->products[product])); product++)
             index -= tiles;
         tl_weight_product_run_tile(&job->products[product], index,
-                                   job->in_bf16 ? job->tile_scratch + worker * tl_weight_product_scratch_count() : NULL);
+                                   job->tile_scratch + worker * tl_weight_product_scratch_count());
         return;
     }
     index -= job->tile_tasks;
@@ -287,8 +287,7 @@ bool tl_transformer_backward(const tl_transformer *transformer, const tl_weight 
         !tl_take_floats(arena, transformer->layers * state->chunk_count * job.vector_count, &job.vectors, err) ||
         !tl_take_floats(arena, state->chunk_count * job.head_vector_count, &job.head_vectors, err) ||
         !tl_chunk_scratch_take(&job.scratch, scratch_count, state->chunk_count, pool, arena, err) ||
-        (job.in_bf16 &&
-         !tl_take_floats(arena, tl_thread_pool_size(pool) * tl_weight_product_scratch_count(), &job.tile_scratch, err)))
+        !tl_take_floats(arena, tl_thread_pool_size(pool) * tl_weight_product_scratch_count(), &job.tile_scratch, err))
         return false;
 
     for (size_t left = transformer->layers; left-- > 0;) {

@@ -2,6 +2,7 @@
  * Owns a training run's memory: flat blocks of parameters, gradients and two moments, the towers over them, and scratch for what
  * is computed at a time. The scalars of the objective (scale, and bias where it has one) are rows of the table as any other.
  */
+#include "base/compute/packed.h"
 #include "base/core/hash.h"
 #include "base/core/memory.h"
 #include "encoders/layers/weight_products.h"
@@ -25,7 +26,7 @@ static size_t step_scratch_size(const tl_vision_tower *vision, const tl_text_tow
     const size_t pairs = options->max_batch / options->parts, each = options->captions_per_picture;
     chunk = tl_smaller(chunk, largest_share(options));
     const size_t loss = tl_objective_scratch_size(pairs, pairs * each, dim, threads);
-    const size_t for_tiles = options->in_bf16 ? threads * tl_weight_product_scratch_count() * sizeof(float) : 0;
+    const size_t for_tiles = threads * tl_weight_product_scratch_count() * sizeof(float);
     const size_t first_pass =
         tl_larger(tl_vision_tower_scratch_size(vision, chunk, false), tl_text_tower_scratch_size(text, chunk * each, false));
     tl_tower_memory images = {.forward = first_pass}, texts = {.forward = first_pass};
@@ -100,7 +101,9 @@ static bool allocate_blocks(tl_trainer *trainer, tl_error *err)
     if (trainer->row_rates == NULL)
         return false;
     tl_parameter_table_point_weights(&trainer->table, trainer->parameters, trainer->weights);
-    if (options->in_bf16 && !tl_rounded_weights_create(&trainer->table, trainer->weights, &trainer->rounded, err))
+    if ((options->in_bf16 || tl_packing_pays()) &&
+        !tl_repacked_weights_create(options->in_bf16 ? TL_PACKED_BF16 : TL_PACKED_F32, &trainer->table, trainer->weights,
+                                    &trainer->repacked, err))
         return false;
     tl_parameter_table_point(&trainer->table, trainer->parameters, trainer->values);
     tl_parameter_table_point(&trainer->table, trainer->gradients, trainer->value_gradients);
@@ -176,7 +179,7 @@ void tl_trainer_destroy(tl_trainer *trainer)
         tl_memory_free(blocks[i]);
     tl_memory_free(trainer->values);
     tl_memory_free(trainer->weights);
-    tl_rounded_weights_destroy(trainer->rounded);
+    tl_repacked_weights_destroy(trainer->repacked);
     tl_memory_free(trainer->value_gradients);
     tl_optimizer_plan_clear(&trainer->plan);
     tl_text_tower_destroy(trainer->text);

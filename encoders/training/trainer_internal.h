@@ -6,7 +6,7 @@
 #include "encoders/towers/towers.h"
 #include "encoders/training.h"
 #include "encoders/training/adamw.h"
-#include "encoders/training/rounded_weights.h"
+#include "encoders/training/repacked_weights.h"
 #include "encoders/weights/safetensors.h"
 
 struct tl_trainer {
@@ -29,8 +29,8 @@ struct tl_trainer {
     float *second_moments;
     float *average; /* of the parameters; NULL: not asked for */
     /* One pointer a row into parameters and gradients. */
-    tl_weight *weights;          /* what the towers read: the same values */
-    tl_rounded_weights *rounded; /* NULL: products in f32 */
+    tl_weight *weights;            /* what the towers read: the same values */
+    tl_repacked_weights *repacked; /* NULL: products take the weights as they are */
     float **values;
     float **value_gradients;
     float *row_rates; /* of the step in work */

@@ -190,7 +190,7 @@ static bool forward_backward(tl_trainer *trainer, const tl_training_batch *batch
     const tl_rank_share own = tl_ranks_my_share(trainer->options.ranks, pairs);
     *result = (tl_objective_result){0};
     memset(trainer->gradients, 0, trainer->table.flat_count * sizeof(float));
-    tl_rounded_weights_update(trainer->rounded, trainer->pool);
+    tl_repacked_weights_update(trainer->repacked, trainer->pool);
     for (size_t part = 0; part < parts; part++) {
         tl_objective_result found;
         bool ok = trainer->runs_at_once ? run_part_at_once(trainer, batch, part * pairs, pairs, own, &found, err)

@@ -296,18 +296,19 @@ static void weights_of_a_step_pack_alike(void **state)
     const char *names[MOST_LEVELS];
     size_t levels = tl_kernels_available(names, MOST_LEVELS);
     for (size_t level = 0; level < levels; level++)
-        for (size_t i = 0; i < 2 * sizeof shapes / sizeof shapes[0]; i++) {
-            const size_t out = shapes[i / 2][0], in = shapes[i / 2][1], size = tl_packed_panel_size(TL_PACKED_BF16, out, in);
+        for (size_t i = 0; i < 4 * sizeof shapes / sizeof shapes[0]; i++) {
+            const tl_packed_kind kind = i / 2 % 2 != 0 ? TL_PACKED_F32 : TL_PACKED_BF16;
+            const size_t out = shapes[i / 4][0], in = shapes[i / 4][1], size = tl_packed_panel_size(kind, out, in);
             assert_true(tl_kernels_select(names[level], NULL));
             float *values = random_block(out * in, 30 + i);
             values[out * in / 2] = NAN;
             values[out * in / 3] = 3.4e38f;
             tl_weight weight = tl_weight_of_floats(values);
             weight.is_transposed = i % 2 != 0;
-            packed slow = pack(TL_PACKED_BF16, &weight, out, in), fast = pack(TL_PACKED_BF16, &weight, out, in);
+            packed slow = pack(kind, &weight, out, in), fast = pack(kind, &weight, out, in);
             memset(fast.panels, 0xa5, size);
             for (size_t first = 0; first < (out + 31) / 32; first += 2)
-                tl_pack_bf16(&weight, out, in, first, first + 2 <= (out + 31) / 32 ? 2 : 1, fast.panels);
+                tl_pack_panels(kind, &weight, out, in, first, first + 2 <= (out + 31) / 32 ? 2 : 1, fast.panels);
             assert_memory_equal(slow.panels, fast.panels, size);
             discard(&slow);
             discard(&fast);
@@ -316,8 +317,13 @@ static void weights_of_a_step_pack_alike(void **state)
     assert_true(tl_kernels_select(NULL, NULL));
 }
 
+static float as_packed(tl_packed_kind kind, float value)
+{
+    return kind == TL_PACKED_BF16 ? rounded_to_bf16(value) : value;
+}
+
 /* of_halves: bit 0 of a, bit 1 of b: already rounded. */
-static void check_outer(size_t m, size_t n, size_t k, unsigned of_halves)
+static void check_outer(tl_packed_kind kind, size_t m, size_t n, size_t k, unsigned of_halves)
 {
     enum { GAP = 3 };
     const size_t a_row = m + GAP, b_row = n + 2 * GAP, c_row = n + GAP;
@@ -325,29 +331,30 @@ static void check_outer(size_t m, size_t n, size_t k, unsigned of_halves)
     float *before = random_block(m * c_row, 42);
     uint16_t *a_halves = tl_memory_allocate(k * a_row, sizeof *a_halves, NULL),
              *b_halves = tl_memory_allocate(k * b_row, sizeof *b_halves, NULL);
-    void *scratch = tl_memory_allocate_aligned(tl_outer_scratch_size(m, n), 1, NULL);
+    void *scratch = tl_memory_allocate_aligned(tl_outer_scratch_size(kind, m, n), 1, NULL);
     assert_true(scratch != NULL && a_halves != NULL && b_halves != NULL);
     tl_narrow(TL_BF16, a, k * a_row, a_halves);
     tl_narrow(TL_BF16, b, k * b_row, b_halves);
-    memset(scratch, 0xff, tl_outer_scratch_size(m, n)); /* NaN wherever something is read that was not written */
+    memset(scratch, 0xff, tl_outer_scratch_size(kind, m, n)); /* NaN wherever something is read that was not written */
     const bool has_a = (of_halves & 1) != 0, has_b = (of_halves & 2) != 0;
-    const tl_outer_call call = {m,
-                                n,
-                                k,
-                                has_a ? (const void *)a_halves : a,
-                                has_b ? (const void *)b_halves : b,
-                                a_row,
-                                b_row,
-                                c,
-                                c_row,
-                                has_a ? TL_BF16 : TL_F32,
-                                has_b ? TL_BF16 : TL_F32};
-    tl_outer_bf16(&call, scratch);
+    const tl_outer_call call = {.kind = kind,
+                                .m = m,
+                                .n = n,
+                                .k = k,
+                                .a = has_a ? (const void *)a_halves : a,
+                                .b = has_b ? (const void *)b_halves : b,
+                                .a_row = a_row,
+                                .b_row = b_row,
+                                .c = c,
+                                .c_row = c_row,
+                                .a_dtype = has_a ? TL_BF16 : TL_F32,
+                                .b_dtype = has_b ? TL_BF16 : TL_F32};
+    tl_outer(&call, scratch);
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < c_row; j++) {
             double sum = (double)before[i * c_row + j];
             for (size_t p = 0; p < k && j < n; p++)
-                sum += (double)rounded_to_bf16(a[p * a_row + i]) * (double)rounded_to_bf16(b[p * b_row + j]);
+                sum += (double)as_packed(kind, a[p * a_row + i]) * (double)as_packed(kind, b[p * b_row + j]);
             if (!(fabs((double)c[i * c_row + j] - sum) <= (j < n ? 2e-6 * (double)k + 1e-5 : 0.0)))
                 fail_msg("%s, %zu x %zu x %zu, %u: [%zu, %zu]: expected %g, found %g", tl_kernels_name(), m, n, k, of_halves, i,
                          j, sum, (double)c[i * c_row + j]);
@@ -365,9 +372,11 @@ static void gradients_by_weights_add_up_on_every_level(void **state)
     size_t levels = tl_kernels_available(names, MOST_LEVELS);
     for (size_t level = 0; level < levels; level++) {
         assert_true(tl_kernels_select(names[level], NULL));
-        for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+        for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+            check_outer(TL_PACKED_F32, shapes[i][0], shapes[i][1], shapes[i][2], 0);
             for (unsigned of_halves = 0; of_halves < 4; of_halves++)
-                check_outer(shapes[i][0], shapes[i][1], shapes[i][2], of_halves);
+                check_outer(TL_PACKED_BF16, shapes[i][0], shapes[i][1], shapes[i][2], of_halves);
+        }
     }
     assert_true(tl_kernels_select(NULL, NULL));
 }

@@ -226,7 +226,7 @@ static void chunks_are_chosen_by_memory(void **state)
     size_t whole, few, least;
     assert_true(tl_training_choose_chunk(&config, &options, UINT64_C(1) << 40, &whole, &err));
     assert_int_equal(whole, 4096);
-    assert_true(tl_training_choose_chunk(&config, &options, 8 << 20, &few, &err));
+    assert_true(tl_training_choose_chunk(&config, &options, 16 << 20, &few, &err));
     assert_true(tl_training_choose_chunk(&config, &options, 1, &least, &err));
     assert_true(few < 4096 && few > 16 && few % 16 == 0);
     assert_int_equal(least, 16);
