@@ -1,8 +1,8 @@
 /*
  * Owns the way of vectors into lists. All source blocks are read in order and each vector's list is found; then list by list its
- * vectors are fetched, coded and written as a run of new blocks, so that a probe reads neighbours in the file; then the sources
- * go. A new division takes all blocks of the set as sources. A tail takes those of list 0 and appends to each list's last small
- * block.
+ * vectors are fetched, coded and written as new blocks, so that a probe reads whole blocks of neighbours; then the sources go. A
+ * new division takes all blocks of the set as sources, and writes in the order that fills pages (index/ann/page_fill.h). A tail
+ * takes those of list 0 and appends to each list's last small block.
  */
 #include "index/ann/divide.h"
 
@@ -10,6 +10,7 @@
 #include "base/core/random.h"
 #include "index/ann/centroids.h"
 #include "index/ann/code.h"
+#include "index/ann/page_fill.h"
 #include "index/vectors/store_sql.h"
 
 #include <inttypes.h>
@@ -35,6 +36,8 @@ typedef struct division {
     tl_ids sources;
     place *places;
     size_t place_count, place_capacity;
+    tl_block_plan *plans;
+    size_t plan_count, plan_capacity;
     float *rows; /* [capacity of a block, dim] */
     uint32_t *nearest;
     uint8_t *stored; /* one vector */
@@ -51,6 +54,7 @@ static void division_clear(division *work)
     tl_held_block__clear(&work->held);
     tl_memory_free(work->sources.items);
     tl_memory_free(work->places);
+    tl_memory_free(work->plans);
     tl_memory_free(work->rows);
     tl_memory_free(work->nearest);
     tl_memory_free(work->stored);
@@ -227,17 +231,17 @@ static bool move_owner(division *work, int64_t owner, tl_error *err)
     return tl_statements__run(&work->store->statements, statement, err);
 }
 
-static bool write_lists(division *work, bool may_append, tl_error *err)
+static bool write_rows(division *work, const tl_block_plan *plan, bool may_append, tl_error *err)
 {
     size_t dim = work->shape.dim;
-    for (size_t i = 0; i < work->place_count; i++) {
+    for (size_t i = plan->first; i < plan->first + plan->count; i++) {
         const place *from = &work->places[i];
         int64_t owner;
         tl_row_code code;
         if (!fetch(work, from, &owner, err))
             return false;
-        if (work->held.id == 0 || work->held.list != from->list || work->held.count == tl_block__capacity(work->shape))
-            if (!open_block(work, from->list, may_append && work->held.list != from->list, err))
+        if (work->held.id == 0 || work->held.count == tl_block__capacity(work->shape))
+            if (!open_block(work, from->list, may_append && i == plan->first, err))
                 return false;
         const float *centre = work->assigner.rows + (size_t)(from->list - 1) * dim;
         tl_block__load_vector(work->shape, work->stored, work->rows);
@@ -249,6 +253,48 @@ static bool write_lists(division *work, bool may_append, tl_error *err)
             return false;
     }
     return close_block(work, err);
+}
+
+/* One plan for each block; of what may be appended to blocks that are there, one for each list. */
+static bool plan_blocks(division *work, bool may_append, tl_error *err)
+{
+    size_t most = may_append ? UINT32_MAX : tl_block__capacity(work->shape);
+    work->plan_count = 0;
+    for (size_t i = 0; i < work->place_count; i++) {
+        tl_block_plan *last = work->plan_count != 0 ? &work->plans[work->plan_count - 1] : NULL;
+        if (last != NULL && work->places[last->first].list == work->places[i].list && last->count < most) {
+            last->count++;
+            continue;
+        }
+        if (!tl_memory_reserve((void **)&work->plans, &work->plan_capacity, work->plan_count + 1, sizeof *work->plans, err))
+            return false;
+        work->plans[work->plan_count++] = (tl_block_plan){i, 1, 0};
+    }
+    return true;
+}
+
+static bool read_page_size(tl_store *store, size_t *size, tl_error *err)
+{
+    bool row;
+    sqlite3_stmt *statement = tl_statements__get(&store->statements, TL_STORE_PAGE_SIZE, err);
+    if (statement == NULL || !tl_statements__step(&store->statements, statement, &row, err))
+        return false;
+    *size = row ? (size_t)sqlite3_column_int64(statement, 0) : 0;
+    sqlite3_reset(statement);
+    return *size >= 512 ||
+           tl_fail(err, TL_ERROR_CORRUPT, "%s_blocks: expected pages of at least 512 bytes, found %zu", store->prefix, *size);
+}
+
+static bool write_lists(division *work, bool may_append, tl_error *err)
+{
+    size_t page_size;
+    if (!plan_blocks(work, may_append, err) || !read_page_size(work->store, &page_size, err) ||
+        (!may_append && !tl_page_fill__order(work->plans, work->plan_count, work->shape, page_size, err)))
+        return false;
+    for (size_t i = 0; i < work->plan_count; i++)
+        if (!write_rows(work, &work->plans[i], may_append, err))
+            return false;
+    return true;
 }
 
 static bool move_to_lists(division *work, tl_store_statement sources, bool may_append, tl_thread_pool *pool, tl_error *err)

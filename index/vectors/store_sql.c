@@ -39,4 +39,5 @@ const char *const tl_store__texts[TL_STORE_STATEMENT_COUNT] = {
     [TL_STORE_OWNER_EACH] = "SELECT owner FROM @owners WHERE set_id=?1 ORDER BY owner",
     [TL_STORE_OWNER_EACH_BLOCK] = "SELECT owner, block_id FROM @owners WHERE set_id=?1",
     [TL_STORE_DATA_VERSION] = "PRAGMA $.data_version",
+    [TL_STORE_PAGE_SIZE] = "PRAGMA $.page_size",
 };

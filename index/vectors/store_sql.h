@@ -33,6 +33,7 @@ typedef enum tl_store_statement {
     TL_STORE_OWNER_EACH,
     TL_STORE_OWNER_EACH_BLOCK,
     TL_STORE_DATA_VERSION,
+    TL_STORE_PAGE_SIZE,
     TL_STORE_STATEMENT_COUNT
 } tl_store_statement;
 
