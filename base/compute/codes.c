@@ -126,3 +126,29 @@ void tl_codes_quantize(const float *x, size_t count, float inverse_step, uint8_t
 {
     kernels()->quantize(x, count, inverse_step, codes, product, square);
 }
+
+void tl_rotate(float *x, size_t count, const float *signs)
+{
+    kernels()->rotate(x, count, signs);
+}
+
+void tl_codes_measure(const float *x, const uint8_t *codes, size_t count, float factor, double *left_out, double *kept)
+{
+    kernels()->measure(x, codes, count, factor, left_out, kept);
+}
+
+void tl_round_to_bytes(const float *x, size_t count, int8_t *numbers, tl_rounded *out)
+{
+    kernels()->round_to_bytes(x, count, numbers, out);
+}
+
+void tl_codes_bound(const tl_code_bound *bound, const int32_t *sums, const float *factors, const float *errors,
+                    const float *norms, size_t count, float *bounds)
+{
+    kernels()->bound(bound, sums, factors, errors, norms, count, bounds);
+}
+
+size_t tl_greatest(const float *scores, const float *less, size_t count)
+{
+    return kernels()->greatest(scores, less, count);
+}

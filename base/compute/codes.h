@@ -29,9 +29,33 @@ void tl_bytes_dot(const uint8_t *rows, size_t count, size_t size, const int8_t *
 
 /* x [count] = H x, the Hadamard matrix of ones and minus ones (not scaled); count is a power of two. */
 void tl_hadamard(float *x, size_t count);
+/* One round of a rotation: x [count] times signs [count], then that transform of the first numbers that are a power of two and,
+ * where these are not all, of as many at the end, each scaled to keep lengths. */
+void tl_rotate(float *x, size_t count, const float *signs);
 /* The code 0..15 of each number, one a byte: the cell of width 1 / inverse_step it lies in, cells 7 and 8 meeting at 0. Sums of x
  * * (code - 7.5) and of (code - 7.5)^2. count is a multiple of TL_CODE_GROUP. */
 void tl_codes_quantize(const float *x, size_t count, float inverse_step, uint8_t *codes, float *product, float *square);
+/* Squares of the lengths of x - factor * (codes - 7.5) and of the second of them; codes one a byte. count as above. */
+void tl_codes_measure(const float *x, const uint8_t *codes, size_t count, float factor, double *left_out, double *kept);
+
+/* x = step * numbers + what is left out. */
+typedef struct tl_rounded {
+    float step;
+    int32_t sum;             /* of the numbers */
+    double square, left_out; /* squares of the lengths of x and of what is left out */
+} tl_rounded;
+
+/* The nearest whole numbers of -127..127, by the step that takes the largest of x to 127. */
+void tl_round_to_bytes(const float *x, size_t count, int8_t *numbers, tl_rounded *out);
+
+/* What is known of rows of codes: bounds [count] = base + product * factors * (sums - offset) + error * errors + norm * norms. */
+typedef struct tl_code_bound {
+    float base, product, offset, error, norm;
+} tl_code_bound;
+void tl_codes_bound(const tl_code_bound *bound, const int32_t *sums, const float *factors, const float *errors,
+                    const float *norms, size_t count, float *bounds);
+/* Where scores - less is greatest, the first of equals; count at least 1. */
+size_t tl_greatest(const float *scores, const float *less, size_t count);
 
 /* Nearest f16, ties to even; beyond 65504 infinite. */
 void tl_narrow_to_f16(const float *values, uint16_t *out, size_t count);

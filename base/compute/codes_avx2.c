@@ -5,7 +5,7 @@
 #include <immintrin.h>
 #include <string.h>
 
-#include "base/compute/codes_quantize_internal.h"
+#include "base/compute/codes_lanes_internal.h"
 #include "base/compute/codes_scalar_internal.h"
 
 static float sum_lanes(__m256 v)
@@ -130,8 +130,8 @@ static void widen(const uint16_t *values, float *out, size_t count)
         out[i] = tl_f16_to_float(values[i]);
 }
 
-const tl_code_kernels tl_codes_avx2 = {dot_f32,   dot_f16, square_f32, square_f16, dot_codes,
-                                       dot_bytes, narrow,  widen,      hadamard,   quantize};
+const tl_code_kernels tl_codes_avx2 = {dot_f32,  dot_f16, square_f32, square_f16, dot_codes,      dot_bytes,   narrow,  widen,
+                                       hadamard, rotate,  quantize,   measure,    round_to_bytes, bound_codes, greatest};
 #else
 typedef int tl_no_avx2_here;
 #endif

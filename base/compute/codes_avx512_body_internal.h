@@ -98,7 +98,39 @@ static void widen(const uint16_t *values, float *out, size_t count)
         out[i] = tl_f16_to_float(values[i]);
 }
 
-/* As codes_quantize_internal.h has it for others: the compiler makes little of that loop. */
+/* x + y in the lower lane of each pair, y being its upper one; in the upper lane the lower one less it. */
+static __m512 add_and_subtract(__m512 x, __m512 y, __mmask16 upper)
+{
+    return _mm512_mask_sub_ps(_mm512_add_ps(x, y), upper, y, x);
+}
+
+static void hadamard(float *x, size_t count)
+{
+    for (size_t half = 1; half < count && count < 16; half *= 2)
+        for (size_t i = 0; i < count; i++)
+            if ((i & half) == 0) {
+                float sum = x[i] + x[i + half], difference = x[i] - x[i + half];
+                x[i] = sum;
+                x[i + half] = difference;
+            }
+    for (size_t i = 0; i + 16 <= count; i += 16) {
+        __m512 v = _mm512_loadu_ps(x + i);
+        v = add_and_subtract(v, _mm512_permute_ps(v, 0xb1), 0xaaaa);
+        v = add_and_subtract(v, _mm512_permute_ps(v, 0x4e), 0xcccc);
+        v = add_and_subtract(v, _mm512_shuffle_f32x4(v, v, 0xb1), 0xf0f0);
+        v = add_and_subtract(v, _mm512_shuffle_f32x4(v, v, 0x4e), 0xff00);
+        _mm512_storeu_ps(x + i, v);
+    }
+    for (size_t half = 16; half < count; half *= 2)
+        for (size_t i = 0; i < count; i += 2 * half)
+            for (size_t j = i; j < i + half; j += 16) {
+                __m512 a = _mm512_loadu_ps(x + j), b = _mm512_loadu_ps(x + j + half);
+                _mm512_storeu_ps(x + j, _mm512_add_ps(a, b));
+                _mm512_storeu_ps(x + j + half, _mm512_sub_ps(a, b));
+            }
+}
+
+/* As codes_lanes_internal.h has it for others: the compiler makes little of that loop. */
 static void quantize(const float *x, size_t count, float inverse_step, uint8_t *codes, float *product, float *square)
 {
     const __m512 scale = _mm512_set1_ps(inverse_step), eight = _mm512_set1_ps(8.0f), most = _mm512_set1_ps(15.5f);
@@ -115,5 +147,71 @@ static void quantize(const float *x, size_t count, float inverse_step, uint8_t *
     *square = _mm512_reduce_add_ps(squares);
 }
 
-const tl_code_kernels TL_CODES_TABLE = {dot_f32,   dot_f16, square_f32, square_f16, dot_codes,
-                                        dot_bytes, narrow,  widen,      hadamard,   quantize};
+static void measure(const float *x, const uint8_t *codes, size_t count, float factor, double *left_out, double *kept)
+{
+    const __m512d factors = _mm512_set1_pd((double)factor), middle = _mm512_set1_pd(7.5);
+    __m512d lefts = _mm512_setzero_pd(), keeps = _mm512_setzero_pd();
+    for (size_t i = 0; i < count; i += 8) {
+        __m128i bytes = _mm_loadl_epi64((const __m128i *)(const void *)(codes + i));
+        __m512d number = _mm512_cvtps_pd(_mm256_loadu_ps(x + i)), code = _mm512_cvtepi32_pd(_mm256_cvtepu8_epi32(bytes));
+        __m512d level = _mm512_mul_pd(factors, _mm512_sub_pd(code, middle)), difference = _mm512_sub_pd(number, level);
+        lefts = _mm512_fmadd_pd(difference, difference, lefts);
+        keeps = _mm512_fmadd_pd(level, level, keeps);
+    }
+    *left_out = _mm512_reduce_add_pd(lefts);
+    *kept = _mm512_reduce_add_pd(keeps);
+}
+
+static __mmask16 lanes_there(size_t count)
+{
+    return count < 16 ? (__mmask16)((1U << count) - 1) : 0xffff;
+}
+
+static __m512d add_squares(__m512 x, __m512d sums)
+{
+    __m512d low = _mm512_cvtps_pd(_mm512_castps512_ps256(x)), high = _mm512_cvtps_pd(_mm512_extractf32x8_ps(x, 1));
+    return _mm512_fmadd_pd(high, high, _mm512_fmadd_pd(low, low, sums));
+}
+
+static void round_to_bytes(const float *x, size_t count, int8_t *numbers, tl_rounded *out)
+{
+    __m512 largest = _mm512_setzero_ps();
+    for (size_t i = 0; i < count; i += 16)
+        largest = _mm512_max_ps(_mm512_abs_ps(_mm512_maskz_loadu_ps(lanes_there(count - i), x + i)), largest);
+    float most = _mm512_reduce_max_ps(largest), step = most > 1e-30f ? most / 127.0f : 1.0f;
+    const __m512 steps = _mm512_set1_ps(step);
+    const __m512i limit = _mm512_set1_epi32(127), sign = _mm512_set1_epi32(INT32_MIN);
+    __m512i sum = _mm512_setzero_si512();
+    __m512d squares = _mm512_setzero_pd(), lefts = _mm512_setzero_pd();
+    for (size_t i = 0; i < count; i += 16) {
+        __mmask16 there = lanes_there(count - i);
+        __m512 number = _mm512_maskz_loadu_ps(there, x + i), quotient = _mm512_div_ps(number, steps);
+        __m512i half =
+            _mm512_or_si512(_mm512_and_si512(_mm512_castps_si512(quotient), sign), _mm512_castps_si512(_mm512_set1_ps(0.5f)));
+        __m512i whole = _mm512_cvttps_epi32(_mm512_add_ps(quotient, _mm512_castsi512_ps(half)));
+        whole = _mm512_max_epi32(_mm512_min_epi32(whole, limit), _mm512_sub_epi32(_mm512_setzero_si512(), limit));
+        _mm512_mask_cvtepi32_storeu_epi8(numbers + i, there, whole);
+        sum = _mm512_add_epi32(sum, whole);
+        squares = add_squares(number, squares);
+        lefts = add_squares(_mm512_fnmadd_ps(steps, _mm512_cvtepi32_ps(whole), number), lefts);
+    }
+    *out = (tl_rounded){step, _mm512_reduce_add_epi32(sum), _mm512_reduce_add_pd(squares), _mm512_reduce_add_pd(lefts)};
+}
+
+static size_t greatest(const float *scores, const float *less, size_t count)
+{
+    __m512 most = _mm512_set1_ps(-INFINITY);
+    __m512i places = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), best = places;
+    for (size_t i = 0; i < count; i += 16, places = _mm512_add_epi32(places, _mm512_set1_epi32(16))) {
+        __mmask16 there = lanes_there(count - i);
+        __m512 value = _mm512_sub_ps(_mm512_maskz_loadu_ps(there, scores + i), _mm512_maskz_loadu_ps(there, less + i));
+        __mmask16 better = _mm512_mask_cmp_ps_mask(there, value, most, _CMP_GT_OQ);
+        most = _mm512_mask_mov_ps(most, better, value);
+        best = _mm512_mask_mov_epi32(best, better, places);
+    }
+    __mmask16 equal = _mm512_cmp_ps_mask(most, _mm512_set1_ps(_mm512_reduce_max_ps(most)), _CMP_EQ_OQ);
+    return (size_t)_mm512_mask_reduce_min_epu32(equal, best);
+}
+
+const tl_code_kernels TL_CODES_TABLE = {dot_f32,  dot_f16, square_f32, square_f16, dot_codes,      dot_bytes,   narrow,  widen,
+                                        hadamard, rotate,  quantize,   measure,    round_to_bytes, bound_codes, greatest};

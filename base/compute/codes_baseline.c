@@ -1,7 +1,7 @@
 /* Code kernels for any processor. */
 #include "base/compute/codes_internal.h"
 
-#include "base/compute/codes_quantize_internal.h"
+#include "base/compute/codes_lanes_internal.h"
 #include "base/compute/codes_scalar_internal.h"
 
 enum { LANES = 8 };
@@ -97,5 +97,5 @@ static void widen(const uint16_t *values, float *out, size_t count)
         out[i] = tl_f16_to_float(values[i]);
 }
 
-const tl_code_kernels tl_codes_baseline = {dot_f32,   dot_f16, square_f32, square_f16, dot_codes,
-                                           dot_bytes, narrow,  widen,      hadamard,   quantize};
+const tl_code_kernels tl_codes_baseline = {dot_f32,  dot_f16, square_f32, square_f16, dot_codes,      dot_bytes,   narrow,  widen,
+                                           hadamard, rotate,  quantize,   measure,    round_to_bytes, bound_codes, greatest};

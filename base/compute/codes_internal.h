@@ -17,7 +17,13 @@ typedef struct tl_code_kernels {
     void (*narrow)(const float *values, uint16_t *out, size_t count);
     void (*widen)(const uint16_t *values, float *out, size_t count);
     void (*hadamard)(float *x, size_t count);
+    void (*rotate)(float *x, size_t count, const float *signs);
     void (*quantize)(const float *x, size_t count, float inverse_step, uint8_t *codes, float *product, float *square);
+    void (*measure)(const float *x, const uint8_t *codes, size_t count, float factor, double *left_out, double *kept);
+    void (*round_to_bytes)(const float *x, size_t count, int8_t *numbers, tl_rounded *out);
+    void (*bound)(const tl_code_bound *bound, const int32_t *sums, const float *factors, const float *errors, const float *norms,
+                  size_t count, float *bounds);
+    size_t (*greatest)(const float *scores, const float *less, size_t count);
 } tl_code_kernels;
 
 /* One f16 more or less: exact widening, and narrowing to the nearest with ties to even. */

@@ -141,17 +141,9 @@ void tl_assigner__run(tl_assigner *assigner, const float *rows, size_t count, tl
     for (size_t first = 0; first < count; first += ASSIGN_ROWS) {
         size_t now = count - first < ASSIGN_ROWS ? count - first : ASSIGN_ROWS;
         tl_dot_matrix(pool, assigner->rows, assigner->count, assigner->dim, rows + first * assigner->dim, now, assigner->scores);
-        for (size_t i = 0; i < now; i++) {
-            const float *scores = assigner->scores + i * assigner->count;
-            uint32_t best = 0;
-            float most = -INFINITY;
-            for (uint32_t c = 0; c < assigner->count; c++)
-                if (scores[c] - assigner->half_squares[c] > most) {
-                    most = scores[c] - assigner->half_squares[c];
-                    best = c;
-                }
-            nearest[first + i] = best;
-        }
+        for (size_t i = 0; i < now; i++)
+            nearest[first + i] =
+                (uint32_t)tl_greatest(assigner->scores + i * assigner->count, assigner->half_squares, assigner->count);
     }
 }
 

@@ -41,32 +41,13 @@ void tl_coder__clear(tl_coder *coder)
     *coder = (tl_coder){0};
 }
 
-static void scale(float *x, size_t count, float factor)
-{
-    for (size_t i = 0; i < count; i++)
-        x[i] *= factor;
-}
-
 static void rotate(tl_coder *coder, const float *vector)
 {
     float *x = coder->rotated;
-    size_t power = TL_CODE_GROUP;
-    while (2 * power <= coder->code_dim)
-        power *= 2;
-    float factor = 1.0f / sqrtf((float)power);
     memcpy(x, vector, coder->dim * sizeof *x);
     memset(x + coder->dim, 0, (coder->code_dim - coder->dim) * sizeof *x);
-    for (size_t round = 0; round < ROUNDS; round++) {
-        const float *signs = coder->signs + round * coder->code_dim;
-        for (size_t i = 0; i < coder->code_dim; i++)
-            x[i] *= signs[i];
-        tl_hadamard(x, power);
-        scale(x, power, factor);
-        if (power != coder->code_dim) {
-            tl_hadamard(x + coder->code_dim - power, power);
-            scale(x + coder->code_dim - power, power, factor);
-        }
-    }
+    for (size_t round = 0; round < ROUNDS; round++)
+        tl_rotate(x, coder->code_dim, coder->signs + round * coder->code_dim);
 }
 
 static float largest(const float *x, size_t count)
@@ -81,12 +62,7 @@ static float largest(const float *x, size_t count)
 /* Length of rotated - factor * (level - 7.5), and of the second of them. */
 static void measure(const tl_coder *coder, float factor, double *left_out, double *kept)
 {
-    *left_out = *kept = 0;
-    for (size_t i = 0; i < coder->code_dim; i++) {
-        double level = (double)factor * ((double)coder->levels[i] - 7.5), difference = (double)coder->rotated[i] - level;
-        *left_out += difference * difference;
-        *kept += level * level;
-    }
+    tl_codes_measure(coder->rotated, coder->levels, coder->code_dim, factor, left_out, kept);
     *left_out = sqrt(*left_out);
     *kept = sqrt(*kept);
 }
@@ -141,21 +117,11 @@ bool tl_coder__holds(tl_coder *coder, const float *residual, const tl_row_code *
 
 void tl_coder__encode_query(tl_coder *coder, const float *query, tl_coded_query *out)
 {
+    tl_rounded rounded;
     rotate(coder, query);
-    float most = largest(coder->rotated, coder->code_dim);
-    double left_out = 0, length = 0;
-    int32_t sum = 0;
-    out->step = most > 1e-30f ? most / 127.0f : 1.0f;
-    for (size_t i = 0; i < coder->code_dim; i++) {
-        float number = coder->rotated[i] / out->step;
-        int32_t whole = (int32_t)(number < 0 ? number - 0.5f : number + 0.5f);
-        out->numbers[i] = (int8_t)(whole > 127 ? 127 : whole < -127 ? -127 : whole);
-        double difference = (double)coder->rotated[i] - (double)out->step * out->numbers[i];
-        left_out += difference * difference;
-        length += (double)coder->rotated[i] * coder->rotated[i];
-        sum += out->numbers[i];
-    }
-    out->offset = 7.5f * (float)sum;
-    out->length = (float)(sqrt(length) * 1.00001);
-    out->left_out = (float)(sqrt(left_out) * 1.00001);
+    tl_round_to_bytes(coder->rotated, coder->code_dim, out->numbers, &rounded);
+    out->step = rounded.step;
+    out->offset = 7.5f * (float)rounded.sum;
+    out->length = (float)(sqrt(rounded.square) * 1.00001);
+    out->left_out = (float)(sqrt(rounded.left_out) * 1.00001);
 }

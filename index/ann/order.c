@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { LANES = 64, MIDDLE = 64, MOST = 63, QUERY_MOST = 127 };
+enum { LANES = 64, MIDDLE = 64, MOST = 63 };
 
 void tl_list_order__clear(tl_list_order *order)
 {
@@ -29,11 +29,6 @@ static float largest(const float *x, size_t count)
         if (fabsf(x[i]) > most)
             most = fabsf(x[i]);
     return most > 1e-30f ? most : 1.0f;
-}
-
-static int32_t nearest_whole(float number)
-{
-    return (int32_t)(number < 0 ? number - 0.5f : number + 0.5f);
 }
 
 bool tl_list_order__init(tl_list_order *order, const tl_centroids *centroids, tl_error *err)
@@ -63,17 +58,14 @@ bool tl_list_order__init(tl_list_order *order, const tl_centroids *centroids, tl
 
 static void score_roughly(tl_list_order *order, const tl_centroids *centroids, const tl_vector_query *query)
 {
-    float step = largest(query->vector, centroids->dim) / QUERY_MOST;
-    int32_t sum = 0;
-    for (uint32_t i = 0; i < centroids->dim; i++) {
-        order->query[i] = (int8_t)nearest_whole(query->vector[i] / step);
-        sum += order->query[i];
-    }
+    tl_rounded rounded;
+    tl_round_to_bytes(query->vector, centroids->dim, order->query, &rounded);
     tl_bytes_dot(order->bytes, centroids->count, order->size, order->query, order->sums);
-    for (uint32_t list = 0; list < centroids->count; list++) {
-        float dot = step * order->steps[list] * (float)(order->sums[list] - MIDDLE * sum);
-        order->scores[list] = query->metric == TL_METRIC_DOT ? dot : 2 * dot - order->squares[list];
-    }
+    bool is_dot = query->metric == TL_METRIC_DOT;
+    tl_code_bound score = {.product = is_dot ? rounded.step : 2 * rounded.step,
+                           .offset = (float)(MIDDLE * rounded.sum),
+                           .error = is_dot ? 0.0f : -1.0f};
+    tl_codes_bound(&score, order->sums, order->steps, order->squares, order->squares, centroids->count, order->scores);
 }
 
 static void score_as_stored(tl_list_order *order, const tl_centroids *centroids, const tl_vector_query *query, uint32_t first,

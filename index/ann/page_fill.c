@@ -1,6 +1,6 @@
 /*
- * Owns the estimate of what a row takes of its page, after SQLite's file format ("B-tree Pages"), and the order: the largest piece
- * that still fits the page that is being filled, else the largest there is. A wrong estimate costs space and nothing else.
+ * Owns the estimate of what a row takes of its page, after SQLite's file format ("B-tree Pages"), and the order: the largest
+ * piece that still fits the page that is being filled, else the largest there is. A wrong estimate costs space and nothing else.
  */
 #include "index/ann/page_fill.h"
 
@@ -8,8 +8,8 @@
 
 #include <stdlib.h>
 
-/* Of a row beside its blobs: its header and numbers. Of a cell beside its row: its place, its size, its id, where it goes on. Of a
- * page beside its cells. */
+/* Of a row beside its blobs: its header and numbers. Of a cell beside its row: its place, its size, its id, where it goes on. Of
+ * a page beside its cells. */
 enum { ROW_BYTES = 40, CELL_BYTES = 12, PAGE_BYTES = 8 };
 
 static uint32_t cell_of(uint32_t count, tl_block_shape shape, size_t page_size)

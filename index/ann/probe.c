@@ -220,14 +220,24 @@ static float rounded_down(float length)
     return less > 0 ? less : 0;
 }
 
-static float row_bound(const inquiry *in, const list_bound *bound, float product, float error, float norm)
+/* bounds [count] of the rows of a block, whose sums, errors and norms are there. */
+static void bound_rows(const inquiry *in, const list_bound *bound, const tl_block_view *view, const float *errors,
+                       const float *norms, float *bounds)
 {
-    const tl_coded_query *query = &in->probe->query;
-    float reach = in->part * (query->length * error + query->left_out * norm);
-    if (in->query->metric == TL_METRIC_DOT)
-        return bound->centre_score + product + reach + in->slack * query->length * (bound->centre_length + error + norm);
-    float e = rounded_down(error), n = rounded_down(norm), whole = query->length + error + norm;
-    return bound->centre_score + 2 * (product + reach) - e * e - n * n + in->slack * whole * whole;
+    tl_probe *probe = in->probe;
+    const tl_coded_query *query = &probe->query;
+    bool is_dot = in->query->metric == TL_METRIC_DOT;
+    float times = is_dot ? 1.0f : 2.0f, slack = in->slack * query->length, of_sums = is_dot ? slack : 0.0f;
+    tl_code_bound parts = {.base = bound->centre_score + of_sums * bound->centre_length,
+                           .product = times * query->step,
+                           .offset = query->offset,
+                           .error = times * in->part * query->length + of_sums,
+                           .norm = times * in->part * query->left_out + of_sums};
+    tl_codes_bound(&parts, probe->sums, view->factors, errors, norms, view->count, bounds);
+    for (size_t i = 0; !is_dot && i < view->count; i++) {
+        float e = rounded_down(errors[i]), n = rounded_down(norms[i]), whole = query->length + errors[i] + norms[i];
+        bounds[i] += in->slack * whole * whole - e * e - n * n;
+    }
 }
 
 /* Of any row of a block whose residuals are no longer than the radius. */
@@ -255,23 +265,24 @@ static bool look_into_block(const inquiry *in, uint32_t place, uint32_t list, co
     tl_block_view view = {.id = block->id, .set_id = in->set->id, .list = list, .count = block->count};
     if (!tl_heads__view(&probe->heads, place, in->store, in->shape, &view, err) ||
         !tl_memory_reserve((void **)&probe->sums, &probe->sums_capacity, view.count, sizeof *probe->sums, err) ||
-        !tl_memory_reserve((void **)&probe->lengths, &probe->lengths_capacity, 2 * view.count, sizeof *probe->lengths, err))
+        !tl_memory_reserve((void **)&probe->lengths, &probe->lengths_capacity, 3 * view.count, sizeof *probe->lengths, err))
         return false;
     uint64_t wanted = in->filter != NULL ? count_wanted(in, &view) : view.count;
     probe->seen += wanted;
     if (wanted == 0)
         return true;
-    const float *errors = probe->lengths, *norms = probe->lengths + view.count;
+    const float *errors = probe->lengths, *norms = errors + view.count;
+    float *bounds = probe->lengths + 2 * view.count;
     tl_widen_from_f16(view.errors, probe->lengths, 2 * view.count); /* norms lie behind errors */
     tl_codes_dot(view.codes, view.count, tl_block__code_groups(in->shape), probe->query.numbers, probe->sums);
+    bound_rows(in, bound, &view, errors, norms, bounds);
     for (size_t i = 0; i < view.count; i++) {
-        float product = view.factors[i] * probe->query.step * ((float)probe->sums[i] - probe->query.offset);
-        float most = row_bound(in, bound, product, errors[i], norms[i]);
-        if (!tl_top_k__may_enter(in->top, most) || (in->filter != NULL && !tl_filter__wants(in->filter, view.owners[i])))
+        if (!tl_top_k__may_enter(in->top, bounds[i]) || (in->filter != NULL && !tl_filter__wants(in->filter, view.owners[i])))
             continue;
         if (probe->waiting_count == TL_CANDIDATES && !fetch_waiting(in, err))
             return false;
-        probe->waiting[probe->waiting_count++] = (tl_candidate){most, (uint32_t)i, view.hashes[i], view.owners[i], block->id};
+        probe->waiting[probe->waiting_count++] =
+            (tl_candidate){bounds[i], (uint32_t)i, view.hashes[i], view.owners[i], block->id};
     }
     return true;
 }

@@ -43,7 +43,7 @@ typedef struct tl_probe {
     float *from_centre; /* [dim]: the query as seen from a list's centre */
     int32_t *sums;
     size_t sums_capacity;
-    float *lengths; /* errors, then norms, of a block */
+    float *lengths; /* errors, then norms, then bounds, of a block */
     size_t lengths_capacity;
     uint8_t *vector; /* one as stored */
     tl_candidate waiting[TL_CANDIDATES];

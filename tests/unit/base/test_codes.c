@@ -124,10 +124,10 @@ static void check_bytes(void)
 
 static void check_hadamard_and_quantize(void)
 {
-    float x[256], y[256], product, square;
+    float x[512], y[512], product, square;
     uint8_t codes[256];
     tl_random random = tl_random_stream(3, 0);
-    for (size_t count = 1; count <= 256; count *= 2) {
+    for (size_t count = 1; count <= 512; count *= 2) {
         for (size_t i = 0; i < count; i++)
             x[i] = y[i] = tl_random_normal(&random);
         tl_hadamard(y, count);
@@ -153,6 +153,116 @@ static void check_hadamard_and_quantize(void)
     }
     assert_true(fabs(expected_product - (double)product) <= 1e-3);
     assert_true(fabs(expected_square - (double)square) <= 1e-3);
+}
+
+static void check_rotation(void)
+{
+    static const size_t counts[] = {1, 8, 128, 256, 384, 512, 640};
+    static float x[640], y[640], signs[640];
+    tl_random random = tl_random_stream(6, 0);
+    for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
+        size_t count = counts[c], power = 1;
+        double before = 0, after = 0;
+        while (2 * power <= count)
+            power *= 2;
+        for (size_t i = 0; i < count; i++) {
+            signs[i] = tl_random_below(&random, 2) != 0 ? 1.0f : -1.0f;
+            x[i] = y[i] = tl_random_normal(&random);
+        }
+        tl_rotate(y, count, signs);
+        for (size_t i = 0; i < count; i++) {
+            x[i] *= signs[i];
+            before += (double)x[i] * (double)x[i];
+            after += (double)y[i] * (double)y[i];
+        }
+        assert_true(fabs(after - before) <= 1e-5 * before);
+        for (int part = 0; part < (power == count ? 1 : 2); part++) {
+            float *at = part == 0 ? x : x + count - power;
+            tl_hadamard(at, power);
+            for (size_t i = 0; i < power; i++)
+                at[i] = (float)((double)at[i] / sqrt((double)power));
+        }
+        for (size_t i = 0; i < count; i++)
+            assert_true(fabs((double)x[i] - (double)y[i]) <= 1e-5);
+    }
+}
+
+static void check_rounding_to_bytes(void)
+{
+    float x[MOST_DIM];
+    int8_t numbers[MOST_DIM + 1];
+    tl_random random = tl_random_stream(7, 0);
+    for (size_t count = 1; count <= MOST_DIM; count += 1 + count / 5) {
+        double square = 0, left_out = 0;
+        int32_t sum = 0;
+        float most = 0;
+        tl_rounded rounded;
+        for (size_t i = 0; i < count; i++) {
+            x[i] = tl_random_normal(&random);
+            most = fabsf(x[i]) > most ? fabsf(x[i]) : most;
+        }
+        numbers[count] = 99;
+        tl_round_to_bytes(x, count, numbers, &rounded);
+        assert_int_equal(numbers[count], 99);
+        assert_true(rounded.step == most / 127.0f);
+        for (size_t i = 0; i < count; i++) {
+            double difference = (double)x[i] - (double)rounded.step * numbers[i];
+            assert_true(numbers[i] >= -127 && fabs(difference) <= 0.50001 * (double)rounded.step);
+            square += (double)x[i] * (double)x[i];
+            left_out += difference * difference;
+            sum += numbers[i];
+        }
+        assert_int_equal(rounded.sum, sum);
+        assert_true(fabs(rounded.square - square) <= 1e-6 * square);
+        assert_true(fabs(rounded.left_out - left_out) <= 1e-5 * left_out + 1e-12);
+    }
+    memset(x, 0, sizeof x);
+    tl_rounded zeros;
+    tl_round_to_bytes(x, MOST_DIM, numbers, &zeros);
+    assert_true(zeros.step == 1.0f && zeros.sum == 0 && zeros.square == 0.0 && zeros.left_out == 0.0);
+}
+
+static void check_measures(void)
+{
+    float x[256];
+    uint8_t codes[256];
+    double left_out, kept, lefts = 0, keeps = 0;
+    tl_random random = tl_random_stream(8, 0);
+    for (size_t i = 0; i < 256; i++) {
+        x[i] = tl_random_normal(&random);
+        codes[i] = (uint8_t)tl_random_below(&random, 16);
+        double level = 0.3 * ((double)codes[i] - 7.5);
+        lefts += ((double)x[i] - level) * ((double)x[i] - level);
+        keeps += level * level;
+    }
+    tl_codes_measure(x, codes, 256, 0.3f, &left_out, &kept);
+    assert_true(fabs(left_out - lefts) <= 1e-6 * lefts && fabs(kept - keeps) <= 1e-6 * keeps);
+}
+
+static void check_bounds_and_greatest(void)
+{
+    static float factors[MOST_DIM], errors[MOST_DIM], norms[MOST_DIM], bounds[MOST_DIM + 1];
+    static int32_t sums[MOST_DIM];
+    const tl_code_bound bound = {0.5f, 0.25f, 100.0f, 2.0f, -3.0f};
+    tl_random random = tl_random_stream(9, 0);
+    for (size_t count = 1; count <= MOST_DIM; count += 1 + count / 3) {
+        for (size_t i = 0; i < count; i++) { /* few values, so that the greatest is often there twice */
+            factors[i] = (float)tl_random_below(&random, 3);
+            errors[i] = (float)tl_random_below(&random, 3);
+            norms[i] = (float)tl_random_below(&random, 3);
+            sums[i] = (int32_t)tl_random_below(&random, 4) + 98;
+        }
+        bounds[count] = 77;
+        tl_codes_bound(&bound, sums, factors, errors, norms, count, bounds);
+        assert_true(bounds[count] == 77.0f);
+        size_t best = 0;
+        for (size_t i = 0; i < count; i++) {
+            float expected = 0.5f + 0.25f * factors[i] * (float)(sums[i] - 100) + 2.0f * errors[i] - 3.0f * norms[i];
+            assert_true(bounds[i] == expected);
+            best = bounds[i] - errors[i] > bounds[best] - errors[best] ? i : best;
+        }
+        assert_int_equal(tl_greatest(bounds, errors, count), best);
+    }
 }
 
 static double value_of(uint16_t bits)
@@ -214,6 +324,15 @@ static void transform_and_rounding_are_right(void **state)
 {
     (void)state;
     for_each_level(check_hadamard_and_quantize);
+    for_each_level(check_rotation);
+    for_each_level(check_rounding_to_bytes);
+    for_each_level(check_measures);
+}
+
+static void bounds_and_the_greatest_are_right(void **state)
+{
+    (void)state;
+    for_each_level(check_bounds_and_greatest);
 }
 
 static void every_half_there_and_back(void **state)
@@ -228,6 +347,7 @@ int main(void)
         cmocka_unit_test(dots_are_right_and_do_not_depend_on_neighbours),
         cmocka_unit_test(code_sums_are_exact),
         cmocka_unit_test(transform_and_rounding_are_right),
+        cmocka_unit_test(bounds_and_the_greatest_are_right),
         cmocka_unit_test(every_half_there_and_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,8 +37,8 @@ static double unused_part(void)
     sqlite3 *database;
     sqlite3_stmt *statement;
     assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(database, "SELECT 1.0*sum(unused)/sum(pgsize) FROM dbstat WHERE name='vector_blocks'",
-                                        -1, &statement, NULL),
+    assert_int_equal(sqlite3_prepare_v2(database, "SELECT 1.0*sum(unused)/sum(pgsize) FROM dbstat WHERE name='vector_blocks'", -1,
+                                        &statement, NULL),
                      SQLITE_OK);
     assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
     double part = sqlite3_column_double(statement, 0);
