@@ -19,6 +19,8 @@
 #include <string.h>
 
 enum { SAMPLE_ROWS_PER_LIST = 48, TAIL_ROWS = 1024, SMALL_BLOCK_ROWS = 32, SAMPLE_SEED = 12, LISTS_PER_ROOT = 2 };
+/* Of vectors in a block of a list: less than would fit, since on the way to one of them all pages before it are touched. */
+enum { LISTED_BYTES = TL_BLOCK_BYTES / 2 };
 
 typedef struct place {
     int64_t block;
@@ -258,7 +260,7 @@ static bool write_rows(division *work, const tl_block_plan *plan, bool may_appen
 /* One plan for each block; of what may be appended to blocks that are there, one for each list. */
 static bool plan_blocks(division *work, bool may_append, tl_error *err)
 {
-    size_t most = may_append ? UINT32_MAX : tl_block__capacity(work->shape);
+    size_t most = may_append ? UINT32_MAX : tl_larger(1, LISTED_BYTES / tl_block__row_bytes(work->shape));
     work->plan_count = 0;
     for (size_t i = 0; i < work->place_count; i++) {
         tl_block_plan *last = work->plan_count != 0 ? &work->plans[work->plan_count - 1] : NULL;

@@ -133,10 +133,9 @@ static bool read_limits(const tl_table *table, const tl_plan_call *call, tl_vect
     return true;
 }
 
-static bool collect_ids(tl_table *table, tl_plan_call *call, tl_error *err)
+static bool select_ids(tl_table *table, const tl_plan_call *call, tl_ids *found, tl_error *err)
 {
     bool ok = false, row = true;
-    tl_ids found = {0};
     tl_names names = tl_table__names(table);
     tl_string sql;
     sqlite3_stmt *statement = NULL;
@@ -148,29 +147,53 @@ static bool collect_ids(tl_table *table, tl_plan_call *call, tl_error *err)
     while (row) {
         if (!tl_database_step(table->database, statement, &row, err))
             goto done;
-        if (row && !tl_ids__append(&found, sqlite3_column_int64(statement, 0), err))
+        if (row && !tl_ids__append(found, sqlite3_column_int64(statement, 0), err))
             goto done;
     }
-    if (!tl_ids__sort(&found, err))
+    if (!tl_ids__sort(found, err))
         goto done;
-    for (size_t i = 1; i < found.count; i++)
-        if (found.items[i - 1] == found.items[i]) {
-            tl_fail(err, TL_ERROR_CORRUPT, "%s_rows: expected an id once, found %" PRId64 " again", table->name, found.items[i]);
+    for (size_t i = 1; i < found->count; i++)
+        if (found->items[i - 1] == found->items[i]) {
+            tl_fail(err, TL_ERROR_CORRUPT, "%s_rows: expected an id once, found %" PRId64 " again", table->name, found->items[i]);
             goto done;
         }
-    if (call->has_ids) {
+    ok = true;
+done:
+    sqlite3_finalize(statement);
+    tl_string_clear(&sql);
+    return ok;
+}
+
+/* Those that the conditions hold for, as long as nothing changes from one search to the next asked once. */
+static bool find_ids(tl_table *table, const tl_plan_call *call, tl_ids *found, tl_error *err)
+{
+    tl_string question;
+    bool is_kept = false,
+         may_keep = !call->is_fickle && tl_kept_ids__ask(&call->conditions, call->values, call->value_count, &question);
+    bool ok = !may_keep || tl_kept_ids__find(&table->kept, table->database, table->schema, &question, found, &is_kept, err);
+    if (ok && !is_kept) {
+        ok = select_ids(table, call, found, err);
+        if (ok && may_keep)
+            tl_kept_ids__keep(&table->kept, table->database, table->schema, &question, found);
+    }
+    if (!call->is_fickle)
+        tl_string_clear(&question);
+    return ok;
+}
+
+static bool collect_ids(tl_table *table, tl_plan_call *call, tl_error *err)
+{
+    tl_ids found = {0};
+    bool ok = find_ids(table, call, &found, err);
+    if (ok && call->has_ids) {
         tl_ids__intersect(&call->ids, &found);
-    } else {
+    } else if (ok) {
         tl_memory_free(call->ids.items);
         call->ids = found;
         found = (tl_ids){0};
         call->has_ids = true;
     }
-    ok = true;
-done:
-    sqlite3_finalize(statement);
     tl_memory_free(found.items);
-    tl_string_clear(&sql);
     return ok;
 }
 

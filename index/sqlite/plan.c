@@ -265,6 +265,8 @@ static bool add_condition(tl_plan_call *call, const char *column, const char *co
         return false;
     if (letter == 'n' || letter == 'N')
         return tl_string_append_text(sql, letter == 'n' ? " IS NULL" : " IS NOT NULL", err);
+    bool is_plain = collation_size == 0 || (collation_size == 6 && sqlite3_strnicmp(collation, "BINARY", 6) == 0);
+    call->is_fickle = call->is_fickle || letter == 'L' || letter == 'G' || !is_plain;
     if (collation_size != 0 && !tl_string_append_format(sql, err, " COLLATE \"%.*s\"", (int)collation_size, collation))
         return false;
     size_t first = call->value_count;

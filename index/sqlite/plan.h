@@ -27,8 +27,9 @@ typedef struct tl_plan_call {
     tl_string conditions;   /* " WHERE ..." over NAME_rows; "" for none */
     sqlite3_value **values; /* of the conditions' parameters, owned */
     size_t value_count, value_capacity;
-    bool has_ids; /* of a search: only rows with these ids */
-    tl_ids ids;   /* ascending */
+    bool is_fickle; /* the conditions compare in ways that an application may define anew at any time */
+    bool has_ids;   /* of a search: only rows with these ids */
+    tl_ids ids;     /* ascending */
 } tl_plan_call;
 
 bool tl_plan__read(const tl_table *table, const char *plan, int count, sqlite3_value **values, tl_plan_call *out,

@@ -180,6 +180,7 @@ static void close_table(tl_table *table)
     sqlite3_free(table->base.zErrMsg); /* of a savepoint: SQLite takes the others */
     tl_vector_store_close(table->store);
     tl_vector_value__clear(&table->vector);
+    tl_kept_ids__clear(&table->kept);
     tl_memory_free(table->schema);
     tl_memory_free(table->name);
     tl_memory_free(table);
@@ -229,6 +230,7 @@ static bool open_table(sqlite3 *database, tl_table_list *list, int count, const 
     table->database = database;
     table->list = list;
     table->savepoint = table->spoiled_at = -1;
+    tl_kept_ids__init(&table->kept);
     /* The module's name, the schema's, the table's, then what stood in the brackets. */
     bool ok = (table->schema = tl_memory_copy_text(texts[1], strlen(texts[1]), err)) != NULL &&
               (table->name = tl_memory_copy_text(texts[2], strlen(texts[2]), err)) != NULL &&

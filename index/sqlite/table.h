@@ -5,6 +5,7 @@
 #ifndef TL_INDEX_SQLITE_TABLE_H
 #define TL_INDEX_SQLITE_TABLE_H
 
+#include "index/sqlite/kept_ids.h"
 #include "index/sqlite/table_options.h"
 #include "index/sqlite/vector_value.h"
 #include "index/statements.h"
@@ -36,6 +37,7 @@ typedef struct tl_table {
     tl_vector_store *store;
     sqlite3_stmt *row_insert, *row_update, *row_remove, *row_find;
     tl_vector_value vector; /* the last that was read */
+    tl_kept_ids kept;       /* of the last conditions */
     bool is_inside;         /* within a call that runs statements of its own: whatever these lead to must not come back here */
     bool is_new;            /* made in this transaction, and not yet told of its savepoints */
     bool is_retired;        /* another stands in its place, or it was renamed: it holds nothing */
