@@ -137,41 +137,41 @@ KERNEL_INLINE void ask_for_rows(const tl_packed_tile *tile)
  * DOT over all groups of so many rows, a constant where it is called, so that the sums stay in registers. With few vectors a
  * panel these are kept and each row is broadcast once; with many, each is loaded for all rows.
  */
-#define DEFINE_SUM_GROUPS(name, DOT, TYPE)                                                                        \
-    KERNEL_INLINE void name(size_t rows, const tl_packed_tile *tile, const uint32_t *panel, TYPE(*sums)[VECTORS]) \
-    {                                                                                                             \
-        TYPE kept[TL_BLOCK_ROWS][VECTORS];                                                                        \
-        for (size_t r = 0; r < rows; r++)                                                                         \
-            for (size_t v = 0; v < VECTORS; v++)                                                                  \
-                kept[r][v] = sums[r][v];                                                                          \
-        const uint32_t *a = tile->a;                                                                              \
-        const size_t groups = tile->groups;                                                                       \
-        const char *ahead = tile->ahead;                                                                          \
-        const size_t lines = (tile->lines_ahead + groups - 1) / groups; /* each time */                           \
-        for (size_t g = 0; g < groups; g++, a += rows, panel += TL_PACKED_COLUMNS) {                              \
-            for (size_t i = 0; i < lines; i++, ahead += 64)                                                       \
-                __builtin_prefetch(ahead, 0, 2);                                                                  \
-            __builtin_prefetch(a + NEAR * rows, 0, 3);                                                            \
-            __builtin_prefetch(panel + NEAR * TL_PACKED_COLUMNS, 0, 3);                                           \
-            __builtin_prefetch(panel + NEAR * TL_PACKED_COLUMNS + LINE, 0, 3);                                    \
-            if (VECTORS <= 2) {                                                                                   \
-                group_vector b[VECTORS];                                                                          \
-                for (size_t v = 0; v < VECTORS; v++)                                                              \
-                    b[v] = load_groups(panel + v * LANES);                                                        \
-                for (size_t r = 0; r < rows; r++)                                                                 \
-                    for (size_t v = 0; v < VECTORS; v++)                                                          \
-                        kept[r][v] = DOT(kept[r][v], a[r], b[v]);                                                 \
-            } else {                                                                                              \
-                for (size_t v = 0; v < VECTORS; v++) {                                                            \
-                    group_vector b = load_groups(panel + v * LANES);                                              \
-                    for (size_t r = 0; r < rows; r++)                                                             \
-                        kept[r][v] = DOT(kept[r][v], a[r], b);                                                    \
-                }                                                                                                 \
-            }                                                                                                     \
-        }                                                                                                         \
-        for (size_t r = 0; r < rows; r++)                                                                         \
-            for (size_t v = 0; v < VECTORS; v++)                                                                  \
-                sums[r][v] = kept[r][v];                                                                          \
+#define DEFINE_SUM_GROUPS(name, DOT, TYPE)                                                                               \
+    KERNEL_INLINE void name(size_t rows, const tl_packed_tile *tile, const uint32_t *panel, TYPE(*sums)[VECTORS])        \
+    {                                                                                                                    \
+        TYPE kept[TL_BLOCK_ROWS][VECTORS];                                                                               \
+        for (size_t r = 0; r < rows; r++)                                                                                \
+            for (size_t v = 0; v < VECTORS; v++)                                                                         \
+                kept[r][v] = sums[r][v];                                                                                 \
+        const uint32_t *a = tile->a;                                                                                     \
+        const size_t groups = tile->groups;                                                                              \
+        const char *ahead = tile->ahead;                                                                                 \
+        size_t due = 0; /* of `groups` parts of a line: evenly, or memory's queue is full and the near lines wait too */ \
+        for (size_t g = 0; g < groups; g++, a += rows, panel += TL_PACKED_COLUMNS) {                                     \
+            for (due += tile->lines_ahead; due >= groups; due -= groups, ahead += 64)                                    \
+                __builtin_prefetch(ahead, 0, 2);                                                                         \
+            __builtin_prefetch(a + NEAR * rows, 0, 3);                                                                   \
+            __builtin_prefetch(panel + NEAR * TL_PACKED_COLUMNS, 0, 3);                                                  \
+            __builtin_prefetch(panel + NEAR * TL_PACKED_COLUMNS + LINE, 0, 3);                                           \
+            if (VECTORS <= 2) {                                                                                          \
+                group_vector b[VECTORS];                                                                                 \
+                for (size_t v = 0; v < VECTORS; v++)                                                                     \
+                    b[v] = load_groups(panel + v * LANES);                                                               \
+                for (size_t r = 0; r < rows; r++)                                                                        \
+                    for (size_t v = 0; v < VECTORS; v++)                                                                 \
+                        kept[r][v] = DOT(kept[r][v], a[r], b[v]);                                                        \
+            } else {                                                                                                     \
+                for (size_t v = 0; v < VECTORS; v++) {                                                                   \
+                    group_vector b = load_groups(panel + v * LANES);                                                     \
+                    for (size_t r = 0; r < rows; r++)                                                                    \
+                        kept[r][v] = DOT(kept[r][v], a[r], b);                                                           \
+                }                                                                                                        \
+            }                                                                                                            \
+        }                                                                                                                \
+        for (size_t r = 0; r < rows; r++)                                                                                \
+            for (size_t v = 0; v < VECTORS; v++)                                                                         \
+                sums[r][v] = kept[r][v];                                                                                 \
     }
 
 DEFINE_SUM_GROUPS(sum_f32, dot_f32, vector)
