@@ -7,7 +7,8 @@ usage() {
 usage: models/twinlens-small/train.sh PACKS WORK [TRAIN-OPTION...]
 
 PACKS holds fashion/, flickr8k/, tiny-imagenet/, emoji/ and imagenette-mini/ with their shards (*-train-*.tar.gz to train on,
-*-val-*.tar.gz and cifar10/ to measure); the packages tuxpaint-stamps-default, openclipart-png and openclipart-svg are installed.
+*-val-*.tar.gz and cifar10/ to measure); the packages tuxpaint-stamps-default, openclipart-png, openclipart-svg and
+wordnet-base (version 3.0) are installed.
 Everything made lies in WORK: datasets, the run (WORK/run, which goes on with --resume when this is started again), the model
 (WORK/twinlens-small) and its scores. Options behind are given to 'twinlens train' at its start (--seed 1, --threads 1).
 TWINLENS names the program, else it is 'twinlens'.
@@ -20,8 +21,11 @@ mkdir -p "$2"
 work=$(cd "$2" && pwd)
 shift 2
 twinlens=${TWINLENS:-twinlens}
-stamps=/usr/share/tuxpaint/stamps clipart=/usr/share/openclipart
+stamps=/usr/share/tuxpaint/stamps clipart=/usr/share/openclipart wordnet=/usr/share/wordnet
 cd "$work"
+for needed in "$stamps" "$clipart/png" "$clipart/svg" "$wordnet/data.noun"; do
+    [ -r "$needed" ] || { echo "train.sh: expected $needed, found none: see train.sh's usage for its package" >&2; exit 1; }
+done
 
 # Exit code 3, "done with skipped items", is no failure.
 run() { "$twinlens" "$@" || [ $? -eq 3 ]; }
@@ -57,7 +61,8 @@ clipart_rows() {
             END { print_rows() }'
 }
 
-# Rows "jpg TAB caption" of unpacked tiny-imagenet shards: the names of the class, and what WordNet says of it.
+# Rows "jpg TAB caption" of unpacked tiny-imagenet shards: the names of the class, what WordNet says of it, and the names with
+# those of the four next kinds above it ("tabby, tabby cat, domestic cat, house cat, cat, feline"), but for kinds that say little.
 tiny_rows() {
     printf 'file\tcaption\n'
     find tiny -name '*.json' | LC_ALL=C sort | xargs awk '
@@ -66,10 +71,37 @@ tiny_rows() {
             text = at ? substr($0, at + length(name) + 5) : ""
             return substr(text, 1, index(text, "\"") - 1)
         }
-        FNR == 1 {
-            picture = FILENAME
+        FNR == 1 { printf "%s\t%s\t%s\t%s\n", FILENAME, substr(member("wnid"), 2), member("words"), member("gloss") }' |
+        awk -v wordnet="$wordnet/data.noun" '
+        function kinds(id,   level, all) {
+            for (level = 0; level < 4 && (id = above[id]) != ""; level++)
+                if (id in names) all = all ", " names[id]
+            return all
+        }
+        BEGIN {
+            digits = "0123456789abcdef"
+            split("device instrumentality artifact whole object entity organism chordate placental conveyance covering " \
+                  "substance matter solid structure support implement container mechanism nutriment ingredient foodstuff " \
+                  "course produce", words, " ")
+            for (i in words) vague[words[i]] = 1
+            while ((getline line <wordnet) > 0) {
+                if (line ~ /^ /) continue
+                split(line, part, " ")
+                count = 16 * (index(digits, substr(part[4], 1, 1)) - 1) + index(digits, substr(part[4], 2, 1)) - 1
+                list = part[5]
+                for (i = 1; i < count && i < 3; i++) list = list ", " part[5 + 2 * i]
+                gsub(/_/, " ", list)
+                if (!(part[5] in vague) && part[5] !~ /^physical_/) names[part[1]] = list
+                i = 6 + 2 * count
+                while (part[i] ~ /^[^|]/ && part[i] !~ /^@i?$/) i += 4
+                if (part[i] ~ /^@i?$/) above[part[1]] = part[i + 1]
+            }
+            FS = "\t"
+        }
+        {
+            picture = $1
             sub(/json$/, "jpg", picture)
-            printf "%s\t%s\n%s\t%s\n", picture, member("words"), picture, member("gloss")
+            printf "%s\t%s\n%s\t%s\n%s\t%s%s\n", picture, $3, picture, $4, picture, $3, kinds($2)
         }'
 }
 
@@ -98,9 +130,10 @@ if [ ! -e run.done ] && [ -e run/checkpoint ]; then
 elif [ ! -e run.done ]; then
     rm -rf run
     run train fashion.dataset flickr8k.dataset tiny.dataset "$packs"/emoji/emoji-train-00000.tar.gz \
-        "$packs"/imagenette-mini/imagenette-mini-train-00000.tar.gz stamps.dataset clipart.dataset --weights 1,2.5,1,4,1,6,1 \
-        "${templates[@]}" --size tiny --patch-size 16 --image-width 192 --embedding 192 --precision bf16 \
-        --batch 256 --steps 1600 --learning-rate 2e-3 --weight-decay 0.2 --crop 0.5 --jitter 0.2 --average 0.99 -o run "$@"
+        "$packs"/imagenette-mini/imagenette-mini-train-00000.tar.gz stamps.dataset clipart.dataset --weights 0.8,4,2,3,1,6,1 \
+        "${templates[@]}" --size tiny --stem 4:64x2,128x4 --patch-size 16 --image-width 192 --image-layers 2 --embedding 192 \
+        --precision bf16 --batch 256 --chunk 256 --steps 7400 --learning-rate 1.2e-3 --schedule constant --warmup 500 \
+        --cooldown 1600 --crop 0.5 --jitter 0.1 --blur 0.2 --average 0.999 -o run "$@"
 fi
 touch run.done
 rm -rf twinlens-small
