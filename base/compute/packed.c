@@ -153,15 +153,17 @@ static void multiply_panels(void *context, size_t index, size_t worker)
     size_t rows = 0;
     for (size_t group = 0; group < groups; group += work->groups_of_a_pass) {
         const pass now = {group, tl_smaller(work->groups_of_a_pass, groups - group), group == 0};
-        for (size_t p = index * work->panels_of_a_task; p < end; p += work->panels_of_a_run)
+        for (size_t p = index * work->panels_of_a_task; p < end; p += work->panels_of_a_run) {
+            const size_t run_end = tl_smaller(p + work->panels_of_a_run, end);
+            const char *ahead = after_run(work, &now, index, run_end);
             for (size_t block = 0; block < work->block_count; block++) {
-                const size_t run_end = tl_smaller(p + work->panels_of_a_run, end);
                 if (kernels->begin_blocks != NULL && rows_of_block(work, block) != rows) {
                     rows = rows_of_block(work, block);
                     kernels->begin_blocks(kind, rows);
                 }
-                multiply_block(work, &now, block, p, run_end, after_run(work, &now, index, run_end));
+                multiply_block(work, &now, block, p, run_end, ahead);
             }
+        }
     }
     if (kernels->end_blocks != NULL)
         kernels->end_blocks(kind);

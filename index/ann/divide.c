@@ -290,8 +290,9 @@ static bool read_page_size(tl_store *store, size_t *size, tl_error *err)
 static bool write_lists(division *work, bool may_append, tl_error *err)
 {
     size_t page_size;
-    if (!plan_blocks(work, may_append, err) || !read_page_size(work->store, &page_size, err) ||
-        (!may_append && !tl_page_fill__order(work->plans, work->plan_count, work->shape, page_size, err)))
+    if (!plan_blocks(work, may_append, err) ||
+        (!may_append && (!read_page_size(work->store, &page_size, err) ||
+                         !tl_page_fill__order(work->plans, work->plan_count, work->shape, page_size, err))))
         return false;
     for (size_t i = 0; i < work->plan_count; i++)
         if (!write_rows(work, &work->plans[i], may_append, err))
