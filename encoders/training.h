@@ -52,7 +52,9 @@ typedef struct tl_training_replan {
     uint64_t step, steps;
 } tl_training_replan;
 
-enum { TL_TRAINING_MOST_REPLANS = 32 };
+enum { TL_TRAINING_MOST_REPLANS = 32, TL_TRAINING_REPLANS_TEXT = TL_TRAINING_MOST_REPLANS * 44 };
+/* Appends one to text [TL_TRAINING_REPLANS_TEXT], "STEP:STEPS,...". */
+void tl_training_replans_add(char *text, tl_training_replan replan);
 
 /* Zero of a field means the default in its comment. */
 typedef struct tl_training_options {

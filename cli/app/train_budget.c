@@ -2,11 +2,8 @@
  * of the present one changes nothing. */
 #include "cli/app/train_budget.h"
 
-#include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { PARTS = 16 };
 
@@ -50,10 +47,4 @@ bool tl_train_replans_read(const char *text, tl_training_options *options, tl_er
         at = end;
     }
     return true;
-}
-
-void tl_train_replans_add(char *text, uint64_t step, uint64_t steps)
-{
-    const size_t used = strlen(text);
-    snprintf(text + used, TL_TRAIN_REPLANS_TEXT - used, "%s%" PRIu64 ":%" PRIu64, used != 0 ? "," : "", step, steps);
 }

@@ -23,11 +23,8 @@ typedef struct tl_train_budget {
  * Says so at most 16 times, the first time that a sixteenth has passed, and in the time's last sixteenth no more. */
 bool tl_train_budget_replan(tl_train_budget *budget, double now, uint64_t done, uint64_t steps, uint64_t *out);
 
-enum { TL_TRAIN_REPLANS_TEXT = TL_TRAINING_MOST_REPLANS * 44 };
-/* text NULL: none. */
+/* What tl_training_replans_add writes; text NULL: none. */
 bool tl_train_replans_read(const char *text, tl_training_options *options, tl_error *err) TL_MUST_USE;
-/* Appends to text [TL_TRAIN_REPLANS_TEXT]. */
-void tl_train_replans_add(char *text, uint64_t step, uint64_t steps);
 
 #ifdef __cplusplus
 }

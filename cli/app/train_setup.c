@@ -341,7 +341,7 @@ bool tl_train_run_replan(tl_train_run *run, tl_error *err)
         return false;
     if (steps == 0)
         return true;
-    tl_train_replans_add(run->replans, done, steps);
+    tl_training_replans_add(run->replans, (tl_training_replan){done, steps});
     run->settings.replans = run->replans;
     const bool is_written = !tl_train_run_leads(run) || write_record(run, err);
     return tl_ranks_agree(run->job->ranks, is_written, err) && tl_trainer_replan(run->trainer, steps, err);

@@ -25,8 +25,8 @@ typedef struct tl_train_run {
     tl_trainer *trainer;
     char *checkpoint_path, *tokenizer_path;
     tl_train_budget budget;
-    char replans[TL_TRAIN_REPLANS_TEXT]; /* what the settings point to, once the budget has changed the plan */
-    double text_tokens;                  /* seen by this call: for the arithmetic of a pair */
+    char replans[TL_TRAINING_REPLANS_TEXT]; /* what the settings point to, once the budget has changed the plan */
+    double text_tokens;                     /* seen by this call: for the arithmetic of a pair */
 } tl_train_run;
 
 /* On failure what there is must be cleared all the same. */

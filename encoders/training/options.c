@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 static bool fill(const char *name, double fallback, double minimum, double maximum, double *value, tl_error *err)
 {
@@ -30,6 +32,13 @@ static bool resolve_batch(tl_training_options *out, tl_error *err)
     if (out->chunk == 0 || out->chunk > pairs)
         out->chunk = pairs;
     return true;
+}
+
+void tl_training_replans_add(char *text, tl_training_replan replan)
+{
+    const size_t used = strlen(text);
+    snprintf(text + used, TL_TRAINING_REPLANS_TEXT - used, "%s%" PRIu64 ":%" PRIu64, used != 0 ? "," : "", replan.step,
+             replan.steps);
 }
 
 bool tl_training_options__check_replans(const tl_training_options *options, tl_error *err)
@@ -112,10 +121,9 @@ static bool set_whole(tl_json *json, const char *name, uint64_t value, tl_error 
 /* Replans of the steps that are done: those of later ones have shaped nothing yet. */
 static bool set_replans(tl_json *json, const tl_training_options *options, uint64_t steps_done, tl_error *err)
 {
-    char text[TL_TRAINING_MOST_REPLANS * 44] = "";
-    for (size_t i = 0, used = 0; i < options->replan_count && options->replans[i].step < steps_done; i++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%" PRIu64 ":%" PRIu64, i == 0 ? "" : ",",
-                                 options->replans[i].step, options->replans[i].steps);
+    char text[TL_TRAINING_REPLANS_TEXT] = "";
+    for (size_t i = 0; i < options->replan_count && options->replans[i].step < steps_done; i++)
+        tl_training_replans_add(text, options->replans[i]);
     return text[0] == '\0' || tl_json_set_text(json, "replans", text, err);
 }
 

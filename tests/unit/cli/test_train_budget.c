@@ -117,12 +117,12 @@ static void plans_are_a_text(void **state)
 {
     (void)state;
     tl_error err;
-    char text[TL_TRAIN_REPLANS_TEXT] = "";
+    char text[TL_TRAINING_REPLANS_TEXT] = "";
     tl_training_options options = {.replan_count = 5};
     must(tl_train_replans_read(NULL, &options, &err), &err);
     assert_int_equal(options.replan_count, 0);
     for (uint64_t i = 0; i < TL_TRAINING_MOST_REPLANS; i++)
-        tl_train_replans_add(text, UINT64_MAX - 64 + i, UINT64_MAX - i);
+        tl_training_replans_add(text, (tl_training_replan){UINT64_MAX - 64 + i, UINT64_MAX - i});
     must(tl_train_replans_read(text, &options, &err), &err);
     assert_int_equal(options.replan_count, TL_TRAINING_MOST_REPLANS);
     for (uint64_t i = 0; i < TL_TRAINING_MOST_REPLANS; i++)
@@ -133,7 +133,7 @@ static void plans_are_a_text(void **state)
             fail_msg("expected '%s' to be refused", wrong[i]);
         assert_int_equal(err.kind, TL_ERROR_INVALID);
     }
-    char many[TL_TRAIN_REPLANS_TEXT + 8];
+    char many[TL_TRAINING_REPLANS_TEXT + 8];
     memcpy(many, text, sizeof text);
     memcpy(many + strlen(many), ",9:9", 5);
     assert_false(tl_train_replans_read(many, &options, &err));
