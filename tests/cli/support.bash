@@ -90,6 +90,20 @@ END
 # A model that is trained in seconds, also under sanitizers.
 small_training="--size tiny --image-size 16 --patch-size 8 --vocabulary 300 --context 12 --batch 9 --crop 1 --flip 0 --seed 3"
 
+# train_and_kill MODEL STEPS OPTION...: trains on d, killed once there are a checkpoint and so many steps in the log.
+train_and_kill() {
+    local model=$1 steps=$2 pid
+    shift 2
+    "$TWINLENS" train d -o "$model" "$@" --checkpoint-seconds 0.05 >out.txt 2>err.txt &
+    pid=$!
+    for _ in $(seq 600); do
+        [ -e "$model/checkpoint" ] && [ "$(wc -l <"$model/training.jsonl")" -ge "$steps" ] && break
+        sleep 0.02
+    done
+    kill -KILL $pid
+    wait $pid 2>/dev/null
+}
+
 finish() {
     if [ "$failures" -ne 0 ]; then
         echo "$failures failures" >&2

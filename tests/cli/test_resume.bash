@@ -48,14 +48,7 @@ rich="$small_training --steps 60 --loss sigmoid --average 0.9 --accumulate 2 --c
 expect 0 "$TWINLENS" train d -o rich $rich
 for round in 1 2; do
     rm -rf broken
-    "$TWINLENS" train d -o broken $rich --checkpoint-seconds 0.05 >out.txt 2>err.txt &
-    pid=$!
-    for _ in $(seq 600); do
-        [ -e broken/checkpoint ] && [ "$(wc -l <broken/training.jsonl)" -ge $((15 * round)) ] && break
-        sleep 0.02
-    done
-    kill -KILL $pid
-    wait $pid 2>/dev/null
+    train_and_kill broken $((15 * round)) $rich
     expect 0 "$TWINLENS" train -o broken --resume
     for file in model.safetensors best/model.safetensors checkpoint/average.safetensors checkpoint/moments.safetensors; do
         cmp rich/$file broken/$file || fail "killed and resumed with every option: other bits in $file"

@@ -23,14 +23,7 @@ cmp -s out.txt one || fail "two threads: another vector"
 expect 0 "$TWINLENS" classify p/red-disc.ppm --labels 'a red disc,a blue disc'
 expect 0 "$TWINLENS" bench m --only images --batch 2 --seconds 0.05
 
-"$TWINLENS" train d -o killed $stem_training --steps 60 --checkpoint-seconds 0.05 >out.txt 2>err.txt &
-pid=$!
-for _ in $(seq 600); do
-    [ -e killed/checkpoint ] && break
-    sleep 0.05
-done
-kill -KILL $pid
-wait $pid 2>/dev/null
+train_and_kill killed 0 $stem_training --steps 60
 expect 0 "$TWINLENS" train -o killed --resume
 cmp m/model.safetensors killed/model.safetensors || fail "killed and resumed: other bits"
 

@@ -12,14 +12,7 @@ cmp timed/model.safetensors again/model.safetensors || fail "the same plan: othe
 longer="$small_training --steps 40 --replans 20:90,70:80"
 expect 0 "$TWINLENS" train d -o longer $longer
 [ "$(wc -l <longer/training.jsonl)" -eq 80 ] || fail "expected 80 steps, found $(wc -l <longer/training.jsonl)"
-"$TWINLENS" train d -o cut $longer --checkpoint-seconds 0.05 >out.txt 2>err.txt &
-pid=$!
-for _ in $(seq 600); do
-    [ -e cut/checkpoint ] && [ "$(wc -l <cut/training.jsonl)" -ge 30 ] && break
-    sleep 0.02
-done
-kill -KILL $pid
-wait $pid 2>/dev/null
+train_and_kill cut 30 $longer
 expect 0 "$TWINLENS" train -o cut --resume
 cmp longer/model.safetensors cut/model.safetensors || fail "killed and resumed behind a change of length: other bits"
 expect_error 1 'replans' "$TWINLENS" train d -o no $small_training --steps 40 --replans 50:60
