@@ -213,6 +213,10 @@ DEFINE_SUM_TILES(sum_tiles_int8, _tile_dpbusd)
         const size_t all = (run->first.groups + TILE_GROUPS - 1) / TILE_GROUPS;                  \
         const size_t lines = (run->first.lines_ahead + all - 1) / all;                           \
         const size_t slice = run->panel_count == 1 ? all : STEPS_OF_A_SLICE;                     \
+        for (size_t p = 0; p < run->panel_count; p++) {                                          \
+            const tl_packed_tile tile = tl_packed_tile_of(run, p);                               \
+            assert_extents(&tile, (tile.rows - 1) * tile.a_row + all * TILE_BYTES);              \
+        }                                                                                        \
         for (size_t step = 0; step < all; step += slice)                                         \
             for (size_t p = 0; p < run->panel_count; p++) {                                      \
                 const tl_packed_tile tile = tl_packed_tile_of(run, p);                           \

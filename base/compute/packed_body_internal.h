@@ -9,6 +9,7 @@
 #include "base/compute/kernels_internal.h"
 #include "base/compute/packed_internal.h"
 #include "base/compute/vector_internal.h"
+#include "base/core/sanitizer.h"
 
 #include <math.h>
 
@@ -20,23 +21,26 @@ enum {
     LINE = 16     /* floats of a line of the cache */
 };
 
+/* Of the loops over groups, whose factors assert_extents has looked at. */
+#define UNCHECKED_INLINE KERNEL_INLINE TL_UNCHECKED_INLINE
+
 typedef int16_t short_vector __attribute__((vector_size(TL_VECTOR_FLOATS * 4)));
 
-KERNEL_INLINE group_vector load_groups(const uint32_t *from)
+UNCHECKED_INLINE group_vector load_groups(const uint32_t *from)
 {
     group_vector v;
     memcpy(&v, from, sizeof v);
     return v;
 }
 
-KERNEL_INLINE group_vector splat_group(uint32_t group)
+UNCHECKED_INLINE group_vector splat_group(uint32_t group)
 {
     return group - (group_vector){0};
 }
 
 /* ---- one group of all columns of a vector into their sums ---- */
 
-KERNEL_INLINE vector dot_f32(vector sums, uint32_t a, group_vector b)
+UNCHECKED_INLINE vector dot_f32(vector sums, uint32_t a, group_vector b)
 {
     float value;
     memcpy(&value, &a, sizeof value);
@@ -44,7 +48,7 @@ KERNEL_INLINE vector dot_f32(vector sums, uint32_t a, group_vector b)
 }
 
 #ifndef TL_HAS_TILES
-KERNEL_INLINE vector dot_bf16(vector sums, uint32_t a, group_vector b)
+UNCHECKED_INLINE vector dot_bf16(vector sums, uint32_t a, group_vector b)
 {
 #ifdef TL_DOT_BF16
     return TL_DOT_BF16(sums, splat_group(a), b);
@@ -57,7 +61,7 @@ KERNEL_INLINE vector dot_bf16(vector sums, uint32_t a, group_vector b)
 
 #ifndef TL_DOT_INT8
 /* int32 sums of the products of neighbouring int16. */
-KERNEL_INLINE vector_mask add_pairs(short_vector a, short_vector b)
+UNCHECKED_INLINE vector_mask add_pairs(short_vector a, short_vector b)
 {
 #ifdef TL_MULTIPLY_PAIRS
     return TL_MULTIPLY_PAIRS(a, b);
@@ -69,7 +73,7 @@ KERNEL_INLINE vector_mask add_pairs(short_vector a, short_vector b)
 #endif
 
 /* a: unsigned bytes, b: signed ones. */
-KERNEL_INLINE group_vector dot_int8(group_vector sums, uint32_t group, group_vector b)
+UNCHECKED_INLINE group_vector dot_int8(group_vector sums, uint32_t group, group_vector b)
 {
     const group_vector a = splat_group(group);
 #ifdef TL_DOT_INT8
@@ -138,7 +142,7 @@ KERNEL_INLINE void ask_for_rows(const tl_packed_tile *tile)
  * panel these are kept and each row is broadcast once; with many, each is loaded for all rows.
  */
 #define DEFINE_SUM_GROUPS(name, DOT, TYPE)                                                                               \
-    KERNEL_INLINE void name(size_t rows, const tl_packed_tile *tile, const uint32_t *panel, TYPE(*sums)[VECTORS])        \
+    UNCHECKED_INLINE void name(size_t rows, const tl_packed_tile *tile, const uint32_t *panel, TYPE(*sums)[VECTORS])     \
     {                                                                                                                    \
         TYPE kept[TL_BLOCK_ROWS][VECTORS];                                                                               \
         for (size_t r = 0; r < rows; r++)                                                                                \
@@ -203,6 +207,28 @@ DEFINE_SUM_GROUPS(sum_int8, dot_int8, group_vector)
         sum_int8(count, tile, panel, sums); \
         break;
 
+/* All groups of a panel by as many rows as the tile has. */
+#define DEFINE_SUM_PANEL(name, CASE, TYPE)                                          \
+    static TL_UNCHECKED void name(const tl_packed_tile *tile, TYPE(*sums)[VECTORS]) \
+    {                                                                               \
+        const uint32_t *panel = tile->panel;                                        \
+        switch (tile->rows) {                                                       \
+            FOR_ROWS(CASE)                                                          \
+        }                                                                           \
+    }
+
+DEFINE_SUM_PANEL(sum_panel_f32, CASE_F32, vector)
+#ifndef TL_HAS_TILES
+DEFINE_SUM_PANEL(sum_panel_bf16, CASE_BF16, vector)
+DEFINE_SUM_PANEL(sum_panel_int8, CASE_INT8, group_vector)
+#endif
+
+/* What the unchecked loops of a tile read: packed rows from the first to the last, and a panel. */
+KERNEL_INLINE void assert_extents(const tl_packed_tile *tile, size_t a_bytes)
+{
+    TL_ASSERT(tl_may_read(tile->a, a_bytes) && tl_may_read(tile->panel, tile->groups * TL_PACKED_COLUMNS * 4));
+}
+
 static void store_floats(const tl_packed_tile *tile, vector (*sums)[VECTORS])
 {
     float near[TL_BLOCK_ROWS * TL_PACKED_COLUMNS];
@@ -217,25 +243,23 @@ static void store_floats(const tl_packed_tile *tile, vector (*sums)[VECTORS])
         tl_kernels_active()->transpose(near, TL_PACKED_COLUMNS, tile->rows, tile->columns, tile->y, tile->rows);
 }
 
-/* A panel after the other: the sums of all groups by CASE, then what follows. */
-#define DEFINE_MULTIPLY(name, CASE)                                               \
+/* A panel after the other: the sums of all groups by SUM_PANEL, then what follows. */
+#define DEFINE_MULTIPLY(name, SUM_PANEL)                                          \
     static void name(const tl_packed_run *run)                                    \
     {                                                                             \
         for (size_t p = 0; p < run->panel_count; p++) {                           \
             const tl_packed_tile view = tl_packed_tile_of(run, p), *tile = &view; \
-            const uint32_t *panel = tile->panel;                                  \
             vector sums[TL_BLOCK_ROWS][VECTORS] = {0};                            \
+            assert_extents(tile, tile->rows * tile->groups * 4);                  \
             ask_for_rows(tile);                                                   \
-            switch (tile->rows) {                                                 \
-                FOR_ROWS(CASE)                                                    \
-            }                                                                     \
+            SUM_PANEL(tile, sums);                                                \
             store_floats(tile, sums);                                             \
         }                                                                         \
     }
 
-DEFINE_MULTIPLY(multiply_f32, CASE_F32)
+DEFINE_MULTIPLY(multiply_f32, sum_panel_f32)
 #ifndef TL_HAS_TILES
-DEFINE_MULTIPLY(multiply_bf16, CASE_BF16)
+DEFINE_MULTIPLY(multiply_bf16, sum_panel_bf16)
 #endif
 
 /* A row of int32 sums to floats, and on. */
@@ -258,7 +282,6 @@ static void multiply_int8(const tl_packed_run *run)
 {
     for (size_t p = 0; p < run->panel_count; p++) {
         const tl_packed_tile view = tl_packed_tile_of(run, p), *tile = &view;
-        const uint32_t *panel = tile->panel;
         float scales[TL_PACKED_COLUMNS] = {0};
         group_vector header[VECTORS], sums[TL_BLOCK_ROWS][VECTORS];
         memcpy(scales, tile->scales, tile->columns * sizeof *scales);
@@ -266,10 +289,9 @@ static void multiply_int8(const tl_packed_run *run)
         for (size_t r = 0; r < tile->rows; r++)
             for (size_t v = 0; v < VECTORS; v++)
                 sums[r][v] = header[v];
+        assert_extents(tile, tile->rows * tile->groups * 4);
         ask_for_rows(tile);
-        switch (tile->rows) {
-            FOR_ROWS(CASE_INT8)
-        }
+        sum_panel_int8(tile, sums);
         for (size_t r = 0; r < tile->rows; r++)
             store_steps(tile, r, scales, sums[r]);
     }

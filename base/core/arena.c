@@ -5,25 +5,15 @@
 #include "base/core/arena.h"
 
 #include "base/core/memory.h"
+#include "base/core/sanitizer.h"
 
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define ARENA_HAS_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ARENA_HAS_ASAN 1
-#endif
-#endif
-
-#ifdef ARENA_HAS_ASAN
-#include <sanitizer/asan_interface.h>
+#ifdef TL_HAS_ADDRESS_SANITIZER
 /* Gaps come on top of what the owner planned: the first chunk has room for 16,384 of them. */
 enum { GAP = 64, FIRST_CHUNK_GAPS = 1 << 20 };
 #else
-#define ASAN_POISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
-#define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
 enum { GAP = 0, FIRST_CHUNK_GAPS = 0 };
 #endif
 
@@ -54,7 +44,7 @@ static bool push_chunk(tl_arena *arena, size_t size, tl_error *err)
         return false;
     }
     added->bytes = (char *)added->block + (ALIGNMENT - (uintptr_t)added->block % ALIGNMENT) % ALIGNMENT;
-    ASAN_POISON_MEMORY_REGION(added->bytes, size);
+    tl_forbid(added->bytes, size);
     added->size = size;
     added->below = arena->top;
     arena->top = added;
@@ -65,7 +55,7 @@ static void pop_chunk(tl_arena *arena)
 {
     chunk *removed = arena->top;
     arena->top = removed->below;
-    ASAN_UNPOISON_MEMORY_REGION(removed->bytes, removed->size);
+    tl_allow(removed->bytes, removed->size);
     tl_memory_free(removed->block);
     tl_memory_free(removed);
 }
@@ -107,7 +97,7 @@ void *tl_arena_allocate(tl_arena *arena, size_t count, size_t item_size, tl_erro
     }
     char *block = arena->top->bytes + arena->top->used;
     arena->top->used += rounded;
-    ASAN_UNPOISON_MEMORY_REGION(block, size);
+    tl_allow(block, size);
     return block;
 }
 
@@ -134,7 +124,7 @@ void tl_arena_rewind(tl_arena *arena, tl_arena_mark mark)
         pop_chunk(arena);
     }
     TL_ASSERT(mark.used <= arena->top->used);
-    ASAN_POISON_MEMORY_REGION(arena->top->bytes + mark.used, arena->top->size - mark.used);
+    tl_forbid(arena->top->bytes + mark.used, arena->top->size - mark.used);
     arena->top->used = mark.used;
 }
 
