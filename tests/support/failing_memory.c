@@ -1,16 +1,16 @@
 /*
- * Twin of base/core/memory.c whose n-th allocation fails, once. A test that includes this file carries these symbols itself, so
- * the archive's memory.o is never pulled in. Everything else is as in the original, sizes and zeroing included.
+ * base/core/memory.c itself, but for the C allocator beneath it, whose n-th call fails, once. A test that includes this file
+ * carries these symbols itself, so the archive's memory.o is never pulled in.
  */
 #include "tests/support/failing_memory.h"
-#include "base/core/memory.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum { FAILING_MEMORY_ALIGNMENT = 64 };
+#include <cmocka.h>
 
 static atomic_size_t allocations_asked;
 static atomic_size_t allocation_to_fail; /* 0: none */
@@ -32,80 +32,49 @@ static bool refuses(void)
     return atomic_fetch_add(&allocations_asked, 1) + 1 == atomic_load(&allocation_to_fail);
 }
 
-bool tl_size_multiply(size_t a, size_t b, size_t *product)
+static void *failing_calloc(size_t count, size_t size)
 {
-    if (b != 0 && a > SIZE_MAX / b)
+    return refuses() ? NULL : calloc(count, size);
+}
+
+static void *failing_aligned_alloc(size_t alignment, size_t size)
+{
+    return refuses() ? NULL : aligned_alloc(alignment, size);
+}
+
+static void *failing_realloc(void *block, size_t size)
+{
+    return refuses() ? NULL : realloc(block, size);
+}
+
+#define calloc failing_calloc
+#define aligned_alloc failing_aligned_alloc
+#define realloc failing_realloc
+#include "base/core/memory.c"
+#undef calloc
+#undef aligned_alloc
+#undef realloc
+
+bool failing_memory_next(failing_memory_sweep *sweep)
+{
+    if (sweep->is_over)
         return false;
-    *product = a * b;
+    sweep->number += 1 + (sweep->sparser_every != 0 ? sweep->number / sweep->sparser_every : 0);
+    sweep->err = (tl_error){TL_ERROR_NONE, ""};
+    failing_memory_arm(sweep->number);
     return true;
 }
 
-static void *no_memory(size_t count, size_t item_size, tl_error *err)
+void failing_memory_judge(failing_memory_sweep *sweep, bool ok)
 {
-    tl_fail(err, TL_ERROR_NO_MEMORY, "out of memory for %zu items of %zu bytes", count, item_size);
-    return NULL;
-}
-
-void *tl_memory_allocate(size_t count, size_t item_size, tl_error *err)
-{
-    size_t size;
-    if (refuses() || !tl_size_multiply(count, item_size, &size))
-        return no_memory(count, item_size, err);
-    void *block = calloc(size != 0 ? size : 1, 1);
-    return block != NULL ? block : no_memory(count, item_size, err);
-}
-
-void *tl_memory_allocate_aligned(size_t count, size_t item_size, tl_error *err)
-{
-    size_t size;
-    if (refuses() || !tl_size_multiply(count, item_size, &size) || size > SIZE_MAX - FAILING_MEMORY_ALIGNMENT)
-        return no_memory(count, item_size, err);
-    size_t rounded = size != 0 ? (size + FAILING_MEMORY_ALIGNMENT - 1) / FAILING_MEMORY_ALIGNMENT * FAILING_MEMORY_ALIGNMENT
-                               : FAILING_MEMORY_ALIGNMENT;
-    void *block = aligned_alloc(FAILING_MEMORY_ALIGNMENT, rounded);
-    if (block == NULL)
-        return no_memory(count, item_size, err);
-    memset(block, 0, rounded);
-    return block;
-}
-
-void *tl_memory_resize(void *block, size_t count, size_t item_size, tl_error *err)
-{
-    size_t size;
-    if (refuses() || !tl_size_multiply(count, item_size, &size))
-        return no_memory(count, item_size, err);
-    void *resized = realloc(block, size != 0 ? size : 1);
-    return resized != NULL ? resized : no_memory(count, item_size, err);
-}
-
-char *tl_memory_copy_text(const char *text, size_t size, tl_error *err)
-{
-    if (size == SIZE_MAX)
-        return no_memory(size, 1, err);
-    char *copy = tl_memory_allocate(size + 1, 1, err);
-    if (copy != NULL && size != 0)
-        memcpy(copy, text, size);
-    return copy;
-}
-
-void tl_memory_free(void *block)
-{
-    free(block);
-}
-
-bool tl_memory_reserve(void **items, size_t *capacity, size_t needed, size_t item_size, tl_error *err)
-{
-    if (needed <= *capacity)
-        return true;
-    size_t grown = *capacity <= SIZE_MAX / 2 ? *capacity * 2 : SIZE_MAX;
-    if (grown < needed)
-        grown = needed;
-    if (grown < 8)
-        grown = 8;
-    void *resized = tl_memory_resize(*items, grown, item_size, err);
-    if (resized == NULL)
-        return false;
-    *items = resized;
-    *capacity = grown;
-    return true;
+    sweep->is_over = failing_memory_disarm() < sweep->number;
+    if (sweep->is_over) {
+        if (!ok)
+            fail_msg("%s failed with all memory: %s", sweep->job, sweep->err.message);
+        if (sweep->failures == 0 || sweep->failures < sweep->least_failures)
+            fail_msg("%s: expected %zu failures, found %zu", sweep->job, sweep->least_failures, sweep->failures);
+    } else if (ok ? !sweep->may_do_without : sweep->err.kind != TL_ERROR_NO_MEMORY)
+        fail_msg("%s, allocation %zu: expected out of memory, found %s", sweep->job, sweep->number,
+                 ok ? "success" : sweep->err.message);
+    sweep->failures += !ok;
 }

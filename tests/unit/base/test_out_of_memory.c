@@ -74,28 +74,16 @@ static void every_allocation_fails_in_turn(void **state)
     static const struct {
         const char *name;
         bool (*use)(tl_error *err);
-        size_t least_allocations;
+        size_t least_failures;
     } jobs[] = {{"arena", use_arena, 5},
                 {"string", use_string, 3},
                 {"hasher", use_hasher, 1},
                 {"files", use_files, 7},
                 {"json", use_json, 7}};
     for (size_t i = 0; i < sizeof jobs / sizeof jobs[0]; i++) {
-        size_t number = 1;
-        for (;; number++) {
-            tl_error err = {TL_ERROR_NONE, ""};
-            failing_memory_arm(number);
-            bool ok = jobs[i].use(&err);
-            if (failing_memory_disarm() < number) {
-                assert_true(ok);
-                break;
-            }
-            if (ok || err.kind != TL_ERROR_NO_MEMORY)
-                fail_msg("%s, allocation %zu: expected out of memory, found: %s", jobs[i].name, number,
-                         ok ? "success" : err.message);
-        }
-        if (number <= jobs[i].least_allocations)
-            fail_msg("%s: expected %zu failures, found %zu", jobs[i].name, jobs[i].least_allocations, number - 1);
+        failing_memory_sweep sweep = {.job = jobs[i].name, .least_failures = jobs[i].least_failures};
+        while (failing_memory_next(&sweep))
+            failing_memory_judge(&sweep, jobs[i].use(&sweep.err));
     }
 }
 

@@ -266,19 +266,11 @@ static bool read_fixture(const char *name, tl_error *err)
     return ok;
 }
 
-static void check_every_allocation(bool (*use)(const char *name, tl_error *err), const char *name, size_t least_allocations)
+static void check_every_allocation(bool (*use)(const char *name, tl_error *err), const char *name, size_t least_failures)
 {
-    for (size_t number = 1;; number++) {
-        tl_error err = {TL_ERROR_NONE, ""};
-        failing_memory_arm(number);
-        bool ok = use(name, &err);
-        if (failing_memory_disarm() < number) {
-            assert_true(ok && number > least_allocations);
-            break;
-        }
-        if (ok || err.kind != TL_ERROR_NO_MEMORY)
-            fail_msg("%s, allocation %zu: expected out of memory, found: %s", name, number, ok ? "success" : err.message);
-    }
+    failing_memory_sweep sweep = {.job = name, .least_failures = least_failures};
+    while (failing_memory_next(&sweep))
+        failing_memory_judge(&sweep, use(name, &sweep.err));
 }
 
 static void test_every_allocation_fails_in_turn(void **state)

@@ -85,14 +85,11 @@ static void test_bounds(void **state)
 static void test_out_of_memory(void **state)
 {
     (void)state;
-    bool ok = false;
-    for (size_t number = 1; !ok; number++) {
-        tl_error err;
-        tl_thread_pool *pool = NULL;
-        failing_memory_arm(number);
-        ok = tl_thread_pool_create(3, &pool, &err);
-        failing_memory_disarm();
-        assert_true(ok ? number > 2 : err.kind == TL_ERROR_NO_MEMORY);
+    failing_memory_sweep sweep = {.job = "thread pool", .least_failures = 2};
+    while (failing_memory_next(&sweep)) {
+        tl_thread_pool *pool;
+        bool ok = tl_thread_pool_create(3, &pool, &sweep.err);
+        failing_memory_judge(&sweep, ok);
         if (ok)
             tl_thread_pool_destroy(pool);
     }

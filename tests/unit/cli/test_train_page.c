@@ -151,20 +151,10 @@ static void examples_are_shown(void **state)
 static void memory_runs_out(void **state)
 {
     (void)state;
-    size_t failures = 0;
     make_run("{\"format\": 2, \"text\": \"<\"}", 3);
-    for (size_t number = 1;; number++) {
-        tl_error err = {TL_ERROR_NONE, ""};
-        failing_memory_arm(number);
-        bool ok = tl_train_page_write(".", &err);
-        size_t asked = failing_memory_disarm();
-        if (ok && asked < number)
-            break;
-        assert_false(ok);
-        assert_int_equal(err.kind, TL_ERROR_NO_MEMORY);
-        failures++;
-    }
-    assert_true(failures > 10);
+    failing_memory_sweep sweep = {.job = "page", .least_failures = 11};
+    while (failing_memory_next(&sweep))
+        failing_memory_judge(&sweep, tl_train_page_write(".", &sweep.err));
 }
 
 int main(void)

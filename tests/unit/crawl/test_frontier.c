@@ -173,15 +173,9 @@ static void test_list(void **state)
     assert_ok(tl_pair_list_write(frontier, "list/pairs.jsonl", &options, &report, err)); /* the same stays the same file */
     assert_ok(tl_file_status_read("list/pairs.jsonl", &after, err));
     assert_true(before.modified_ns == after.modified_ns);
-    for (size_t number = 1;; number++) {
-        tl_error reason = {0};
-        failing_memory_arm(number);
-        bool ok = tl_pair_list_write(frontier, "list/scarce.jsonl", &options, &report, &reason);
-        failing_memory_disarm();
-        if (ok)
-            break;
-        assert_int_equal(reason.kind, TL_ERROR_NO_MEMORY);
-    }
+    failing_memory_sweep sweep = {.job = "list of pairs"};
+    while (failing_memory_next(&sweep))
+        failing_memory_judge(&sweep, tl_pair_list_write(frontier, "list/scarce.jsonl", &options, &report, &sweep.err));
     check_list("list/scarce.jsonl", expected);
     tl_frontier_close(frontier);
 }

@@ -48,23 +48,13 @@ static void make_list(void)
     make_text("scarce.tsv", text);
 }
 
-static void sweep(const char *dataset, bool is_fresh, bool retry, size_t least)
+static void fail_in_turn(const char *dataset, bool is_fresh, bool retry, size_t least)
 {
-    size_t failures = 0;
-    for (size_t number = 1;; number += 1 + number / 50) {
-        tl_error error = {0};
+    failing_memory_sweep sweep = {.job = dataset, .least_failures = least, .may_do_without = true, .sparser_every = 50};
+    while (failing_memory_next(&sweep)) {
+        failing_memory_judge(&sweep, download(dataset, retry, &sweep.err));
         if (is_fresh)
             assert_ok(tl_directory_remove(dataset, err));
-        failing_memory_arm(number);
-        bool ok = download(dataset, retry, &error);
-        size_t asked = failing_memory_disarm();
-        failures += !ok;
-        if (!ok && error.kind != TL_ERROR_NO_MEMORY)
-            fail_msg("allocation %zu: %s", number, error.message);
-        if (asked < number) {
-            assert_true(ok && failures > least);
-            return;
-        }
     }
 }
 
@@ -80,10 +70,11 @@ static void every_allocation_may_fail(void **state)
     server.file_size = picture.size;
     make_list();
     assert_ok(tl_directory_remove("scarce-download", err));
+    assert_ok(tl_directory_remove("fresh-download", err));
     assert_ok(tl_directory_remove("ample-download", err));
     assert_ok(download("ample-download", false, err));
-    sweep("fresh-download", true, false, 60);
-    sweep("scarce-download", false, false, 20); /* each try goes on from what the last one left */
+    fail_in_turn("fresh-download", true, false, 61);
+    fail_in_turn("scarce-download", false, false, 21); /* each try goes on from what the last one left */
     static const char *const names[] = {"00000.tar", "00001.tar", "00000.jsonl", "00001.jsonl"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char scarce[64], ample[64];
@@ -91,7 +82,7 @@ static void every_allocation_may_fail(void **state)
         snprintf(ample, sizeof ample, "ample-download/%s", names[i]);
         assert_same_file(scarce, ample);
     }
-    sweep("scarce-download", false, true, 40); /* the shard with the busy row is written again each time */
+    fail_in_turn("scarce-download", false, true, 41); /* the shard with the busy row is written again each time */
     odd_server_stop(&server);
     tl_string_clear(&picture);
 }

@@ -24,38 +24,28 @@ static bool read_all(const char *path, const tl_list_options *options, size_t ex
     return ok;
 }
 
-static void sweep(const char *name, const tl_list_options *options, size_t expected)
+static void fail_in_turn(const char *name, const tl_list_options *options, size_t expected)
 {
     char path[4096];
     snprintf(path, sizeof path, LISTS "%s", name);
-    for (size_t number = 1;; number++) {
-        tl_error error = {0};
-        failing_memory_arm(number);
-        bool ok = read_all(path, options, expected, &error);
-        size_t asked = failing_memory_disarm();
-        if (asked < number) {
-            assert_true(ok);
-            assert_true(number > 10);
-            return;
-        }
-        if (!ok && error.kind != TL_ERROR_NO_MEMORY)
-            fail_msg("'%s', allocation %zu: %s", path, number, error.message);
-    }
+    failing_memory_sweep sweep = {.job = name, .least_failures = 10};
+    while (failing_memory_next(&sweep))
+        failing_memory_judge(&sweep, read_all(path, options, expected, &sweep.err));
 }
 
 static void test_lists(void **state)
 {
     (void)state;
     const tl_list_options all = {.keep = "*"};
-    sweep("excel.csv", &all, 11);
-    sweep("cc3m.tsv", NULL, 9);
-    sweep("pandas.csv.zst", &(tl_list_options){.keep = "width", .where = "width > 0"}, 10);
-    sweep("lines.jsonl.gz", &all, 10);
-    sweep("redcaps.json", &all, 10);
-    sweep("pandas_columns.json", &all, 10);
-    sweep("captions_val2017.json", &all, 5);
-    sweep("dataset_coco.json", &all, 4);
-    sweep("several.parquet", &all, 10);
+    fail_in_turn("excel.csv", &all, 11);
+    fail_in_turn("cc3m.tsv", NULL, 9);
+    fail_in_turn("pandas.csv.zst", &(tl_list_options){.keep = "width", .where = "width > 0"}, 10);
+    fail_in_turn("lines.jsonl.gz", &all, 10);
+    fail_in_turn("redcaps.json", &all, 10);
+    fail_in_turn("pandas_columns.json", &all, 10);
+    fail_in_turn("captions_val2017.json", &all, 5);
+    fail_in_turn("dataset_coco.json", &all, 4);
+    fail_in_turn("several.parquet", &all, 10);
 }
 
 int main(void)

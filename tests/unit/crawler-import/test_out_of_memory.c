@@ -65,32 +65,22 @@ static bool import_all(const char *dataset, tl_error *err)
     return ok;
 }
 
-static void sweep(bool (*act)(const char *path, tl_error *err), const char *path, size_t least)
+static void fail_in_turn(bool (*act)(const char *path, tl_error *err), const char *path, size_t least)
 {
-    for (size_t number = 1;; number++) {
-        tl_error error = {0};
-        failing_memory_arm(number);
-        bool ok = act(path, &error);
-        size_t asked = failing_memory_disarm();
-        if (asked < number) {
-            assert_true(ok);
-            assert_true(number > least);
-            return;
-        }
-        if (!ok && error.kind != TL_ERROR_NO_MEMORY)
-            fail_msg("'%s', allocation %zu: %s", path, number, error.message);
-    }
+    failing_memory_sweep sweep = {.job = path, .least_failures = least};
+    while (failing_memory_next(&sweep))
+        failing_memory_judge(&sweep, act(path, &sweep.err));
 }
 
 static void test_sources(void **state)
 {
     (void)state;
     make_sources();
-    sweep(read_all, "scarce", 20);
-    sweep(read_all, "scarce.csv", 20);
-    sweep(read_all, "scarce.tar", 20);
-    sweep(read_one_image, "scarce.tar#y", 3);
-    sweep(read_one_image, "scarce/y.bmp", 1);
+    fail_in_turn(read_all, "scarce", 20);
+    fail_in_turn(read_all, "scarce.csv", 20);
+    fail_in_turn(read_all, "scarce.tar", 20);
+    fail_in_turn(read_one_image, "scarce.tar#y", 3);
+    fail_in_turn(read_one_image, "scarce/y.bmp", 1);
 }
 
 static void test_import(void **state)
@@ -100,7 +90,7 @@ static void test_import(void **state)
     assert_ok(tl_directory_remove("scarce-set", err));
     assert_ok(tl_directory_remove("ample-set", err));
     /* Each try goes on where the last one failed, so the sweep also resumes from every state that scarcity can leave. */
-    sweep(import_all, "scarce-set", 60);
+    fail_in_turn(import_all, "scarce-set", 60);
     assert_ok(import_all("ample-set", err));
     assert_same_file("scarce-set/00000.tar", "ample-set/00000.tar");
     assert_same_file("scarce-set/00001.tar", "ample-set/00001.tar");

@@ -154,24 +154,16 @@ static void every_failing_allocation_of_a_tower_is_an_error(void **state)
                                                .rotary = {true, true, 10000.0f, 1.0f, 2},
                                                .with_gated_mlp = true,
                                                .with_inner_norms = true}};
-    size_t failed = 0;
-    for (size_t number = 1;; number++) {
-        tl_error err = {0};
+    failing_memory_sweep sweep = {.job = "create", .least_failures = 4};
+    while (failing_memory_next(&sweep)) {
         tl_parameter_table table = {0};
         tl_vision_tower *tower = NULL;
-        failing_memory_arm(number);
-        bool ok = tl_vision_tower_create(&config, &table, &tower, &err);
-        const bool is_last = failing_memory_disarm() < number;
+        bool ok = tl_vision_tower_create(&config, &table, &tower, &sweep.err);
         if (ok)
             tl_vision_tower_destroy(tower);
         tl_parameter_table_clear(&table);
-        assert_int_equal(ok, is_last);
-        if (is_last)
-            break;
-        assert_int_equal(err.kind, TL_ERROR_NO_MEMORY);
-        failed++;
+        failing_memory_judge(&sweep, ok);
     }
-    assert_true(failed >= 4);
 }
 
 int main(void)

@@ -10,83 +10,46 @@
 
 #include <unistd.h>
 
-typedef struct job {
-    bool (*run)(void *context, tl_error *err);
-    void *context;
-    size_t least_allocations;           /* so that a sweep over nothing cannot pass */
-    void (*check_after)(void *context); /* with all memory; may be NULL */
-} job;
+static const char model_folder[] = "oom-model";
 
-static size_t last_failed; /* of the last sweep */
-
-/* n = 1, 2, ... until the job no longer asks for an n-th. */
-static void sweep(const char *name, const job *swept)
-{
-    size_t failed = 0;
-    for (size_t number = 1;; number++) {
-        tl_error err = {0};
-        failing_memory_arm(number);
-        bool ok = swept->run(swept->context, &err);
-        size_t asked = failing_memory_disarm();
-        if (asked < number) {
-            if (!ok)
-                fail_msg("%s failed with all memory: %s", name, err.message);
-            break;
-        }
-        /* It may also do without: the fingerprint need not be kept. */
-        if (!ok && err.kind != TL_ERROR_NO_MEMORY)
-            fail_msg("%s, allocation %zu: expected out of memory, found %s: %s", name, number, tl_error_kind_name(err.kind),
-                     err.message);
-        failed += !ok;
-        if (swept->check_after != NULL)
-            swept->check_after(swept->context);
-    }
-    print_message("%s: %zu failures\n", name, failed);
-    last_failed = failed;
-    if (failed < swept->least_allocations)
-        fail_msg("%s: expected %zu failures, found %zu: is the twin linked?", name, swept->least_allocations, failed);
-}
-
-static bool open_once(void *context, tl_error *err)
+static bool open_once(tl_error *err)
 {
     tl_model *model;
-    if (!tl_model_open(context, &model, err))
+    if (!tl_model_open(model_folder, &model, err))
         return false;
     tl_model_close(model);
     return true;
 }
 
-static bool open_anew(void *context, tl_error *err)
+/* Opening may do without memory to keep the fingerprint. Returns how many failures there were. */
+static size_t sweep_opening(void)
 {
-    char kept[64];
-    snprintf(kept, sizeof kept, "%s/fingerprint.json", (const char *)context);
-    unlink(kept);
-    return open_once(context, err);
+    copy_model_folder(model_folder);
+    failing_memory_sweep sweep = {.job = "open", .least_failures = 20, .may_do_without = true};
+    while (failing_memory_next(&sweep))
+        failing_memory_judge(&sweep, open_once(&sweep.err));
+    return sweep.failures;
 }
 
 static void opening_a_model(void **state)
 {
     (void)state;
-    char path[] = "oom-model";
-    copy_model_folder(path);
-    sweep("open", &(job){.run = open_once, .context = path, .least_allocations = 20});
-    sweep("open and hash", &(job){.run = open_anew, .context = path, .least_allocations = 20});
+    sweep_opening();
+    failing_memory_sweep sweep = {.job = "open and hash", .least_failures = 20, .may_do_without = true};
+    while (failing_memory_next(&sweep)) {
+        unlink("oom-model/fingerprint.json");
+        failing_memory_judge(&sweep, open_once(&sweep.err));
+    }
 }
 
-typedef struct session_job {
-    tl_model *model;
-    const fixture_batches *batches;
-} session_job;
-
-static bool encode_once(void *context, tl_error *err)
+static bool encode_once(const tl_model *model, const fixture_batches *batches, tl_error *err)
 {
-    session_job *work = context;
     tl_model_session *session;
     float out[FIXTURE_BATCH * FIXTURE_DIM];
-    if (!tl_model_session_create(work->model, 4, NULL, &session, err))
+    if (!tl_model_session_create(model, 4, NULL, &session, err))
         return false;
-    bool ok = tl_model_session_encode_pixels(session, work->batches->pixels, FIXTURE_BATCH, out, err) &&
-              tl_model_session_encode_tokens(session, work->batches->ids, work->batches->lengths, FIXTURE_BATCH, out, err);
+    bool ok = tl_model_session_encode_pixels(session, batches->pixels, FIXTURE_BATCH, out, err) &&
+              tl_model_session_encode_tokens(session, batches->ids, batches->lengths, FIXTURE_BATCH, out, err);
     tl_model_session_destroy(session);
     return ok;
 }
@@ -96,29 +59,25 @@ static void encoding(void **state)
     (void)state;
     tl_error err;
     fixture_batches batches;
-    session_job work = {NULL, &batches};
+    tl_model *model;
     load_batches(&batches);
-    copy_model_folder("oom-model");
-    assert_true(tl_model_open("oom-model", &work.model, &err));
-    sweep("session", &(job){.run = encode_once, .context = &work, .least_allocations = 3});
-    tl_model_close(work.model);
+    copy_model_folder(model_folder);
+    assert_true(tl_model_open(model_folder, &model, &err));
+    failing_memory_sweep sweep = {.job = "session", .least_failures = 3};
+    while (failing_memory_next(&sweep))
+        failing_memory_judge(&sweep, encode_once(model, &batches, &sweep.err));
+    tl_model_close(model);
     tl_safetensors_close(batches.file);
 }
 
 /* Both towers, from the weights and, where they were kept, from their files. */
-typedef struct pack_job {
-    char *path;
-    tl_precision precision;
-} pack_job;
-
-static bool pack_once(void *context, tl_error *err)
+static bool pack_once(tl_precision precision, tl_error *err)
 {
-    const pack_job *work = context;
     tl_model *model;
-    if (!tl_model_open(work->path, &model, err))
+    if (!tl_model_open(model_folder, &model, err))
         return false;
-    bool ok = tl_model_pack(model, TL_TOWER_IMAGE, work->precision, NULL, err) &&
-              tl_model_pack(model, TL_TOWER_TEXT, work->precision, NULL, err);
+    bool ok =
+        tl_model_pack(model, TL_TOWER_IMAGE, precision, NULL, err) && tl_model_pack(model, TL_TOWER_TEXT, precision, NULL, err);
     tl_model_close(model);
     return ok;
 }
@@ -127,13 +86,11 @@ static void packing(void **state)
 {
     (void)state;
     static const tl_precision precisions[] = {TL_PRECISION_F32, TL_PRECISION_BF16, TL_PRECISION_INT8};
-    char path[] = "oom-model";
-    copy_model_folder(path);
-    sweep("open", &(job){.run = open_once, .context = path, .least_allocations = 20});
-    const size_t opened = last_failed;
+    const size_t opened = sweep_opening();
     for (size_t i = 0; i < sizeof precisions / sizeof precisions[0]; i++) {
-        pack_job work = {path, precisions[i]};
-        sweep("pack", &(job){.run = pack_once, .context = &work, .least_allocations = opened + 4});
+        failing_memory_sweep sweep = {.job = "pack", .least_failures = opened + 4, .may_do_without = true};
+        while (failing_memory_next(&sweep))
+            failing_memory_judge(&sweep, pack_once(precisions[i], &sweep.err));
     }
 }
 
@@ -145,9 +102,8 @@ typedef struct trainer_job {
     bool saw_checkpoint;
 } trainer_job;
 
-static bool train_once(void *context, tl_error *err)
+static bool train_once(const trainer_job *work, tl_error *err)
 {
-    trainer_job *work = context;
     tl_trainer *trainer;
     tl_step_metrics metrics;
     tl_training_options options = {.steps = 4, .max_batch = FIXTURE_BATCH};
@@ -163,9 +119,8 @@ static bool train_once(void *context, tl_error *err)
 }
 
 /* Whatever failed: once there is a checkpoint, there always is one. */
-static void checkpoint_is_whole(void *context)
+static void expect_whole_checkpoint(trainer_job *work)
 {
-    trainer_job *work = context;
     tl_error err;
     tl_trainer *trainer;
     tl_training_options options = {.steps = 4, .max_batch = FIXTURE_BATCH};
@@ -183,12 +138,17 @@ static void training(void **state)
     fixture_batches batches;
     load_batches(&batches);
     trainer_job work = {fixture_config(), tl_image_recipe_default(FIXTURE_SIDE), &batches, false, false};
-    sweep("trainer", &(job){.run = train_once, .context = &work, .least_allocations = 20});
+    failing_memory_sweep sweep = {.job = "trainer", .least_failures = 20};
+    while (failing_memory_next(&sweep))
+        failing_memory_judge(&sweep, train_once(&work, &sweep.err));
     work.also_files = true;
     tl_error err;
     assert_true(tl_directory_remove("oom-run", &err));
-    sweep("trainer with files",
-          &(job){.run = train_once, .context = &work, .least_allocations = 80, .check_after = checkpoint_is_whole});
+    sweep = (failing_memory_sweep){.job = "trainer with files", .least_failures = 80, .may_do_without = true};
+    while (failing_memory_next(&sweep)) {
+        failing_memory_judge(&sweep, train_once(&work, &sweep.err));
+        expect_whole_checkpoint(&work);
+    }
     tl_safetensors_close(batches.file);
 }
 

@@ -71,26 +71,14 @@ static void every_allocation_fails_in_turn(void **state)
                                          "oc_vit_bf16", "hf_vit_sharded", "hf_siglip",  "hf_vit_f16"};
     for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
         char source[256];
-        size_t failed = 0;
         snprintf(source, sizeof source, MODELS "%s", models[i]);
         copy_model_folder(source, named);
-        for (size_t number = 1;; number++) {
-            tl_error err = {0};
-            failing_memory_arm(number);
-            bool ok = open_pack_and_encode(named, (tl_precision)(i % 3), strstr(models[i], "vit") != NULL, &err);
-            if (failing_memory_disarm() < number) {
-                if (!ok)
-                    fail_msg("%s: %s", models[i], err.message);
-                break;
-            }
-            /* It may also do without: the fingerprint need not be kept. */
-            if (!ok && err.kind != TL_ERROR_NO_MEMORY)
-                fail_msg("%s, allocation %zu: expected out of memory, found %s: %s", models[i], number,
-                         tl_error_kind_name(err.kind), err.message);
-            failed += !ok;
+        /* The fingerprint need not be kept. */
+        failing_memory_sweep sweep = {.job = models[i], .least_failures = 40, .may_do_without = true};
+        while (failing_memory_next(&sweep)) {
+            const bool is_quick = strstr(models[i], "vit") != NULL;
+            failing_memory_judge(&sweep, open_pack_and_encode(named, (tl_precision)(i % 3), is_quick, &sweep.err));
         }
-        if (failed < 40)
-            fail_msg("%s: expected 40 failures, found %zu", models[i], failed);
     }
 }
 

@@ -59,22 +59,11 @@ static bool use_native(tl_error *err)
     return ok;
 }
 
-static void sweep(const char *name, bool (*use)(tl_error *err), size_t least_allocations)
+static void fail_in_turn(const char *name, bool (*use)(tl_error *err), size_t least_failures)
 {
-    size_t number = 1;
-    for (;; number++) {
-        tl_error err = {TL_ERROR_NONE, ""};
-        failing_memory_arm(number);
-        bool ok = use(&err);
-        if (failing_memory_disarm() < number) {
-            assert_true(ok);
-            break;
-        }
-        if (ok || err.kind != TL_ERROR_NO_MEMORY)
-            fail_msg("%s, allocation %zu: expected out of memory, found: %s", name, number, ok ? "success" : err.message);
-    }
-    if (number <= least_allocations)
-        fail_msg("%s: expected %zu failures, found %zu", name, least_allocations, number - 1);
+    failing_memory_sweep sweep = {.job = name, .least_failures = least_failures};
+    while (failing_memory_next(&sweep))
+        failing_memory_judge(&sweep, use(&sweep.err));
 }
 
 static void every_allocation_fails_in_turn(void **state)
@@ -84,10 +73,10 @@ static void every_allocation_fails_in_turn(void **state)
     for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++) {
         if (!tl_resize_select(kernels[i], NULL))
             continue;
-        sweep("transformers", use_transformers, 8);
-        sweep("open_clip", use_open_clip, 8);
+        fail_in_turn("transformers", use_transformers, 8);
+        fail_in_turn("open_clip", use_open_clip, 8);
     }
-    sweep("native", use_native, 5);
+    fail_in_turn("native", use_native, 5);
 }
 
 int main(void)

@@ -198,20 +198,9 @@ static void memory_fails(void **state)
 {
     (void)state;
     static float pixels[3 * 32 * 32];
-    size_t failed = 0;
-    for (size_t number = 1;; number++) {
-        tl_error err = {0};
-        failing_memory_arm(number);
-        bool ok = create_and_encode(pixels, &err);
-        if (failing_memory_disarm() < number) {
-            assert_true(ok);
-            break;
-        }
-        assert_false(ok);
-        assert_int_equal(err.kind, TL_ERROR_NO_MEMORY);
-        failed++;
-    }
-    assert_true(failed >= 12);
+    failing_memory_sweep sweep = {.job = "create and encode", .least_failures = 12};
+    while (failing_memory_next(&sweep))
+        failing_memory_judge(&sweep, create_and_encode(pixels, &sweep.err));
 }
 
 static void scratch_is_enough(void **state)

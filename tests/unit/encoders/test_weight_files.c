@@ -315,20 +315,9 @@ static void every_failing_allocation_is_an_error(void **state)
         strcat(header, " ");
     folder.files[1] = shard(padded, first_name, header, 14);
     write_folder(&folder, "scarce");
-    size_t failed = 0;
-    for (size_t number = 1;; number++) {
-        tl_error err = {0};
-        failing_memory_arm(number);
-        bool ok = open_and_copy(&err);
-        if (failing_memory_disarm() < number) {
-            assert_true(ok);
-            break;
-        }
-        assert_false(ok);
-        assert_int_equal(err.kind, TL_ERROR_NO_MEMORY);
-        failed++;
-    }
-    assert_true(failed >= 15);
+    failing_memory_sweep sweep = {.job = "open and copy", .least_failures = 15};
+    while (failing_memory_next(&sweep))
+        failing_memory_judge(&sweep, open_and_copy(&sweep.err));
 }
 
 int main(void)

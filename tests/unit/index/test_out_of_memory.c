@@ -108,10 +108,8 @@ static bool live(tl_error *err)
     return ok;
 }
 
-static void check_afterwards(size_t number, bool ok, const tl_error *error)
+static void check_afterwards(void)
 {
-    if (!ok && error->kind != TL_ERROR_NO_MEMORY)
-        fail_msg("allocation %zu: expected out of memory, found %s: %s", number, tl_error_kind_name(error->kind), error->message);
     tl_index *index = open_index(path, TL_INDEX_CREATE);
     assert_ok(tl_index_check(index, err));
     tl_index_stats stats;
@@ -123,21 +121,12 @@ static void check_afterwards(size_t number, bool ok, const tl_error *error)
 static void our_allocations(void **state)
 {
     (void)state;
-    size_t failures = 0;
-    for (size_t number = 1;; number++) {
-        tl_error error = {0};
+    failing_memory_sweep sweep = {.job = "life", .least_failures = 21, .may_do_without = true};
+    while (failing_memory_next(&sweep)) {
         remove_index(path);
-        failing_memory_arm(number);
-        bool ok = live(&error);
-        size_t asked = failing_memory_disarm();
-        if (asked < number) {
-            assert_true(ok);
-            break;
-        }
-        check_afterwards(number, ok, &error);
-        failures += !ok;
+        failing_memory_judge(&sweep, live(&sweep.err));
+        check_afterwards();
     }
-    assert_true(failures > 20);
 }
 
 static void allocations_of_sqlite(void **state)
@@ -155,7 +144,9 @@ static void allocations_of_sqlite(void **state)
             assert_true(ok);
             break;
         }
-        check_afterwards(number, ok, &error);
+        if (!ok && error.kind != TL_ERROR_NO_MEMORY)
+            fail_msg("allocation %zu: expected out of memory, found %s", number, error.message);
+        check_afterwards();
         failures += !ok;
     }
     assert_true(failures > 50);

@@ -53,36 +53,20 @@ static bool train(tl_error *err)
     return tl_tokenizer_train(&source, &(tl_tokenizer_training){.vocabulary_size = 400}, "memory.model", &reached, err);
 }
 
-static void sweep(bool (*job)(tl_error *err), size_t at_least)
-{
-    size_t failures = 0;
-    for (size_t number = 1;; number++) {
-        tl_error err = {0};
-        failing_memory_arm(number);
-        bool ok = job(&err);
-        size_t asked = failing_memory_disarm();
-        if (asked < number) {
-            if (!ok)
-                fail_msg("%s", err.message);
-            break;
-        }
-        assert_false(ok);
-        assert_int_equal(err.kind, TL_ERROR_NO_MEMORY);
-        failures++;
-    }
-    assert_true(failures >= at_least);
-}
-
 static void opening_and_use_survive_it(void **state)
 {
     (void)state;
-    sweep(use, 5);
+    failing_memory_sweep sweep = {.job = "open and use", .least_failures = 5};
+    while (failing_memory_next(&sweep))
+        failing_memory_judge(&sweep, use(&sweep.err));
 }
 
 static void training_survives_it(void **state)
 {
     (void)state;
-    sweep(train, 12);
+    failing_memory_sweep sweep = {.job = "train", .least_failures = 12};
+    while (failing_memory_next(&sweep))
+        failing_memory_judge(&sweep, train(&sweep.err));
 }
 
 int main(void)
