@@ -71,6 +71,11 @@ bool tl_source_next(tl_source *source, tl_sample *out, bool *done, tl_error *err
 double tl_source_progress(const tl_source *source);
 void tl_source_close(tl_source *source);
 
+/* "shard.tar", "SHARD.TAR.GZ", "a.tgz". */
+bool tl_source_name_is_shard(tl_slice name);
+/* Bytes of the shard's name in a sample's path ("00000.tar#key": 9), 0 where the path is a plain file's, whose name may hold a
+ * '#' too. */
+size_t tl_source_shard_name_size(const char *path);
 /* Reads one sample of a shard by path "00000.tar#key" under root; *bytes must be initialised. */
 bool tl_source_read_image(const char *root, const char *path, tl_string *bytes, tl_error *err) TL_MUST_USE;
 

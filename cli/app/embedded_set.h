@@ -24,8 +24,8 @@ typedef struct tl_embedded_set {
 } tl_embedded_set;
 
 /* needs_caption: samples without one are skipped. Samples outside the split are kept (in_split false) unless only_split. */
-bool tl_embedded_set_load(const char *dataset, tl_embedder *embedder, size_t batch, const char *split, bool only_split,
-                          bool needs_caption, const tl_progress *progress, tl_embedded_set *out, tl_error *err) TL_MUST_USE;
+bool tl_embedded_set_load(const char *dataset, tl_embedder *embedder, const char *split, bool only_split, bool needs_caption,
+                          const tl_progress *progress, tl_embedded_set *out, tl_error *err) TL_MUST_USE;
 void tl_embedded_set_clear(tl_embedded_set *set);
 
 #endif

@@ -75,6 +75,11 @@ uint32_t tl_embedder_dim(const tl_embedder *embedder)
     return embedder->bundle->info->config.embedding_dim;
 }
 
+size_t tl_embedder_batch(const tl_embedder *embedder)
+{
+    return embedder->batch;
+}
+
 /* A copy of the weights in the kernels' own order pays for itself after some items; other precisions have no other form. */
 static bool pack_weights(tl_embedder *embedder, tl_tower tower, size_t count, tl_error *err)
 {

@@ -28,6 +28,8 @@ bool tl_embedder_create(const tl_model_bundle *bundle, size_t batch, tl_thread_p
                         tl_error *err) TL_MUST_USE;
 void tl_embedder_destroy(tl_embedder *embedder);
 uint32_t tl_embedder_dim(const tl_embedder *embedder);
+/* Items at once, as it was created with. */
+size_t tl_embedder_batch(const tl_embedder *embedder);
 /* texts -> out [count, D] unit rows. */
 bool tl_embedder_texts(tl_embedder *embedder, const tl_slice *texts, size_t count, float *out, tl_error *err) TL_MUST_USE;
 /* Decodes in parallel and encodes; row i of out [count, D] belongs to pictures[i] and is valid where decoded. A bad picture is no

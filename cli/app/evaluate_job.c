@@ -103,7 +103,7 @@ bool tl_evaluate_retrieval_job_run(const tl_evaluate_job *job, tl_retrieval_repo
     tl_embedder *embedder = NULL;
     tl_embedded_set set = {0};
     bool ok = tl_embedder_create(job->bundle, BATCH, job->pool, &embedder, err) &&
-              tl_embedded_set_load(job->dataset, embedder, BATCH, job->split, false, true, job->progress, &set, err) &&
+              tl_embedded_set_load(job->dataset, embedder, job->split, false, true, job->progress, &set, err) &&
               rank_both_ways(job, embedder, &set, report, err);
     report->skipped = set.skipped;
     if (ok && job->embedded != NULL)
@@ -181,7 +181,7 @@ bool tl_evaluate_zero_shot_job_run(const tl_evaluate_job *job, tl_zero_shot_repo
     tl_labels labels = {0};
     bool ok = (job->labels_file == NULL || tl_labels_read(job->labels_file, &labels, err)) &&
               tl_embedder_create(job->bundle, BATCH, job->pool, &embedder, err) &&
-              tl_embedded_set_load(job->dataset, embedder, BATCH, job->split, true, false, job->progress, &set, err) &&
+              tl_embedded_set_load(job->dataset, embedder, job->split, true, false, job->progress, &set, err) &&
               (job->labels_file != NULL || names_from_captions(job, &set, &labels, err)) &&
               classify_set(job, embedder, &set, &labels, report, err);
     report->skipped = set.skipped;

@@ -27,6 +27,7 @@ typedef struct tl_import_job {
 typedef struct tl_import_result {
     uint64_t imported, shards, bytes;
     tl_reasons skipped;
+    tl_reasons not_indexed; /* in the dataset, but no picture to the model */
 } tl_import_result;
 
 /* What a report of crawler-import's says, as the commands show it. */

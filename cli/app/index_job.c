@@ -9,18 +9,15 @@
  */
 #include "cli/app/index_job.h"
 
-#include "base/core/clock.h"
 #include "base/core/hash.h"
 #include "base/core/memory.h"
 #include "base/io/file.h"
-#include "cli/app/embedder.h"
+#include "cli/app/item_writer_internal.h"
 #include "cli/app/known_items.h"
 #include "crawler-import/import.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-enum { DEFAULT_BATCH = 64, CAPTION_BATCH = 256 };
 static const double commit_interval_seconds = 5.0;
 
 /* Sorted ids of items or captions that have no vector in the set yet. */
@@ -29,42 +26,15 @@ typedef struct id_list {
     size_t count;
 } id_list;
 
-/* A sample whose picture waits for the batch to fill. Texts and bytes live in the batch's arena until it is stored. */
-typedef struct pending_item {
-    tl_item item;
-    tl_known_item *known; /* NULL: new */
-    const char *origin;
-} pending_item;
-
-typedef struct item_batch {
-    pending_item *pending;
-    tl_picture *pictures; /* of pending, same order */
-    size_t count;
-    tl_arena *arena;
-} item_batch;
-
 typedef struct job_state {
     const tl_index_job *job;
     tl_index_report *report;
-    tl_index *index;
-    tl_index_writer *writer;
     tl_source *source;
-    tl_embedder *embedder;
+    tl_item_writer writer;
     tl_known_items *known; /* one for each root that samples name: a table with absolute paths has two */
     size_t known_count, known_capacity;
     bool is_incomplete; /* part of the source could not be read: nothing may be taken for gone */
-    tl_vector_set images, captions;
     id_list images_missing, captions_missing;
-    item_batch batches[2]; /* one fills while the other is embedded */
-    item_batch *filling;
-    float *vectors;    /* [batch, D] */
-    int64_t *item_ids; /* [batch] */
-    size_t batch;
-    tl_slice caption_texts[CAPTION_BATCH]; /* stored, waiting for their vectors; texts in the batches' arenas */
-    int64_t caption_ids[CAPTION_BATCH];
-    float *caption_vectors; /* [CAPTION_BATCH, D] */
-    size_t caption_count;
-    double last_commit;
     uint64_t seen;
 } job_state;
 
@@ -82,7 +52,7 @@ static bool contains(const id_list *list, int64_t id)
 
 static bool load_missing(job_state *state, const tl_vector_set *set, id_list *list, tl_error *err)
 {
-    if (!tl_index_writer_missing(state->writer, set, &list->ids, &list->count, err))
+    if (!tl_index_writer_missing(state->writer.rows, set, &list->ids, &list->count, err))
         return false;
     if (list->count != 0)
         qsort(list->ids, list->count, sizeof *list->ids, compare_ids);
@@ -99,7 +69,7 @@ static tl_known_items *known_of_root(job_state *state, const char *root, tl_erro
     if (!tl_memory_reserve(&known, &state->known_capacity, state->known_count + 1, sizeof *state->known, err))
         return NULL;
     state->known = known;
-    if (!tl_known_items_load(&state->known[state->known_count], state->index, root, err))
+    if (!tl_known_items_load(&state->known[state->known_count], state->writer.index, root, err))
         return NULL;
     return &state->known[state->known_count++];
 }
@@ -114,36 +84,6 @@ static bool wants_bytes(void *context, const tl_sample *sample)
            contains(&state->images_missing, known->id);
 }
 
-static bool embed_waiting_captions(job_state *state, tl_error *err)
-{
-    size_t count = state->caption_count;
-    state->caption_count = 0;
-    return count == 0 ||
-           (tl_embedder_texts(state->embedder, state->caption_texts, count, state->caption_vectors, err) &&
-            tl_index_writer_put_vectors(state->writer, &state->captions, state->caption_ids, state->caption_vectors, count, err));
-}
-
-/* The item's captions, which are stored, wait for vectors; their texts must live until the batch is stored. */
-static bool queue_captions(job_state *state, int64_t item_id, const tl_item *item, tl_error *err)
-{
-    int64_t *ids = NULL;
-    size_t count = 0;
-    if (item->caption_count == 0)
-        return true;
-    if (!tl_index_writer_caption_ids(state->writer, item_id, &ids, &count, err))
-        return false;
-    TL_ASSERT(count == item->caption_count);
-    bool ok = true;
-    for (size_t i = 0; ok && i < count; i++) {
-        if (state->caption_count == CAPTION_BATCH)
-            ok = embed_waiting_captions(state, err);
-        state->caption_texts[state->caption_count] = tl_slice_of(item->captions[i]);
-        state->caption_ids[state->caption_count++] = ids[i];
-    }
-    tl_memory_free(ids);
-    return ok;
-}
-
 static bool needs_captions(job_state *state, int64_t item_id, bool *needs, tl_error *err)
 {
     int64_t *ids = NULL;
@@ -151,7 +91,7 @@ static bool needs_captions(job_state *state, int64_t item_id, bool *needs, tl_er
     *needs = false;
     if (state->captions_missing.count == 0)
         return true;
-    if (!tl_index_writer_caption_ids(state->writer, item_id, &ids, &count, err))
+    if (!tl_index_writer_caption_ids(state->writer.rows, item_id, &ids, &count, err))
         return false;
     for (size_t i = 0; i < count; i++)
         *needs = *needs || contains(&state->captions_missing, ids[i]);
@@ -159,136 +99,32 @@ static bool needs_captions(job_state *state, int64_t item_id, bool *needs, tl_er
     return true;
 }
 
-/* A picture that cannot be decoded: counted, and what is stored of an earlier one under its path goes at the end. */
-static bool drop_broken(job_state *state, const pending_item *pending, const tl_picture *picture, tl_error *err)
+/* Of a broken picture, what is stored of an earlier one under its path goes at the end. known: NULL where the item is new. */
+static void count_settled(void *context, void *known, bool is_stored)
 {
-    if (picture->error.kind == TL_ERROR_NO_MEMORY)
-        return tl_fail(err, picture->error.kind, "'%s': %s", pending->origin, picture->error.message);
-    tl_picture_count_skipped(picture, pending->origin, &state->report->skipped);
-    if (pending->known != NULL)
-        pending->known->seen = false;
-    return true;
-}
-
-static bool store_item(job_state *state, pending_item *pending, const tl_picture *picture, int64_t *id, tl_error *err)
-{
-    const tl_exif *exif = &picture->exif;
-    tl_item *item = &pending->item;
-    item->width = picture->width;
-    item->height = picture->height;
-    item->taken = exif->taken[0] != '\0' ? exif->taken : NULL;
-    item->camera = exif->camera[0] != '\0' ? exif->camera : NULL;
-    item->has_place = exif->has_place;
-    item->latitude = exif->latitude;
-    item->longitude = exif->longitude;
-    if (!tl_index_writer_put_item(state->writer, item, id, err) || !queue_captions(state, *id, item, err))
-        return tl_fail_within(err, "'%s'", pending->origin);
-    state->report->embedded++;
-    if (pending->known == NULL)
-        state->report->added++;
+    tl_index_report *report = ((job_state *)context)->report;
+    if (!is_stored && known != NULL)
+        ((tl_known_item *)known)->seen = false;
+    if (!is_stored)
+        return;
+    report->embedded++;
+    if (known == NULL)
+        report->added++;
     else
-        state->report->updated++;
-    return true;
+        report->updated++;
 }
 
-static bool commit(job_state *state, tl_error *err)
+static bool put_sample(job_state *state, const tl_sample *sample, const char *hash, tl_known_item *known, tl_error *err)
 {
-    state->last_commit = tl_clock_seconds();
-    return tl_index_writer_commit(state->writer, err);
-}
-
-/* Embeds and stores a batch. Rows of one set go in together: switching sets for every item would rewrite blocks. */
-static bool store_batch(job_state *state, item_batch *batch, tl_error *err)
-{
-    size_t dim = tl_embedder_dim(state->embedder);
-    size_t stored = 0;
-    if (batch->count != 0 && !tl_embedder_pictures(state->embedder, batch->pictures, batch->count, state->vectors, err))
-        return false;
-    for (size_t i = 0; i < batch->count; i++) {
-        if (!batch->pictures[i].decoded) {
-            if (!drop_broken(state, &batch->pending[i], &batch->pictures[i], err))
-                return false;
-            continue;
-        }
-        if (!store_item(state, &batch->pending[i], &batch->pictures[i], &state->item_ids[stored], err))
-            return false;
-        memmove(state->vectors + stored * dim, state->vectors + i * dim, dim * sizeof *state->vectors);
-        stored++;
-    }
-    if (stored != 0 && !tl_index_writer_put_vectors(state->writer, &state->images, state->item_ids, state->vectors, stored, err))
-        return false;
-    if (!embed_waiting_captions(state, err))
-        return false;
-    batch->count = 0;
-    tl_arena_reset(batch->arena);
-    return tl_clock_seconds() - state->last_commit < commit_interval_seconds || commit(state, err);
-}
-
-/* Turns to the other batch, which is stored first; this one is decoded meanwhile. */
-static bool finish_filling(job_state *state, tl_error *err)
-{
-    item_batch *filled = state->filling;
-    item_batch *other = filled == &state->batches[0] ? &state->batches[1] : &state->batches[0];
-    state->filling = other;
-    return tl_embedder_prepare(state->embedder, filled->pictures, filled->count, err) && store_batch(state, other, err);
-}
-
-/* Stores all that waits, in the order in which it came. */
-static bool store_all(job_state *state, tl_error *err)
-{
-    return finish_filling(state, err) && finish_filling(state, err);
-}
-
-static const char *keep_text(job_state *state, const char *text, tl_error *err)
-{
-    return tl_arena_copy_text(state->filling->arena, text, strlen(text), err);
-}
-
-static const char *const *keep_captions(job_state *state, const tl_sample *sample, tl_error *err)
-{
-    const char **captions = tl_arena_allocate(state->filling->arena, sample->caption_count, sizeof *captions, err);
-    for (size_t i = 0; captions != NULL && i < sample->caption_count; i++)
-        if ((captions[i] = tl_arena_copy_text(state->filling->arena, sample->captions[i].data, sample->captions[i].size, err)) ==
-            NULL)
-            return NULL;
-    return captions;
-}
-
-/* Copies what the batch needs of a sample: its slices die with the next call of the source. */
-static bool keep_sample(job_state *state, const tl_sample *sample, const char *hash, tl_known_item *known, tl_error *err)
-{
-    pending_item *pending = &state->filling->pending[state->filling->count];
-    tl_picture *picture = &state->filling->pictures[state->filling->count];
-    *pending = (pending_item){.known = known};
-    tl_item *item = &pending->item;
-    *item = (tl_item){.size = sample->size, .modified_ns = sample->modified_ns, .caption_count = sample->caption_count};
-    item->captions = keep_captions(state, sample, err);
-    bool ok = item->captions != NULL && (pending->origin = keep_text(state, sample->origin, err)) != NULL &&
-              (item->root = keep_text(state, sample->root, err)) != NULL &&
-              (item->path = keep_text(state, sample->path, err)) != NULL && (item->hash = keep_text(state, hash, err)) != NULL &&
-              (sample->url == NULL || (item->url = keep_text(state, sample->url, err)) != NULL) &&
-              (sample->split == NULL || (item->split = keep_text(state, sample->split, err)) != NULL);
-    char *bytes = ok ? tl_arena_copy_text(state->filling->arena, sample->image.data, sample->image.size, err) : NULL;
-    if (bytes == NULL)
-        return false;
-    *picture = (tl_picture){.bytes = {bytes, sample->image.size}};
-    state->filling->count++;
-    return true;
-}
-
-/* Bytes of the shard's name in a path like "00000.tar#key"; 0: not a path into a shard. A file's own name may hold a '#' too. */
-static size_t shard_name_size(const char *path)
-{
-    static const char *const endings[] = {".tar", ".tar.gz", ".tgz"};
-    for (const char *number = strchr(path, '#'); number != NULL; number = strchr(number + 1, '#')) {
-        size_t size = (size_t)(number - path);
-        for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
-            size_t ending = strlen(endings[i]);
-            if (size > ending && memcmp(number - ending, endings[i], ending) == 0)
-                return size;
-        }
-    }
-    return 0;
+    const tl_item item = {.root = sample->root,
+                          .path = sample->path,
+                          .size = sample->size,
+                          .modified_ns = sample->modified_ns,
+                          .hash = hash,
+                          .url = sample->url,
+                          .split = sample->split};
+    return tl_item_writer__put(&state->writer, &item, sample->captions, sample->caption_count, sample->image, sample->origin,
+                               known, err);
 }
 
 static bool is_missing(const char *path)
@@ -304,7 +140,7 @@ static bool still_exists(const char *root, const char *path)
     if (whole == NULL)
         return true;
     bool exists = !is_missing(whole);
-    size_t shard = shard_name_size(whole);
+    size_t shard = tl_source_shard_name_size(whole);
     if (!exists && shard != 0) {
         whole[shard] = '\0';
         exists = !is_missing(whole);
@@ -314,23 +150,19 @@ static bool still_exists(const char *root, const char *path)
 }
 
 /* The picture is as it was but what is written about it is not: the row is stored again with the new words. */
-static bool replace_words(job_state *state, const tl_sample *sample, const tl_known_item *known, const char *const *captions,
-                          tl_error *err)
+static bool replace_words(job_state *state, const tl_sample *sample, const tl_known_item *known, tl_error *err)
 {
     tl_item item;
     void *block = NULL;
-    int64_t id;
     /* Read by the index's own connection, which does not see this transaction: place and time are the sample's. */
-    if (!tl_index_item_read(state->index, known->id, &item, &block, err))
+    if (!tl_index_item_read(state->writer.index, known->id, &item, &block, err))
         return false;
     item.root = sample->root;
     item.path = sample->path;
     item.modified_ns = sample->modified_ns;
-    item.captions = captions;
-    item.caption_count = sample->caption_count;
     item.split = sample->split;
     item.url = sample->url;
-    bool ok = tl_index_writer_put_item(state->writer, &item, &id, err) && queue_captions(state, id, &item, err);
+    bool ok = tl_item_writer__put_words(&state->writer, &item, sample->captions, sample->caption_count, err);
     tl_memory_free(block);
     return ok;
 }
@@ -340,18 +172,11 @@ static bool refresh_words(job_state *state, const tl_sample *sample, const tl_kn
 {
     bool needs_vectors = false;
     *changed = known->words_hash != tl_words_hash(sample->captions, sample->caption_count, sample->split, sample->url);
-    if (!*changed && !needs_captions(state, known->id, &needs_vectors, err))
-        return false;
-    if (!*changed && !needs_vectors)
-        return true;
-    /* The texts wait in the arena, which only storing a batch empties. */
-    if (state->caption_count + sample->caption_count > CAPTION_BATCH && !store_all(state, err))
-        return false;
-    const char *const *captions = keep_captions(state, sample, err);
-    if (captions == NULL)
-        return false;
-    tl_item item = {.captions = captions, .caption_count = sample->caption_count};
-    return *changed ? replace_words(state, sample, known, captions, err) : queue_captions(state, known->id, &item, err);
+    if (*changed)
+        return replace_words(state, sample, known, err);
+    return needs_captions(state, known->id, &needs_vectors, err) &&
+           (!needs_vectors ||
+            tl_item_writer__embed_words(&state->writer, known->id, sample->captions, sample->caption_count, err));
 }
 
 /* Nothing of the picture changed: its vector stays; the time and the captions are brought up to date. */
@@ -360,7 +185,7 @@ static bool keep_known(job_state *state, const tl_sample *sample, tl_known_item 
     known->seen = true;
     bool changed;
     if (known->modified_ns != sample->modified_ns &&
-        !tl_index_writer_touch_item(state->writer, known->id, sample->modified_ns, err))
+        !tl_index_writer_touch_item(state->writer.rows, known->id, sample->modified_ns, err))
         return false;
     if (!refresh_words(state, sample, known, &changed, err))
         return false;
@@ -377,8 +202,8 @@ static bool move_known(job_state *state, const tl_sample *sample, tl_known_item 
     known->seen = true;
     bool changed;
     state->report->moved++;
-    return tl_index_writer_move_item(state->writer, known->id, sample->root, sample->path, err) &&
-           tl_index_writer_touch_item(state->writer, known->id, sample->modified_ns, err) &&
+    return tl_index_writer_move_item(state->writer.rows, known->id, sample->root, sample->path, err) &&
+           tl_index_writer_touch_item(state->writer.rows, known->id, sample->modified_ns, err) &&
            refresh_words(state, sample, known, &changed, err);
 }
 
@@ -429,14 +254,14 @@ static bool take_sample(job_state *state, const tl_sample *sample, tl_error *err
     } else {
         known->seen = true;
     }
-    return keep_sample(state, sample, hash, known, err) && (state->filling->count < state->batch || finish_filling(state, err));
+    return put_sample(state, sample, hash, known, err);
 }
 
 /* True when the source would have had this item to offer, were it still there. */
 static bool speaks_for(const tl_source *source, const char *path)
 {
     const char *kind = tl_source_kind_name(source);
-    size_t shard = shard_name_size(path);
+    size_t shard = tl_source_shard_name_size(path);
     if (strcmp(kind, "folder") == 0)
         return shard == 0;
     if (strcmp(kind, "webdataset") != 0 || shard == 0)
@@ -457,7 +282,7 @@ static bool remove_unseen(job_state *state, tl_error *err)
         for (size_t j = 0; j < items->count; j++) {
             if (items->items[j].seen || !speaks_for(state->source, items->items[j].path))
                 continue;
-            if (!tl_index_writer_remove_item(state->writer, items->items[j].id, err))
+            if (!tl_index_writer_remove_item(state->writer.rows, items->items[j].id, err))
                 return false;
             state->report->removed++;
         }
@@ -465,63 +290,35 @@ static bool remove_unseen(job_state *state, tl_error *err)
     return true;
 }
 
-static bool create_batch(const job_state *state, item_batch *batch, tl_error *err)
-{
-    batch->pending = tl_memory_allocate(state->batch, sizeof *batch->pending, err);
-    batch->pictures = batch->pending != NULL ? tl_memory_allocate(state->batch, sizeof *batch->pictures, err) : NULL;
-    return batch->pictures != NULL && tl_arena_create(1 << 20, &batch->arena, err);
-}
-
 static bool open_state(job_state *state, const char *path, tl_error *err)
 {
     const tl_index_job *job = state->job;
-    state->batch = job->batch != 0 ? job->batch : DEFAULT_BATCH;
-    size_t dim = job->bundle->info->config.embedding_dim;
-    tl_vector_set set = {.kind = TL_VECTOR_IMAGE, .dim = (uint32_t)dim};
-    snprintf(set.model, sizeof set.model, "%s", job->bundle->fingerprint);
-    snprintf(set.model_name, sizeof set.model_name, "%s", job->bundle->name);
-    state->images = state->captions = set;
-    state->captions.kind = TL_VECTOR_CAPTION;
-
-    tl_source_options options = {.caption_from = job->caption_from_names ? TL_CAPTION_FROM_NAME : TL_CAPTION_NONE,
-                                 .wants_bytes = wants_bytes,
-                                 .context = state};
+    const tl_source_options options = {.caption_from = job->caption_from_names ? TL_CAPTION_FROM_NAME : TL_CAPTION_NONE,
+                                       .wants_bytes = wants_bytes,
+                                       .context = state};
+    const tl_item_writer_options writing = {.index_path = job->index_path,
+                                            .bundle = job->bundle,
+                                            .pool = job->pool,
+                                            .batch = job->batch,
+                                            .commit_seconds = commit_interval_seconds,
+                                            .skipped = &state->report->skipped,
+                                            .settled = count_settled,
+                                            .context = state};
     /* The source first: a wrong path must not leave an empty index behind. */
-    if (!tl_source_open(path, &options, &state->source, err) ||
-        !tl_index_open(job->index_path, TL_INDEX_CREATE, &state->index, err) ||
-        !tl_index_writer_open(state->index, &state->writer, err) ||
-        !load_missing(state, &state->images, &state->images_missing, err) ||
-        !load_missing(state, &state->captions, &state->captions_missing, err) ||
-        !tl_embedder_create(job->bundle, state->batch, job->pool, &state->embedder, err) ||
-        !create_batch(state, &state->batches[0], err) || !create_batch(state, &state->batches[1], err))
-        return false;
-    state->filling = &state->batches[0];
-    state->vectors = tl_memory_allocate(state->batch, dim * sizeof(float), err);
-    state->item_ids = state->vectors != NULL ? tl_memory_allocate(state->batch, sizeof *state->item_ids, err) : NULL;
-    state->caption_vectors = state->item_ids != NULL ? tl_memory_allocate(CAPTION_BATCH, dim * sizeof(float), err) : NULL;
-    state->last_commit = tl_clock_seconds();
-    return state->caption_vectors != NULL;
+    return tl_source_open(path, &options, &state->source, err) && tl_item_writer__open(&state->writer, &writing, err) &&
+           load_missing(state, &state->writer.images, &state->images_missing, err) &&
+           load_missing(state, &state->writer.captions, &state->captions_missing, err);
 }
 
 static void close_state(job_state *state)
 {
-    tl_index_writer_close(state->writer);
-    tl_embedder_destroy(state->embedder);
+    tl_item_writer__close(&state->writer);
     tl_source_close(state->source);
     for (size_t i = 0; i < state->known_count; i++)
         tl_known_items_clear(&state->known[i]);
     tl_memory_free(state->known);
-    tl_index_close(state->index);
-    for (size_t i = 0; i < 2; i++) {
-        tl_arena_destroy(state->batches[i].arena);
-        tl_memory_free(state->batches[i].pending);
-        tl_memory_free(state->batches[i].pictures);
-    }
     tl_memory_free(state->images_missing.ids);
     tl_memory_free(state->captions_missing.ids);
-    tl_memory_free(state->vectors);
-    tl_memory_free(state->item_ids);
-    tl_memory_free(state->caption_vectors);
 }
 
 static bool read_source(job_state *state, tl_error *err)
@@ -532,7 +329,8 @@ static bool read_source(job_state *state, tl_error *err)
         if (!tl_source_next(state->source, &sample, &done, err))
             return false;
         if (done)
-            return store_all(state, err) && remove_unseen(state, err) && commit(state, err);
+            return tl_item_writer__flush(&state->writer, err) && remove_unseen(state, err) &&
+                   tl_item_writer__commit(&state->writer, err);
         if (!take_sample(state, &sample, err))
             return false;
         state->seen++;
@@ -542,7 +340,7 @@ static bool read_source(job_state *state, tl_error *err)
         if (!tl_progress_continue(state->job->progress, err)) {
             /* What was embedded so far is work done: keep it, then say that we stopped. */
             tl_error reason;
-            if (!store_all(state, &reason) || !commit(state, &reason))
+            if (!tl_item_writer__commit(&state->writer, &reason))
                 return tl_fail(err, reason.kind, "%s", reason.message);
             return false;
         }

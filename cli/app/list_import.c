@@ -208,10 +208,10 @@ bool tl_list_import_recognise(const tl_list_import *job, const tl_import_job *lo
     return true;
 }
 
-static bool open_sink(const tl_list_import *job, tl_index_sink **out, tl_error *err)
+static bool open_sink(const tl_list_import *job, tl_reasons *skipped, tl_index_sink **out, tl_error *err)
 {
     char *root = tl_directory_create(job->dataset, err) ? tl_path_resolve(job->dataset, err) : NULL;
-    bool ok = root != NULL && tl_index_sink_open(job->index_path, root, job->bundle, job->pool, out, err);
+    bool ok = root != NULL && tl_index_sink_open(job->index_path, root, job->bundle, job->pool, skipped, out, err);
     tl_memory_free(root);
     return ok;
 }
@@ -220,14 +220,17 @@ bool tl_list_import_run(const tl_list_import *job, tl_import_result *result, tl_
 {
     tl_download_options options;
     tl_import_report report;
+    tl_reasons not_indexed = {0};
     tl_index_sink *sink = NULL;
-    if (!make_options(job, &options, err) || (job->index_path != NULL && !open_sink(job, &sink, err)))
+    if (!make_options(job, &options, err) || (job->index_path != NULL && !open_sink(job, &not_indexed, &sink, err)))
         return false;
     if (sink != NULL)
         options.receiver = tl_index_sink_receiver(sink);
     bool ok = tl_download_run(job->sources, job->source_count, job->dataset, &options, &report, err);
-    if (ok)
+    if (ok) {
         tl_import_result_take(result, &report);
+        result->not_indexed = not_indexed;
+    }
     tl_index_sink_close(sink);
     return ok;
 }

@@ -17,7 +17,6 @@ typedef struct tl_picture_stream {
     const char *const *paths; /* picture files, folders, datasets */
     size_t path_count;
     tl_embedder *embedder;
-    size_t batch; /* pictures at once; at most the embedder's */
     const tl_progress *progress;
 } tl_picture_stream;
 

@@ -173,13 +173,13 @@ bool tl_train_examples_write(const tl_train_settings *settings, const char *mode
     example_list *list = tl_memory_allocate(1, sizeof *list, err);
     for (size_t i = 0; list != NULL && i < QUERIES * FOUND; i++)
         tl_string_init(&list->items[i / FOUND].found[i % FOUND].data, MAX_PICTURE_TEXT);
-    bool ok =
-        list != NULL && tl_model_bundle_open(model_directory, &bundle, err) &&
-        tl_embedder_create(&bundle, BATCH, pool, &embedder, err) &&
-        (set->count != 0 ||
-         tl_embedded_set_load(settings->validate, embedder, BATCH, settings->validate_split, false, true, progress, set, err)) &&
-        find_pictures(embedder, set, list, err) && read_pictures(settings->validate, &bundle.info->recipe, set, list, err) &&
-        write_examples(model_directory, set, list, err);
+    bool ok = list != NULL && tl_model_bundle_open(model_directory, &bundle, err) &&
+              tl_embedder_create(&bundle, BATCH, pool, &embedder, err) &&
+              (set->count != 0 ||
+               tl_embedded_set_load(settings->validate, embedder, settings->validate_split, false, true, progress, set, err)) &&
+              find_pictures(embedder, set, list, err) &&
+              read_pictures(settings->validate, &bundle.info->recipe, set, list, err) &&
+              write_examples(model_directory, set, list, err);
     for (size_t i = 0; list != NULL && i < QUERIES * FOUND; i++)
         tl_string_clear(&list->items[i / FOUND].found[i % FOUND].data);
     tl_embedder_destroy(embedder);

@@ -164,7 +164,7 @@ static bool classify(tl_command_call *call, const tl_model_bundle *bundle, const
     if (ok) {
         state.classes = classes;
         tl_progress_line_start(&line, "pictures", &progress);
-        tl_picture_stream stream = {call->arguments->items, call->arguments->count, embedder, BATCH, &progress};
+        tl_picture_stream stream = {call->arguments->items, call->arguments->count, embedder, &progress};
         ok = tl_picture_stream_run(&stream, print_picture, &state, &skipped, err);
         tl_progress_line_end(&line);
         tl_command_report_skipped(call, &skipped);

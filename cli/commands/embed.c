@@ -150,7 +150,7 @@ static bool embed(tl_command_call *call, const tl_model_bundle *bundle, tl_error
     bool ok = pool != NULL && tl_embedder_create(bundle, BATCH, pool, &embedder, err);
     if (ok && values->images) {
         tl_progress_line_start(&line, "pictures", &progress);
-        tl_picture_stream stream = {call->arguments->items, call->arguments->count, embedder, BATCH, &progress};
+        tl_picture_stream stream = {call->arguments->items, call->arguments->count, embedder, &progress};
         ok = tl_picture_stream_run(&stream, print_vector, &state, &skipped, err);
         tl_progress_line_end(&line);
         tl_command_report_skipped(call, &skipped);

@@ -165,6 +165,7 @@ static bool run(tl_command_call *call, tl_error *err)
     tl_command_report_skipped(call, &result.skipped);
     if (result.skipped.total != 0)
         fprintf(stderr, "'twinlens import --list-skipped %s' lists them\n", values->output);
+    tl_command_report_skipped(call, &result.not_indexed);
     if (values->json)
         return print_json(&result, err);
     printf("%s: %llu samples in %llu shards (%.1f MB), %llu skipped\n", values->output, (unsigned long long)result.imported,

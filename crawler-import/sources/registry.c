@@ -152,18 +152,18 @@ bool tl_source_finish_file_sample(tl_source *source, const char *file_path, tl_s
     return tl_sample_parts_hand_over(parts, caption_from, out, err);
 }
 
-/* Where the '#' between shard and key is, NULL when the path names a plain file. A file's name may itself hold a '#'. */
-static const char *find_key(const char *path)
+size_t tl_source_shard_name_size(const char *path)
 {
     for (const char *mark = strchr(path, '#'); mark != NULL; mark = strchr(mark + 1, '#'))
         if (tl_source_name_is_shard((tl_slice){path, (size_t)(mark - path)}))
-            return mark + 1;
-    return NULL;
+            return (size_t)(mark - path);
+    return 0;
 }
 
 bool tl_source_read_image(const char *root, const char *path, tl_string *bytes, tl_error *err)
 {
-    const char *key = find_key(path);
+    const size_t shard_size = tl_source_shard_name_size(path);
+    const char *key = shard_size != 0 ? path + shard_size + 1 : NULL;
     char *whole = tl_path_join(path[0] == '/' ? "" : root, path, err);
     if (whole == NULL)
         return false;

@@ -33,8 +33,6 @@ extern const tl_source_kind tl_source_webdataset;
 
 /* Hands over the parts as a sample, asking and reading the picture file first when it is wanted. */
 bool tl_source_finish_file_sample(tl_source *source, const char *file_path, tl_sample *out, tl_error *err) TL_MUST_USE;
-/* "shard.tar", "SHARD.TAR.GZ", "a.tgz". */
-bool tl_source_name_is_shard(tl_slice name);
 /* The picture of one sample of the shard; key as handed out by the source. */
 bool tl_source_read_shard_image(const char *shard_path, const char *key, tl_string *bytes, tl_error *err) TL_MUST_USE;
 

@@ -209,6 +209,13 @@ expect_output '25 pictures, 25 captions'
 expect_error 1 'nothing is stored' import_list plain.tsv nowhere --store nothing
 expect_error 2 'expected --to-index' import_list plain.tsv nowhere --model model
 
+# What is stored but no picture to the model is told of.
+head -c 300 www/1.png >www/cut.png
+printf 'url\tcaption\n%s/cut.png\tcut off\n' "$site" >cut.tsv
+expect 3 import_list cut.tsv cut --only-headers --to-index --index only.db --model model
+expect_output '1 samples in 1 shards'
+grep -q '^skipped 1: broken picture' err.txt || fail "expected a broken picture to be told of, found $(cat err.txt)"
+
 # Pictures and lists at once.
 mkdir pictures && cp www/1.png pictures && echo "a picture" >pictures/1.txt
 expect_error 1 'import them by two commands' "$TWINLENS" import pictures plain.tsv -o nowhere

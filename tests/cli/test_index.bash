@@ -120,6 +120,15 @@ expect 0 "$TWINLENS" index d/00000.tar --json
 expect_output '"unchanged":18,"removed":0,"embedded":0'
 rm moved/some.csv
 
+# A shard is one in capitals too, and speaks for its own.
+mkdir upper && cp d/00000.tar upper/A.TAR
+expect 0 "$TWINLENS" index upper
+expect_output '18 added'
+tar cf upper/A.TAR -C moved red-square.ppm red-square.txt
+expect 0 "$TWINLENS" index upper
+expect_output '1[78] removed'
+expect 0 "$TWINLENS" index --forget ./upper
+
 # An archive at the top of a library makes no dataset of it; a broken sidecar takes nothing from the index.
 mkdir lib && cp -r moved/sub lib/sub && tar cf lib/backup.tar -C moved red-square.ppm red-square.txt
 expect 0 "$TWINLENS" index lib
