@@ -6,10 +6,12 @@
  */
 #include "index/ann/divide.h"
 
+#include "base/compute/codes.h"
 #include "base/core/memory.h"
 #include "base/core/random.h"
-#include "index/ann/centroids.h"
+#include "index/ann/assigner.h"
 #include "index/ann/code.h"
+#include "index/ann/kmeans.h"
 #include "index/ann/page_fill.h"
 #include "index/vectors/store_sql.h"
 
@@ -18,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAMPLE_ROWS_PER_LIST = 48, TAIL_ROWS = 1024, SMALL_BLOCK_ROWS = 32, SAMPLE_SEED = 12, LISTS_PER_ROOT = 2 };
+enum { TAIL_ROWS = 1024, SMALL_BLOCK_ROWS = 32, SAMPLE_SEED = 12, LISTS_PER_ROOT = 2, ROWS_PER_LIST = 128 };
 /* Of vectors in a block of a list: less than would fit, since on the way to one of them all pages before it are touched. */
 enum { LISTED_BYTES = TL_BLOCK_BYTES / 2 };
 
@@ -42,6 +44,7 @@ typedef struct division {
     size_t plan_count, plan_capacity;
     float *rows; /* [capacity of a block, dim] */
     uint32_t *nearest;
+    float *centre;   /* [dim] */
     uint8_t *stored; /* one vector */
     sqlite3_blob *vectors, *heads;
 } division;
@@ -59,6 +62,7 @@ static void division_clear(division *work)
     tl_memory_free(work->plans);
     tl_memory_free(work->rows);
     tl_memory_free(work->nearest);
+    tl_memory_free(work->centre);
     tl_memory_free(work->stored);
 }
 
@@ -68,6 +72,7 @@ static bool division_init(division *work, tl_store *store, const tl_stored_set *
     size_t capacity = tl_block__capacity(work->shape);
     return (work->rows = tl_memory_allocate(capacity * set->dim, sizeof *work->rows, err)) != NULL &&
            (work->nearest = tl_memory_allocate(capacity, sizeof *work->nearest, err)) != NULL &&
+           (work->centre = tl_memory_allocate(set->dim, sizeof *work->centre, err)) != NULL &&
            (work->stored = tl_memory_allocate(tl_block__row_bytes(work->shape), 1, err)) != NULL &&
            tl_coder__init(&work->coder, set->dim, err);
 }
@@ -101,7 +106,7 @@ static bool each_source(division *work, tl_store_statement which,
 }
 
 typedef struct sample {
-    float *rows;
+    uint16_t *rows;             /* f16 */
     size_t wanted, count, left; /* left: vectors of the set not seen yet */
     tl_random random;
 } sample;
@@ -115,22 +120,21 @@ static bool take_sample(division *work, const tl_block_view *view, void *context
             return tl_fail(err, TL_ERROR_CORRUPT, "vector set %" PRId64 ": expected %" PRIu64 " vectors, found more",
                            work->set->id, work->set->count);
         if (tl_random_below(&taken->random, taken->left) < taken->wanted - taken->count)
-            memcpy(taken->rows + taken->count++ * work->shape.dim, work->rows + i * work->shape.dim,
-                   work->shape.dim * sizeof *taken->rows);
+            tl_narrow_to_f16(work->rows + i * work->shape.dim, taken->rows + taken->count++ * work->shape.dim, work->shape.dim);
     }
     return true;
 }
 
 static bool train(division *work, uint32_t lists, tl_thread_pool *pool, tl_error *err)
 {
-    size_t total = (size_t)work->set->count, wanted = (size_t)lists * SAMPLE_ROWS_PER_LIST;
-    sample taken = {.wanted = wanted < total ? wanted : total, .left = total, .random = tl_random_stream(SAMPLE_SEED, 0)};
+    size_t total = (size_t)work->set->count;
+    sample taken = {.wanted = tl_kmeans__sample_size(lists, total), .left = total, .random = tl_random_stream(SAMPLE_SEED, 0)};
     taken.rows = tl_memory_allocate(taken.wanted * work->shape.dim, sizeof *taken.rows, err);
     bool ok = taken.rows != NULL && each_source(work, TL_STORE_BLOCK_EACH, take_sample, &taken, err);
     if (ok && taken.count < lists)
         ok = tl_fail(err, TL_ERROR_CORRUPT, "vector set %" PRId64 ": expected %" PRIu64 " vectors, found fewer", work->set->id,
                      work->set->count);
-    ok = ok && tl_centroids__train(&work->centroids, taken.rows, taken.count, lists, work->shape.dim, pool, err);
+    ok = ok && tl_kmeans__train(&work->centroids, taken.rows, taken.count, lists, work->shape.dim, pool, err);
     tl_memory_free(taken.rows);
     return ok;
 }
@@ -236,6 +240,7 @@ static bool move_owner(division *work, int64_t owner, tl_error *err)
 static bool write_rows(division *work, const tl_block_plan *plan, bool may_append, tl_error *err)
 {
     size_t dim = work->shape.dim;
+    tl_widen_from_f16(work->centroids.rows + (size_t)(work->places[plan->first].list - 1) * dim, work->centre, dim);
     for (size_t i = plan->first; i < plan->first + plan->count; i++) {
         const place *from = &work->places[i];
         int64_t owner;
@@ -245,10 +250,9 @@ static bool write_rows(division *work, const tl_block_plan *plan, bool may_appen
         if (work->held.id == 0 || work->held.count == tl_block__capacity(work->shape))
             if (!open_block(work, from->list, may_append && i == plan->first, err))
                 return false;
-        const float *centre = work->assigner.rows + (size_t)(from->list - 1) * dim;
         tl_block__load_vector(work->shape, work->stored, work->rows);
         for (size_t j = 0; j < dim; j++)
-            work->rows[j] -= centre[j];
+            work->rows[j] -= work->centre[j];
         tl_coder__encode(&work->coder, work->rows, &code);
         tl_held_block__append(&work->held, owner, work->stored, &code);
         if (!move_owner(work, owner, err))
@@ -318,11 +322,15 @@ static bool move_to_lists(division *work, tl_store_statement sources, bool may_a
     return true;
 }
 
-/* Twice the root of the number: reading the centres and reading the lists then cost alike, and a list fills the pages it takes.
+/*
+ * Twice the root of the number: reading the centres and reading the lists then cost alike, and a list fills the pages it takes.
+ * Of large sets more, so that lists do not grow: their centres are compared in groups (index/ann/order.h), and the smaller the
+ * lists the fewer rows hold the nearest.
  */
 static uint32_t suitable_lists(uint64_t count)
 {
-    double lists = LISTS_PER_ROOT * sqrt((double)count);
+    double lists = LISTS_PER_ROOT * sqrt((double)count), small = (double)count / ROWS_PER_LIST;
+    lists = lists > small ? lists : small;
     return lists < 1 ? 1 : lists > TL_MAX_LISTS ? TL_MAX_LISTS : (uint32_t)lists;
 }
 
@@ -398,7 +406,7 @@ bool tl_divide__tails(tl_store *store, tl_error *err)
             goto done;
         int64_t rows = row ? sqlite3_column_int64(statement, 0) : 0;
         sqlite3_reset(statement);
-        if (rows > TAIL_ROWS + (int64_t)sets[i].lists && !move_tail(store, &sets[i], err))
+        if (rows > TAIL_ROWS + (int64_t)(LISTS_PER_ROOT * sqrt((double)sets[i].count)) && !move_tail(store, &sets[i], err))
             goto done;
     }
     ok = true;

@@ -13,9 +13,7 @@
 /* How many standard deviations of the error of an estimate count when the search need not be exact. */
 #define DEVIATIONS 2.5f
 
-enum { LISTS_PER_PROBE = 40, LEAST_PROBES = 8 };
-/* Of more lists than this part of them, as they are stored the centres are compared at once. */
-enum { ROUGH_SHARE = 8 };
+enum { LEAST_PROBES = 8 };
 
 void tl_probe__clear(tl_probe *probe)
 {
@@ -287,9 +285,10 @@ static bool look_into_block(const inquiry *in, uint32_t place, uint32_t list, co
     return true;
 }
 
+/* The root of the number of lists: what is found of the true ones then hardly depends on how many rows there are. */
 static uint32_t suitable_probes(uint32_t lists)
 {
-    uint32_t probes = lists / LISTS_PER_PROBE;
+    uint32_t probes = (uint32_t)sqrtf((float)lists);
     return probes < LEAST_PROBES ? LEAST_PROBES : probes;
 }
 
@@ -311,10 +310,8 @@ static bool choose_lists(const inquiry *in, uint64_t *budget, tl_error *err)
     uint32_t lists = probe->centroids.count, wish = in->query->probes != 0 ? in->query->probes : suitable_probes(lists);
     bool wants_all = in->query->exact || in->filter != NULL;
     uint32_t probes = wish < lists ? wish : lists, number = wants_all ? lists : probes;
-    bool roughly = number < lists / ROUGH_SHARE;
-    tl_list_order__score(&probe->order, &probe->centroids, in->query, roughly);
     for (;; number = number > lists / 2 ? lists : 2 * number) {
-        if (!tl_list_order__sort(&probe->order, &probe->centroids, in->query, roughly, number, err))
+        if (!tl_list_order__take(&probe->order, &probe->centroids, in->query, number, err))
             return false;
         uint64_t held = 0;
         *budget = 0;
