@@ -26,23 +26,18 @@ static bool read_file(const char *path, tl_string *bytes, tl_error *err)
     return tl_file_read(path, bytes, err);
 }
 
-/* Reads {"piece": id, ...}, which comes next. */
+/* "piece": id */
+static bool read_piece(tl_json_scan *scan, void *builder, tl_error *err)
+{
+    int64_t id;
+    if (!tl_json_scan__integer(scan, 0, TL_CLIP_MAX_PIECES - 1, &id, err))
+        return false;
+    return tl_clip_builder__add_piece(builder, tl_string_slice(&scan->text), id, err) || tl_json_scan__within(scan, err);
+}
+
 static bool read_pieces(tl_json_scan *scan, tl_clip_builder *builder, tl_error *err)
 {
-    bool more;
-    if (!tl_json_scan__enter(scan, '{', err))
-        return false;
-    for (;;) {
-        int64_t id;
-        if (!tl_json_scan__next(scan, &more, err))
-            return false;
-        if (!more)
-            return true;
-        if (!tl_json_scan__integer(scan, 0, TL_CLIP_MAX_PIECES - 1, &id, err))
-            return false;
-        if (!tl_clip_builder__add_piece(builder, tl_string_slice(&scan->text), id, err))
-            return tl_json_scan__within(scan, err);
-    }
+    return tl_json_scan__each(scan, '{', read_piece, builder, err);
 }
 
 /* Adds the merge "left right"; false with the sentence alone. */
@@ -133,54 +128,41 @@ typedef struct json_places {
     bool is_bpe, ends_words;
 } json_places;
 
-/* The members of "model". Its lists are passed over, since either may come first. */
-static bool read_model(tl_json_scan *scan, json_places *places, tl_error *err)
+/* A member of "model". Its lists are passed over, since either may come first. */
+static bool read_model_member(tl_json_scan *scan, void *context, tl_error *err)
 {
-    bool more, is_text;
-    if (!tl_json_scan__enter(scan, '{', err))
+    json_places *places = context;
+    bool is_type = strcmp(scan->text.data, "type") == 0;
+    bool is_suffix = strcmp(scan->text.data, "end_of_word_suffix") == 0;
+    bool is_unknown = strcmp(scan->text.data, "unk_token") == 0;
+    bool is_text = tl_json_scan__peek(scan) == '"';
+    if (strcmp(scan->text.data, "vocab") == 0)
+        places->vocabulary = scan->at;
+    else if (strcmp(scan->text.data, "merges") == 0)
+        places->merges = scan->at;
+    if (!tl_json_scan__skip(scan, NULL, err))
         return false;
-    for (;;) {
-        if (!tl_json_scan__next(scan, &more, err))
-            return false;
-        if (!more)
-            return true;
-        bool is_type = strcmp(scan->text.data, "type") == 0;
-        bool is_suffix = strcmp(scan->text.data, "end_of_word_suffix") == 0;
-        bool is_unknown = strcmp(scan->text.data, "unk_token") == 0;
-        size_t *place = strcmp(scan->text.data, "vocab") == 0    ? &places->vocabulary
-                        : strcmp(scan->text.data, "merges") == 0 ? &places->merges
-                                                                 : NULL;
-        is_text = tl_json_scan__peek(scan) == '"';
-        if (place != NULL)
-            *place = scan->at;
-        if (!tl_json_scan__skip(scan, NULL, err))
-            return false;
-        if (is_type && is_text)
-            places->is_bpe = strcmp(scan->text.data, "BPE") == 0;
-        else if (is_suffix && is_text)
-            places->ends_words = strcmp(scan->text.data, word_end) == 0;
-        else if (is_unknown && is_text && !tl_string_append_text(&places->unknown, scan->text.data, err))
-            return false;
-    }
+    if (is_type && is_text)
+        places->is_bpe = strcmp(scan->text.data, "BPE") == 0;
+    else if (is_suffix && is_text)
+        places->ends_words = strcmp(scan->text.data, word_end) == 0;
+    else if (is_unknown && is_text)
+        return tl_string_append_text(&places->unknown, scan->text.data, err);
+    return true;
+}
+
+static bool read_top_member(tl_json_scan *scan, void *context, tl_error *err)
+{
+    json_places *places = context;
+    bool is_model = strcmp(scan->text.data, "model") == 0;
+    if (strcmp(scan->text.data, "added_tokens") == 0 && tl_json_scan__peek(scan) == '[')
+        places->added = scan->at;
+    return is_model ? tl_json_scan__each(scan, '{', read_model_member, places, err) : tl_json_scan__skip(scan, NULL, err);
 }
 
 static bool find_places(tl_json_scan *scan, json_places *places, tl_error *err)
 {
-    bool more, ok;
-    if (!tl_json_scan__enter(scan, '{', err))
-        return false;
-    for (;;) {
-        if (!tl_json_scan__next(scan, &more, err))
-            return false;
-        if (!more)
-            break;
-        if (strcmp(scan->text.data, "added_tokens") == 0 && tl_json_scan__peek(scan) == '[')
-            places->added = scan->at;
-        ok = strcmp(scan->text.data, "model") == 0 ? read_model(scan, places, err) : tl_json_scan__skip(scan, NULL, err);
-        if (!ok)
-            return false;
-    }
-    if (!tl_json_scan__finish(scan, err))
+    if (!tl_json_scan__each(scan, '{', read_top_member, places, err) || !tl_json_scan__finish(scan, err))
         return false;
     if (!places->is_bpe || !places->ends_words || places->vocabulary == 0 || places->merges == 0)
         return tl_fail(err, TL_ERROR_UNSUPPORTED, "'%s': expected a model of the type BPE with vocab, merges and the suffix '%s'",
@@ -195,116 +177,91 @@ static void go_to(tl_json_scan *scan, size_t place)
     scan->depth = 0;
 }
 
-/* Reads ["left right", ...] or [["left", "right"], ...]. */
+typedef struct merge_reader {
+    tl_clip_builder *builder;
+    tl_string left;
+    size_t piece_count; /* of this merge, read so far */
+} merge_reader;
+
+static bool read_merge_piece(tl_json_scan *scan, void *context, tl_error *err)
+{
+    merge_reader *reader = context;
+    if (++reader->piece_count > 2)
+        return tl_json_scan__fail(scan, err, "expected a merge of two pieces, found more");
+    if (!tl_json_scan__text(scan, err))
+        return false;
+    if (scan->text.size == 0)
+        return tl_json_scan__fail(scan, err, "expected a merge of two pieces, found an empty one");
+    return reader->piece_count == 2 || tl_string_append(&reader->left, scan->text.data, scan->text.size, err);
+}
+
+/* "left right" or ["left", "right"] */
+static bool read_merge(tl_json_scan *scan, void *context, tl_error *err)
+{
+    merge_reader *reader = context;
+    if (tl_json_scan__peek(scan) == '"')
+        return tl_json_scan__text(scan, err) &&
+               (add_line(reader->builder, tl_string_slice(&scan->text), err) || tl_json_scan__within(scan, err));
+    tl_string_reset(&reader->left);
+    reader->piece_count = 0;
+    if (!tl_json_scan__each(scan, '[', read_merge_piece, reader, err))
+        return false;
+    if (reader->piece_count < 2)
+        return tl_json_scan__fail(scan, err, "expected a merge of two pieces, found %zu", reader->piece_count);
+    return tl_clip_builder__add_merge(reader->builder, tl_string_slice(&reader->left), tl_string_slice(&scan->text), err) ||
+           tl_json_scan__within(scan, err);
+}
+
 static bool read_json_merges(tl_json_scan *scan, tl_clip_builder *builder, tl_error *err)
 {
-    bool ok = false, more;
-    tl_string left;
-    tl_string_init(&left, TL_CLIP_MAX_PIECE_SIZE);
-    if (!tl_json_scan__enter(scan, '[', err))
-        goto done;
-    for (;;) {
-        if (!tl_json_scan__next(scan, &more, err))
-            goto done;
-        if (!more)
-            break;
-        if (tl_json_scan__peek(scan) == '"') {
-            if (!tl_json_scan__text(scan, err))
-                goto done;
-            if (!add_line(builder, tl_string_slice(&scan->text), err)) {
-                tl_json_scan__within(scan, err);
-                goto done;
-            }
-            continue;
-        }
-        tl_string_reset(&left);
-        for (int i = 0; i < 2; i++) {
-            if (!(i == 0 ? tl_json_scan__enter(scan, '[', err) && tl_json_scan__next(scan, &more, err)
-                         : tl_json_scan__next(scan, &more, err)))
-                goto done;
-            if (!more) {
-                tl_json_scan__fail(scan, err, "expected a merge of two pieces, found %d", i);
-                goto done;
-            }
-            if (!tl_json_scan__text(scan, err) || (i == 0 && !tl_string_append(&left, scan->text.data, scan->text.size, err)))
-                goto done;
-        }
-        if (left.size == 0 || scan->text.size == 0) {
-            tl_json_scan__fail(scan, err, "expected a merge of two pieces, found an empty one");
-            goto done;
-        }
-        if (!tl_clip_builder__add_merge(builder, tl_string_slice(&left), tl_string_slice(&scan->text), err)) {
-            tl_json_scan__within(scan, err);
-            goto done;
-        }
-        if (!tl_json_scan__next(scan, &more, err))
-            goto done;
-        if (more) {
-            tl_json_scan__fail(scan, err, "expected a merge of two pieces, found more");
-            goto done;
-        }
-    }
-    ok = true;
-done:
-    tl_string_clear(&left);
+    merge_reader reader = {.builder = builder};
+    tl_string_init(&reader.left, TL_CLIP_MAX_PIECE_SIZE);
+    bool ok = tl_json_scan__each(scan, '[', read_merge, &reader, err);
+    tl_string_clear(&reader.left);
     return ok;
 }
 
-/* Reads one of the added tokens: {"id": 49407, "content": "<|endoftext|>", "special": true, ...}. */
-static bool read_added(tl_json_scan *scan, tl_string *content, int64_t *id, tl_error *err)
+typedef struct added_reader {
+    tl_clip_builder *builder;
+    tl_string content;
+    int64_t id; /* negative: not read yet */
+} added_reader;
+
+static bool read_added_member(tl_json_scan *scan, void *context, tl_error *err)
 {
-    bool more, ok;
-    tl_string_reset(content);
-    *id = -1;
-    if (!tl_json_scan__enter(scan, '{', err))
-        return false;
-    for (;;) {
-        if (!tl_json_scan__next(scan, &more, err))
-            return false;
-        if (!more)
-            break;
-        if (strcmp(scan->text.data, "id") == 0)
-            ok = tl_json_scan__integer(scan, 0, TL_CLIP_MAX_PIECES - 1, id, err);
-        else if (strcmp(scan->text.data, "content") == 0)
-            ok = tl_json_scan__text(scan, err) && tl_string_append(content, scan->text.data, scan->text.size, err);
-        else
-            ok = tl_json_scan__skip(scan, NULL, err);
-        if (!ok)
-            return false;
-    }
-    return (*id >= 0 && content->size != 0) || tl_json_scan__fail(scan, err, "expected an added token with id and content");
+    added_reader *reader = context;
+    if (strcmp(scan->text.data, "id") == 0)
+        return tl_json_scan__integer(scan, 0, TL_CLIP_MAX_PIECES - 1, &reader->id, err);
+    if (strcmp(scan->text.data, "content") == 0)
+        return tl_json_scan__text(scan, err) && tl_string_append(&reader->content, scan->text.data, scan->text.size, err);
+    return tl_json_scan__skip(scan, NULL, err);
 }
 
-/* Added tokens behind the vocabulary become pieces. Which tokens are found in texts, CLIPTokenizer takes from other files. */
+/* {"id": 49407, "content": "<|endoftext|>", "special": true, ...}: behind the vocabulary it becomes a piece. Which of them are
+ * found in texts, CLIPTokenizer takes from other files. */
+static bool read_added(tl_json_scan *scan, void *context, tl_error *err)
+{
+    added_reader *reader = context;
+    tl_string_reset(&reader->content);
+    reader->id = -1;
+    if (!tl_json_scan__each(scan, '{', read_added_member, reader, err))
+        return false;
+    if (reader->id < 0 || reader->content.size == 0)
+        return tl_json_scan__fail(scan, err, "expected an added token with id and content");
+    const int32_t known = tl_clip_builder__find(reader->builder, tl_string_slice(&reader->content));
+    if (known >= 0 && known != reader->id)
+        return tl_json_scan__fail(scan, err, "expected '%s' with id %d as in the vocabulary, found id %lld", reader->content.data,
+                                  (int)known, (long long)reader->id);
+    return known >= 0 || tl_clip_builder__add_piece(reader->builder, tl_string_slice(&reader->content), reader->id, err) ||
+           tl_json_scan__within(scan, err);
+}
+
 static bool read_all_added(tl_json_scan *scan, tl_clip_builder *builder, tl_error *err)
 {
-    bool ok = false, more;
-    tl_string content;
-    int64_t id;
-    tl_string_init(&content, TL_CLIP_MAX_PIECE_SIZE);
-    if (!tl_json_scan__enter(scan, '[', err))
-        goto done;
-    for (;;) {
-        if (!tl_json_scan__next(scan, &more, err))
-            goto done;
-        if (!more)
-            break;
-        if (!read_added(scan, &content, &id, err))
-            goto done;
-        int32_t known = tl_clip_builder__find(builder, tl_string_slice(&content));
-        if (known >= 0 && known != id) {
-            tl_json_scan__fail(scan, err, "expected '%s' with id %d as in the vocabulary, found id %lld", content.data,
-                               (int)known, (long long)id);
-            goto done;
-        }
-        if (known < 0 && !tl_clip_builder__add_piece(builder, tl_string_slice(&content), id, err)) {
-            tl_json_scan__within(scan, err);
-            goto done;
-        }
-    }
-    ok = true;
-done:
-    tl_string_clear(&content);
+    added_reader reader = {.builder = builder};
+    tl_string_init(&reader.content, TL_CLIP_MAX_PIECE_SIZE);
+    bool ok = tl_json_scan__each(scan, '[', read_added, &reader, err);
+    tl_string_clear(&reader.content);
     return ok;
 }
 

@@ -73,7 +73,8 @@ static bool fail_expecting(tl_json_scan *scan, const char *what, tl_error *err)
     return tl_json_scan__fail(scan, err, "expected %s, found %s", what, found_byte(tl_json_scan__peek(scan), text));
 }
 
-bool tl_json_scan__enter(tl_json_scan *scan, char opener, tl_error *err)
+/* Goes into an object or an array. */
+static bool enter(tl_json_scan *scan, char opener, tl_error *err)
 {
     if (tl_json_scan__peek(scan) != opener)
         return fail_expecting(scan, opener == '{' ? "an object" : "an array", err);
@@ -167,7 +168,8 @@ bool tl_json_scan__text(tl_json_scan *scan, tl_error *err)
     }
 }
 
-bool tl_json_scan__next(tl_json_scan *scan, bool *more, tl_error *err)
+/* Moves to the next member, whose name it reads, or element; at the end *more is false and the scan has left. */
+static bool next(tl_json_scan *scan, bool *more, tl_error *err)
 {
     TL_ASSERT(scan->depth != 0);
     char closer = scan->closers[scan->depth - 1], found = tl_json_scan__peek(scan);
@@ -190,6 +192,17 @@ bool tl_json_scan__next(tl_json_scan *scan, bool *more, tl_error *err)
     if (tl_json_scan__peek(scan) != ':')
         return fail_expecting(scan, "a colon", err);
     scan->at++;
+    return true;
+}
+
+bool tl_json_scan__each(tl_json_scan *scan, char opener, tl_json_value_reader *read, void *context, tl_error *err)
+{
+    bool more = false;
+    if (!enter(scan, opener, err) || !next(scan, &more, err))
+        return false;
+    while (more)
+        if (!read(scan, context, err) || !next(scan, &more, err))
+            return false;
     return true;
 }
 
@@ -247,15 +260,15 @@ bool tl_json_scan__skip(tl_json_scan *scan, tl_slice *out, tl_error *err)
     size_t start = scan->at;
     bool more;
     if (first == '{' || first == '[') {
-        if (!tl_json_scan__enter(scan, first, err))
+        if (!enter(scan, first, err))
             return false;
         while (scan->depth > base) {
-            if (!tl_json_scan__next(scan, &more, err))
+            if (!next(scan, &more, err))
                 return false;
             if (!more)
                 continue;
             char inner = tl_json_scan__peek(scan);
-            if (!(inner == '{' || inner == '[' ? tl_json_scan__enter(scan, inner, err) : skip_scalar(scan, err)))
+            if (!(inner == '{' || inner == '[' ? enter(scan, inner, err) : skip_scalar(scan, err)))
                 return false;
         }
     } else if (!skip_scalar(scan, err)) {

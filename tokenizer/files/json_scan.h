@@ -2,10 +2,9 @@
  * A pull reader of JSON for vocabulary files, whose millions of members would cost a tree of objects too much time and memory: it
  * walks the bytes once and keeps one string. The bytes are hostile: depth and every step are bounded, errors name file and line.
  *
- *     tl_json_scan__open(&scan, name, bytes, err);
- *     if (!tl_json_scan__enter(&scan, '{', err)) ...
- *     while (tl_json_scan__next(&scan, &more, err) && more)   -- a member's name is scan.text
- *         tl_json_scan__integer(&scan, 0, 100, &value, err)   -- exactly one call for each value
+ *     tl_json_scan__open(&scan, name, bytes, err)
+ *     tl_json_scan__each(&scan, '{', read_member, context, err)    -- a member's name is scan.text
+ *         tl_json_scan__integer(&scan, 0, 100, &value, err)        -- exactly one call for each value
  */
 #ifndef TL_TOKENIZER_FILES_JSON_SCAN_H
 #define TL_TOKENIZER_FILES_JSON_SCAN_H
@@ -33,10 +32,10 @@ bool tl_json_scan__open(tl_json_scan *scan, const char *name, tl_slice bytes, tl
 void tl_json_scan__close(tl_json_scan *scan);
 /* The first byte of the value that comes next ('{', '[', '"', 't', 'f', 'n', a digit or '-'), 0 at the end. */
 char tl_json_scan__peek(tl_json_scan *scan);
-/* Enters an object ('{') or an array ('['). */
-bool tl_json_scan__enter(tl_json_scan *scan, char opener, tl_error *err) TL_MUST_USE;
-/* Moves to the next member (its name is in scan->text) or element; at the end *more is false and the scan has left it. */
-bool tl_json_scan__next(tl_json_scan *scan, bool *more, tl_error *err) TL_MUST_USE;
+/* Reads one value of an object, whose name is in scan->text until something is read, or of an array. */
+typedef bool tl_json_value_reader(tl_json_scan *scan, void *context, tl_error *err);
+/* Has each value of the object ('{') or array ('[') that comes next read, in order. */
+bool tl_json_scan__each(tl_json_scan *scan, char opener, tl_json_value_reader *read, void *context, tl_error *err) TL_MUST_USE;
 /* The value as a string, in scan->text. */
 bool tl_json_scan__text(tl_json_scan *scan, tl_error *err) TL_MUST_USE;
 bool tl_json_scan__integer(tl_json_scan *scan, int64_t minimum, int64_t maximum, int64_t *out, tl_error *err) TL_MUST_USE;

@@ -16,29 +16,6 @@ static const char *const role_names[TL_ROLE_COUNT] = {
     [TL_ROLE_UNKNOWN] = "unk_token", [TL_ROLE_SEPARATOR] = "sep_token", [TL_ROLE_CLASS] = "cls_token",
 };
 
-/* A named reader of one member; the scan stands before its value. */
-typedef bool member_reader(tl_json_scan *scan, const char *name, void *context, tl_error *err);
-
-/* Calls read for every member of the object that comes next. */
-static bool each_member(tl_json_scan *scan, member_reader *read, void *context, tl_error *err)
-{
-    bool more;
-    if (!tl_json_scan__enter(scan, '{', err))
-        return false;
-    for (;;) {
-        char name[64];
-        if (!tl_json_scan__next(scan, &more, err))
-            return false;
-        if (!more)
-            return true;
-        size_t size = scan->text.size < sizeof name ? scan->text.size : 0; /* no name that is read here is longer */
-        memcpy(name, scan->text.data, size);
-        name[size] = '\0';
-        if (!read(scan, name, context, err))
-            return false;
-    }
-}
-
 /* The string that comes next, if it is one. */
 static bool read_short_text(tl_json_scan *scan, char *out, size_t size, tl_error *err)
 {
@@ -60,9 +37,10 @@ static bool read_answer(tl_json_scan *scan, tl_answer *out, tl_error *err)
     return tl_json_scan__skip(scan, NULL, err);
 }
 
-static bool read_token_member(tl_json_scan *scan, const char *name, void *context, tl_error *err)
+static bool read_token_member(tl_json_scan *scan, void *context, tl_error *err)
 {
     tl_named_token *out = context;
+    const char *name = scan->text.data;
     tl_answer answer = TL_ANSWER_MISSING;
     if (strcmp(name, "content") == 0)
         return read_short_text(scan, out->text, sizeof out->text, err);
@@ -78,12 +56,14 @@ static bool read_token_member(tl_json_scan *scan, const char *name, void *contex
 static bool read_token(tl_json_scan *scan, tl_named_token *out, tl_error *err)
 {
     if (tl_json_scan__peek(scan) == '{')
-        return each_member(scan, read_token_member, out, err);
+        return tl_json_scan__each(scan, '{', read_token_member, out, err);
     return read_short_text(scan, out->text, sizeof out->text, err);
 }
 
-static bool keep_added(tl_json_scan *scan, tl_tokenizer_settings *out, tl_error *err)
+/* {"id": 49407, "content": ...}, of an array or of the object added_tokens_decoder, under its id. */
+static bool keep_added(tl_json_scan *scan, void *context, tl_error *err)
 {
+    tl_tokenizer_settings *out = context;
     tl_named_token added = {.text = ""};
     if (out->added_count == MAX_ADDED)
         return tl_json_scan__fail(scan, err, "expected at most %d added tokens, found more", MAX_ADDED);
@@ -95,29 +75,12 @@ static bool keep_added(tl_json_scan *scan, tl_tokenizer_settings *out, tl_error 
     return true;
 }
 
-/* "49407": {...} of added_tokens_decoder. */
-static bool read_decoder_member(tl_json_scan *scan, const char *name, void *context, tl_error *err)
+/* Of tokenizer.json, its array added_tokens. */
+static bool read_added_array(tl_json_scan *scan, void *context, tl_error *err)
 {
-    (void)name;
-    return keep_added(scan, context, err);
-}
-
-/* {"id": 49407, "content": ...} of the array added_tokens. */
-static bool read_added_array(tl_json_scan *scan, const char *name, void *context, tl_error *err)
-{
-    bool more;
-    if (strcmp(name, "added_tokens") != 0 || tl_json_scan__peek(scan) != '[')
+    if (strcmp(scan->text.data, "added_tokens") != 0 || tl_json_scan__peek(scan) != '[')
         return tl_json_scan__skip(scan, NULL, err);
-    if (!tl_json_scan__enter(scan, '[', err))
-        return false;
-    for (;;) {
-        if (!tl_json_scan__next(scan, &more, err))
-            return false;
-        if (!more)
-            return true;
-        if (!keep_added(scan, context, err))
-            return false;
-    }
+    return tl_json_scan__each(scan, '[', keep_added, context, err);
 }
 
 /* Left as it is where it is no whole number, or one of more than nine digits. */
@@ -146,9 +109,10 @@ static bool read_class(tl_json_scan *scan, tl_tokenizer_settings *out, tl_error 
     return true;
 }
 
-static bool read_setting(tl_json_scan *scan, const char *name, void *context, tl_error *err)
+static bool read_setting(tl_json_scan *scan, void *context, tl_error *err)
 {
     tl_tokenizer_settings *out = context;
+    const char *name = scan->text.data;
     const struct {
         const char *name;
         tl_answer *answer;
@@ -176,7 +140,7 @@ static bool read_setting(tl_json_scan *scan, const char *name, void *context, tl
         return ok;
     }
     if (strcmp(name, "added_tokens_decoder") == 0 && tl_json_scan__peek(scan) == '{')
-        return each_member(scan, read_decoder_member, out, err);
+        return tl_json_scan__each(scan, '{', keep_added, out, err);
     if (strcmp(name, "padding_side") == 0) {
         char side[8] = "";
         if (!read_short_text(scan, side, sizeof side, err))
@@ -188,9 +152,10 @@ static bool read_setting(tl_json_scan *scan, const char *name, void *context, tl
 }
 
 /* Of special_tokens_map.json, only what tokenizer_config.json left unsaid. */
-static bool read_mapped_token(tl_json_scan *scan, const char *name, void *context, tl_error *err)
+static bool read_mapped_token(tl_json_scan *scan, void *context, tl_error *err)
 {
     tl_tokenizer_settings *out = context;
+    const char *name = scan->text.data;
     for (int role = 0; role < TL_ROLE_COUNT; role++)
         if (strcmp(name, role_names[role]) == 0 && out->roles[role].text[0] == '\0')
             return read_token(scan, &out->roles[role], err);
@@ -198,7 +163,7 @@ static bool read_mapped_token(tl_json_scan *scan, const char *name, void *contex
 }
 
 /* Reads the members of a file's one object; a file that is not there has none. */
-static bool read_file_members(const char *directory, const char *name, size_t max_size, member_reader *read, void *context,
+static bool read_file_members(const char *directory, const char *name, size_t max_size, tl_json_value_reader *read, void *context,
                               tl_error *err)
 {
     bool ok = false;
@@ -213,7 +178,7 @@ static bool read_file_members(const char *directory, const char *name, size_t ma
         goto done;
     ok = status.kind == TL_FILE_MISSING ||
          (tl_file_read(path, &bytes, err) && tl_json_scan__open(&scan, path, tl_string_slice(&bytes), err) &&
-          each_member(&scan, read, context, err) && tl_json_scan__finish(&scan, err));
+          tl_json_scan__each(&scan, '{', read, context, err) && tl_json_scan__finish(&scan, err));
 done:
     tl_json_scan__close(&scan);
     tl_string_clear(&bytes);
@@ -294,10 +259,10 @@ static bool read_processor(const tl_json *processor, added_around *out, tl_error
            tl_fail(err, TL_ERROR_UNSUPPORTED, "post_processor: expected a template, found '%s'", type);
 }
 
-static bool find_processor(tl_json_scan *scan, const char *name, void *context, tl_error *err)
+static bool find_processor(tl_json_scan *scan, void *context, tl_error *err)
 {
     tl_slice *out = context;
-    bool is_it = strcmp(name, "post_processor") == 0 && tl_json_scan__peek(scan) == '{';
+    bool is_it = strcmp(scan->text.data, "post_processor") == 0 && tl_json_scan__peek(scan) == '{';
     return tl_json_scan__skip(scan, is_it ? out : NULL, err);
 }
 
@@ -314,7 +279,7 @@ bool tl_post_processor__read(const char *path, char first[TL_MAX_TOKEN_SIZE], ch
     first[0] = last[0] = '\0';
 
     if (!tl_file_read(path, &bytes, err) || !tl_json_scan__open(&scan, path, tl_string_slice(&bytes), err) ||
-        !each_member(&scan, find_processor, &found, err))
+        !tl_json_scan__each(&scan, '{', find_processor, &found, err))
         goto done;
     ok = found.size == 0;
     if (!ok && tl_json_parse(found, path, &processor, err)) {
