@@ -40,6 +40,8 @@ typedef struct tl_training_batch {
     const uint32_t *lengths;      /* [B K] */
     const uint64_t *caption_keys; /* [B K], equal where captions are: they are no negatives of each other; NULL: all differ */
     const uint64_t *picture_keys; /* [B], equal where pictures are: each other's captions are their own; NULL: all differ */
+    const uint64_t *known_keys;   /* keys of further captions that fit picture i, from known_starts[i] on; NULL: none */
+    const size_t *known_starts;   /* [B + 1] */
 } tl_training_batch;
 
 typedef enum tl_schedule_kind {

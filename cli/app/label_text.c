@@ -1,5 +1,7 @@
 #include "cli/app/label_text.h"
 
+#include "base/core/hash.h"
+
 #include <string.h>
 
 enum { DEFAULT_MOST_WORDS = 3 };
@@ -40,15 +42,21 @@ static size_t count_names(const tl_label_texts *labels, tl_slice caption)
     return names;
 }
 
+static uint64_t key_of(tl_slice text)
+{
+    return tl_hash64(text.data, text.size);
+}
+
 bool tl_label_text_is_label(const tl_label_texts *labels, tl_slice caption)
 {
     return labels->count != 0 && count_names(labels, caption) != 0;
 }
 
 bool tl_label_text_make(const tl_label_texts *labels, tl_slice caption, tl_random *random, tl_arena *arena, tl_slice *out,
-                        tl_error *err)
+                        uint64_t *key, tl_error *err)
 {
     *out = caption;
+    *key = key_of(caption);
     size_t names = labels->count != 0 ? count_names(labels, caption) : 0;
     if (names == 0)
         return true;
@@ -57,6 +65,7 @@ bool tl_label_text_make(const tl_label_texts *labels, tl_slice caption, tl_rando
     tl_slice name = next_name(caption, &at);
     for (size_t i = 0; i < chosen; i++)
         name = next_name(caption, &at);
+    *key = key_of(name);
     const char *place = strstr(sentence, "{}");
     TL_ASSERT(place != NULL);
     const size_t before = (size_t)(place - sentence), after = strlen(place + 2);
@@ -68,4 +77,14 @@ bool tl_label_text_make(const tl_label_texts *labels, tl_slice caption, tl_rando
     memcpy(text + before + name.size, place + 2, after);
     *out = (tl_slice){text, before + name.size + after};
     return true;
+}
+
+size_t tl_label_text_keys(const tl_label_texts *labels, tl_slice caption, uint64_t *keys)
+{
+    size_t names = labels->count != 0 ? count_names(labels, caption) : 0, at = 0;
+    if (names == 0 && keys != NULL)
+        keys[0] = key_of(caption);
+    for (size_t i = 0; keys != NULL && i < names; i++)
+        keys[i] = key_of(next_name(caption, &at));
+    return names != 0 ? names : 1;
 }

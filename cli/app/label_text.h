@@ -21,9 +21,12 @@ typedef struct tl_label_texts {
 } tl_label_texts;
 
 bool tl_label_text_is_label(const tl_label_texts *labels, tl_slice caption);
-/* A caption as it is, or a label's sentence in the arena; takes two draws from random where it is a label. */
+/* A caption as it is, or a label's sentence in the arena; takes two draws from random where it is a label. *key is that of the
+ * name in the sentence, or of the caption. */
 bool tl_label_text_make(const tl_label_texts *labels, tl_slice caption, tl_random *random, tl_arena *arena, tl_slice *out,
-                        tl_error *err) TL_MUST_USE;
+                        uint64_t *key, tl_error *err) TL_MUST_USE;
+/* The keys that a caption may get, each once or more: how many. keys NULL: counted only. */
+size_t tl_label_text_keys(const tl_label_texts *labels, tl_slice caption, uint64_t *keys);
 
 #ifdef __cplusplus
 }

@@ -32,9 +32,12 @@ struct tl_sample_batches {
     uint64_t *keys, *picture_keys;
     int32_t *ids;
     uint32_t *lengths;
-    float *pixels; /* [chunk, 3, S, S] */
-    float *second; /* [threads, 3, S, S]: the other picture of a blend */
-    bool *made;    /* [chunk]: each task writes its own */
+    uint64_t *known_keys; /* [known_starts[batch]] */
+    size_t known_capacity;
+    size_t *known_starts; /* [batch + 1] */
+    float *pixels;        /* [chunk, 3, S, S] */
+    float *second;        /* [threads, 3, S, S]: the other picture of a blend */
+    bool *made;           /* [chunk]: each task writes its own */
 };
 
 static size_t frame_size(const tl_training_set *set)
@@ -84,7 +87,9 @@ static bool allocate(tl_sample_batches *batches, tl_error *err)
     batches->ids =
         batches->picture_keys != NULL ? tl_memory_allocate(texts, info.context_length * sizeof *batches->ids, err) : NULL;
     batches->lengths = batches->ids != NULL ? tl_memory_allocate(texts, sizeof *batches->lengths, err) : NULL;
-    batches->pixels = batches->lengths != NULL
+    batches->known_starts =
+        batches->lengths != NULL ? tl_memory_allocate(options->batch + 1, sizeof *batches->known_starts, err) : NULL;
+    batches->pixels = batches->known_starts != NULL
                           ? tl_memory_allocate_aligned(options->chunk, frame_size(batches->set) * sizeof(float), err)
                           : NULL;
     return batches->pixels != NULL && tl_arena_create(TEXT_ARENA_SIZE, &batches->arena, err);
@@ -135,6 +140,8 @@ void tl_sample_batches_destroy(tl_sample_batches *batches)
     tl_memory_free(batches->picture_keys);
     tl_memory_free(batches->ids);
     tl_memory_free(batches->lengths);
+    tl_memory_free(batches->known_keys);
+    tl_memory_free(batches->known_starts);
     tl_memory_free(batches->pixels);
     tl_memory_free(batches);
 }
@@ -204,11 +211,11 @@ static bool choose_blend(tl_sample_batches *batches, size_t index, uint64_t numb
     const tl_training_pair *other = &batches->set->pairs[batches->blended[index]];
     for (size_t k = 0; k < each; k++) {
         tl_slice caption = other->captions[tl_random_below(&random, other->caption_count)], text;
-        uint64_t keys[2] = {batches->keys[index * each + k], tl_hash64(caption.data, caption.size)};
-        batches->keys[index * each + k] = tl_hash64(keys, sizeof keys);
-        if (!tl_label_text_make(&batches->options.labels, caption, &random, batches->arena, &text, err) ||
+        uint64_t keys[2] = {batches->keys[index * each + k]};
+        if (!tl_label_text_make(&batches->options.labels, caption, &random, batches->arena, &text, &keys[1], err) ||
             !join_texts(batches, text, &batches->texts[index * each + k], err))
             return false;
+        batches->keys[index * each + k] = tl_hash64(keys, sizeof keys);
     }
     return true;
 }
@@ -223,9 +230,8 @@ static bool choose_texts(tl_sample_batches *batches, size_t index, uint64_t numb
     const uint64_t first = tl_random_next(&random) % pair->caption_count;
     for (size_t k = 0; k < each; k++) {
         tl_slice caption = pair->captions[(first + k) % pair->caption_count];
-        batches->keys[index * each + k] = tl_hash64(caption.data, caption.size);
         if (!tl_label_text_make(&batches->options.labels, caption, &for_text, batches->arena, &batches->texts[index * each + k],
-                                err))
+                                &batches->keys[index * each + k], err))
             return false;
     }
     return true;
@@ -236,6 +242,31 @@ static uint64_t picture_key(const tl_sample_batches *batches, size_t index)
 {
     const uint64_t other = batches->blended != NULL ? batches->blended[index] : not_mixed;
     return other << 32 | batches->chosen[index];
+}
+
+static bool add_known_keys(tl_sample_batches *batches, size_t index, const tl_training_pair *pair, tl_error *err)
+{
+    const tl_label_texts *labels = &batches->options.labels;
+    size_t *end = &batches->known_starts[index + 1];
+    for (size_t k = 0; k < pair->caption_count; k++) {
+        const size_t count = tl_label_text_keys(labels, pair->captions[k], NULL);
+        void *keys = batches->known_keys;
+        if (!tl_memory_reserve(&keys, &batches->known_capacity, *end + count, sizeof *batches->known_keys, err))
+            return false;
+        batches->known_keys = keys;
+        *end += tl_label_text_keys(labels, pair->captions[k], batches->known_keys + *end);
+    }
+    return true;
+}
+
+/* What is said of a picture anywhere in its dataset: of both, where it is a blend. */
+static bool list_known_keys(tl_sample_batches *batches, size_t index, tl_error *err)
+{
+    const tl_training_pair *pairs = batches->set->pairs;
+    batches->known_starts[index + 1] = batches->known_starts[index];
+    return add_known_keys(batches, index, &pairs[batches->chosen[index]], err) &&
+           (batches->blended == NULL || batches->blended[index] == not_mixed ||
+            add_known_keys(batches, index, &pairs[batches->blended[index]], err));
 }
 
 bool tl_sample_batches_make(tl_sample_batches *batches, uint64_t step, tl_training_batch *out, tl_error *err)
@@ -250,13 +281,17 @@ bool tl_sample_batches_make(tl_sample_batches *batches, uint64_t step, tl_traini
         if (!choose_texts(batches, i, number, err) || !choose_blend(batches, i, number, err))
             return false;
         batches->picture_keys[i] = picture_key(batches, i);
+        if (!list_known_keys(batches, i, err))
+            return false;
     }
     *out = (tl_training_batch){.pairs = batch,
                                .source = &batches->source,
                                .ids = batches->ids,
                                .lengths = batches->lengths,
                                .caption_keys = batches->keys,
-                               .picture_keys = batches->picture_keys};
+                               .picture_keys = batches->picture_keys,
+                               .known_keys = batches->known_keys,
+                               .known_starts = batches->known_starts};
     return tl_tokenizer_encode(batches->tokenizer, batches->texts, batch * batches->options.captions_per_picture, batches->ids,
                                batches->lengths, err);
 }

@@ -22,31 +22,51 @@ typedef struct tile_job {
     float *gradient; /* [row_count, D], NULL: look */
 } tile_job;
 
+/* Most pairs fit by no key, which this says without looking at all of them. */
+static uint64_t mask_of(uint64_t key)
+{
+    return UINT64_C(1) << (key % 64);
+}
+
 static bool is_same_picture(const tl_objective_input *input, size_t a, size_t b)
 {
     return a == b || (input->picture_keys != NULL && input->picture_keys[a] == input->picture_keys[b]);
 }
 
-/* Of picture i: whether caption j is among its own, equal to one of them, or neither. */
-static tl_pair_kind kind_of(const tl_objective_input *input, size_t picture, size_t caption)
+/* Whether a caption of this key fits the picture: it is equal to one of its own in the batch, or known to. */
+static bool fits(const tl_pairs *pairs, size_t picture, uint64_t key)
 {
+    const tl_objective_input *input = pairs->input;
     const size_t each = input->captions_per_picture;
-    if (is_same_picture(input, caption / each, picture))
-        return TL_PAIR_POSITIVE;
-    if (input->caption_keys != NULL)
-        for (size_t k = 0; k < each; k++)
-            if (input->caption_keys[picture * each + k] == input->caption_keys[caption])
-                return input->equals_are_positives ? TL_PAIR_POSITIVE : TL_PAIR_LEFT_OUT;
-    return TL_PAIR_NEGATIVE;
+    for (size_t k = 0; k < each; k++)
+        if (input->caption_keys[picture * each + k] == key)
+            return true;
+    if (pairs->known_masks == NULL || (pairs->known_masks[picture] & mask_of(key)) == 0)
+        return false;
+    for (size_t k = input->known_starts[picture]; k < input->known_starts[picture + 1]; k++)
+        if (input->known_keys[k] == key)
+            return true;
+    return false;
 }
 
-static void fill_kinds(const tl_objective_input *input, const tl_pair_tile *tile, unsigned char *kinds)
+/* Of picture i: whether caption j is among its own, fits it, or neither. */
+static tl_pair_kind kind_of(const tl_pairs *pairs, size_t picture, size_t caption)
+{
+    const tl_objective_input *input = pairs->input;
+    if (is_same_picture(input, caption / input->captions_per_picture, picture))
+        return TL_PAIR_POSITIVE;
+    if (input->caption_keys == NULL || !fits(pairs, picture, input->caption_keys[caption]))
+        return TL_PAIR_NEGATIVE;
+    return input->equals_are_positives ? TL_PAIR_POSITIVE : TL_PAIR_LEFT_OUT;
+}
+
+static void fill_kinds(const tl_pairs *pairs, const tl_pair_tile *tile, unsigned char *kinds)
 {
     for (size_t i = 0; i < tile->row_count; i++)
         for (size_t j = 0; j < tile->column_count; j++) {
             size_t row = tile->first_row + i, column = tile->first_column + j;
             kinds[i * tile->column_count + j] =
-                (unsigned char)(tile->side->is_by_text ? kind_of(input, column, row) : kind_of(input, row, column));
+                (unsigned char)(tile->side->is_by_text ? kind_of(pairs, column, row) : kind_of(pairs, row, column));
         }
 }
 
@@ -78,7 +98,7 @@ static void make_tile(const tl_pairs *pairs, const tl_pair_side *side, size_t fi
     const float bias = pairs->input->logit_bias;
     for (size_t i = 0; bias != 0.0f && i < tile->row_count * tile->column_count; i++)
         scratch[i] += bias;
-    fill_kinds(pairs->input, tile, kinds);
+    fill_kinds(pairs, tile, kinds);
 }
 
 static void look_at_rows(const tl_pair_tile *tile)
@@ -145,8 +165,24 @@ static void run_side(const tl_pairs *pairs, size_t side, const void *context, fl
 size_t tl_objective_scratch_size(size_t pictures, size_t captions, size_t dim, size_t threads)
 {
     enum { ROUNDING = 64, BLOCKS = 8 };
-    return (pictures + captions) * (dim * sizeof(float) + sizeof(float) + sizeof(tl_pair_row)) +
+    return (pictures + captions) * (dim * sizeof(float) + sizeof(float) + sizeof(tl_pair_row)) + pictures * sizeof(uint64_t) +
            threads * SCRATCH_FLOATS * sizeof(float) + (size_t)BLOCKS * ROUNDING;
+}
+
+static bool mask_known_keys(tl_pairs *pairs, tl_arena *arena, tl_error *err)
+{
+    const tl_objective_input *input = pairs->input;
+    if (input->known_keys == NULL)
+        return true;
+    pairs->known_masks = tl_arena_allocate(arena, input->pictures, sizeof *pairs->known_masks, err);
+    if (pairs->known_masks == NULL)
+        return false;
+    for (size_t i = 0; i < input->pictures; i++) {
+        pairs->known_masks[i] = 0;
+        for (size_t k = input->known_starts[i]; k < input->known_starts[i + 1]; k++)
+            pairs->known_masks[i] |= mask_of(input->known_keys[k]);
+    }
+    return true;
 }
 
 bool tl_pairs_look(const tl_objective_input *input, const tl_pair_functions *functions, tl_thread_pool *pool, tl_arena *arena,
@@ -163,6 +199,8 @@ bool tl_pairs_look(const tl_objective_input *input, const tl_pair_functions *fun
     out->tile_scratch =
         out->norms != NULL ? tl_arena_allocate(arena, tl_thread_pool_size(pool), SCRATCH_FLOATS * sizeof(float), err) : NULL;
     if (out->tile_scratch == NULL)
+        return false;
+    if (!mask_known_keys(out, arena, err))
         return false;
     tl_normalize_rows(input->images, pictures, dim, images, out->norms);
     tl_normalize_rows(input->texts, captions, dim, texts, out->norms + pictures);

@@ -48,6 +48,7 @@ typedef struct tl_pairs {
     const tl_objective_input *input;
     const tl_pair_functions *functions;
     tl_pair_side sides[2]; /* by picture, by caption */
+    uint64_t *known_masks; /* [M]: bit key % 64 of each known key; NULL: none is known */
     float *norms;          /* [M + N] */
     float scale;
     float *tile_scratch;

@@ -110,6 +110,8 @@ static bool run_loss(tl_trainer *trainer, const tl_training_batch *batch, size_t
                                       .texts = trainer->texts,
                                       .caption_keys = batch->caption_keys != NULL ? batch->caption_keys + first * each : NULL,
                                       .picture_keys = batch->picture_keys != NULL ? batch->picture_keys + first : NULL,
+                                      .known_keys = batch->known_keys,
+                                      .known_starts = batch->known_keys != NULL ? batch->known_starts + first : NULL,
                                       .equals_are_positives = options->equals_are_positives,
                                       .logit_scale = trainer->values[trainer->scale_row][0],
                                       .logit_bias =

@@ -1,4 +1,5 @@
 /* Which captions are labels, and the sentences that they become. */
+#include "base/core/hash.h"
 #include "cli/app/label_text.h"
 
 #include <setjmp.h>
@@ -36,21 +37,29 @@ static void every_name_meets_every_template(void **state)
     size_t seen[4] = {0};
     for (uint64_t i = 0; i < 400; i++) {
         tl_slice made;
+        uint64_t key;
         tl_random random = tl_random_stream(1, i);
-        assert_true(tl_label_text_make(&texts, tl_slice_of("goldfish,  Carassius auratus "), &random, arena, &made, NULL));
+        assert_true(tl_label_text_make(&texts, tl_slice_of("goldfish,  Carassius auratus "), &random, arena, &made, &key, NULL));
         size_t which = 0;
         while (which < 4 && !tl_slice_equal(made, tl_slice_of(expected[which])))
             which++;
         assert_true(which < 4);
+        assert_true(key == (which % 2 == 0 ? tl_hash64("goldfish", 8) : tl_hash64("Carassius auratus", 17)));
         seen[which]++;
     }
     for (size_t i = 0; i < 4; i++)
         assert_true(seen[i] > 60 && seen[i] < 140);
+    uint64_t key, keys[2];
     tl_slice made, sentence = tl_slice_of("a dog runs over grass");
     tl_random random = tl_random_stream(1, 1), before = random;
-    assert_true(tl_label_text_make(&texts, sentence, &random, arena, &made, NULL));
+    assert_true(tl_label_text_make(&texts, sentence, &random, arena, &made, &key, NULL));
     assert_ptr_equal(made.data, sentence.data);
     assert_true(random.counter == before.counter);
+    assert_int_equal(tl_label_text_keys(&texts, sentence, NULL), 1);
+    assert_int_equal(tl_label_text_keys(&texts, sentence, keys), 1);
+    assert_true(keys[0] == key && key == tl_hash64(sentence.data, sentence.size));
+    assert_int_equal(tl_label_text_keys(&texts, tl_slice_of("cat, tabby"), keys), 2);
+    assert_true(keys[0] == tl_hash64("cat", 3) && keys[1] == tl_hash64("tabby", 5));
     tl_arena_destroy(arena);
 }
 

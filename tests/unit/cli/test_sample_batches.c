@@ -2,6 +2,7 @@
  * Batches of a made-up set: the same for the same seed and step whatever was asked before, pixels the same chunk by chunk, an
  * epoch that shows each dataset as often as its weight says, equal captions under equal keys.
  */
+#include "base/core/hash.h"
 #include "base/core/memory.h"
 #include "cli/app/sample_batches.h"
 
@@ -190,6 +191,45 @@ static void equal_captions_have_equal_keys(void **state)
     tl_sample_batches_destroy(batches);
 }
 
+/* Whether a key is among those of captions that fit picture i of a batch. */
+static bool is_known(const tl_training_batch *batch, size_t i, uint64_t key)
+{
+    for (size_t k = batch->known_starts[i]; k < batch->known_starts[i + 1]; k++)
+        if (batch->known_keys[k] == key)
+            return true;
+    return false;
+}
+
+/* All that a picture may be shown with is known of it: every caption, every name of a label; of a blend what both may. */
+static void all_that_is_said_of_a_picture_fits_it(void **state)
+{
+    (void)state;
+    static const char *const templates[] = {"a photo of {}"};
+    static const char cat[] = "tabby, cat, feline";
+    const tl_slice kept = made.captions[3][1];
+    made.captions[3][1] = tl_slice_of(cat);
+    for (int is_mixed = 0; is_mixed < 2; is_mixed++) {
+        const tl_sample_options options = {.seed = 4, .batch = COUNT, .mix = is_mixed, .labels = {templates, 1, 0}};
+        tl_sample_batches *batches = make_batches(&options);
+        tl_training_batch batch = batch_at(batches, 0);
+        size_t names = 0;
+        for (size_t i = 0; i < COUNT; i++) {
+            const size_t pair = tl_sample_batches_pair(batches, i), count = batch.known_starts[i + 1] - batch.known_starts[i];
+            for (size_t k = 0; k < 3; k++) {
+                const tl_slice caption = made.captions[pair][k];
+                assert_true((pair == 3 && k == 1) || is_known(&batch, i, tl_hash64(caption.data, caption.size)));
+            }
+            names += is_known(&batch, i, tl_hash64("tabby", 5)) && is_known(&batch, i, tl_hash64("cat", 3)) &&
+                     is_known(&batch, i, tl_hash64("feline", 6));
+            assert_true(is_mixed ? count >= 6 : count == (pair == 3 ? 5 : 3));
+            assert_true(is_mixed || is_known(&batch, i, batch.caption_keys[i]));
+        }
+        assert_true(is_mixed ? names >= 1 : names == 1);
+        tl_sample_batches_destroy(batches);
+    }
+    made.captions[3][1] = kept;
+}
+
 /* A batch of two epochs shows each picture twice; what is blended is another picture. */
 static void equal_pictures_have_equal_keys(void **state)
 {
@@ -216,9 +256,8 @@ static void equal_pictures_have_equal_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_batch_depends_on_seed_and_step_only),
-        cmocka_unit_test(an_epoch_shows_each_as_its_weight_says),
-        cmocka_unit_test(equal_captions_have_equal_keys),
+        cmocka_unit_test(a_batch_depends_on_seed_and_step_only), cmocka_unit_test(an_epoch_shows_each_as_its_weight_says),
+        cmocka_unit_test(equal_captions_have_equal_keys),        cmocka_unit_test(all_that_is_said_of_a_picture_fits_it),
         cmocka_unit_test(equal_pictures_have_equal_keys),
     };
     return cmocka_run_group_tests(tests, make_set, drop_set);

@@ -151,6 +151,8 @@ typedef struct plain_batch {
     size_t pictures, each;
     double images[MOST_PICTURES][DIM], texts[MOST_CAPTIONS][DIM];
     uint64_t keys[MOST_CAPTIONS];
+    uint64_t known[3 * MOST_PICTURES]; /* three of each picture */
+    bool is_more_known;
     bool equals_are_positives;
     double scale, bias;
 } plain_batch;
@@ -175,6 +177,8 @@ static int plain_kind(const plain_batch *batch, size_t picture, size_t caption)
             return 1;
         is_equal |= batch->keys[picture * batch->each + k] == batch->keys[caption];
     }
+    for (size_t k = 0; batch->is_more_known && k < 3; k++)
+        is_equal |= batch->known[3 * picture + k] == batch->keys[caption];
     return !is_equal ? 0 : batch->equals_are_positives ? 1 : -1;
 }
 
@@ -206,13 +210,15 @@ static double plain_loss(const plain_batch *batch, bool is_sigmoid)
     return loss;
 }
 
-static void check_differences(const tl_objective *objective, size_t pictures, size_t each, bool equals_are_positives)
+static void check_differences(const tl_objective *objective, size_t pictures, size_t each, bool equals_are_positives,
+                              bool is_more_known)
 {
     const bool is_sigmoid = objective->has_logit_bias;
     static const double step = 1e-5;
     const size_t captions = pictures * each;
     plain_batch batch = {.pictures = pictures,
                          .each = each,
+                         .is_more_known = is_more_known,
                          .equals_are_positives = equals_are_positives,
                          .scale = (double)scale,
                          .bias = is_sigmoid ? (double)bias : 0.0};
@@ -223,12 +229,22 @@ static void check_differences(const tl_objective *objective, size_t pictures, si
         batch.texts[i / DIM][i % DIM] = (double)(texts[i] = cosf(2.3f * (float)i + 0.1f * (float)(i % 7)));
     for (size_t i = 0; i < captions; i++)
         batch.keys[i] = i % (captions - captions / 4);
+    size_t starts[MOST_PICTURES + 1];
+    for (size_t i = 0; i < pictures; i++) { /* one that is there, one that has its bit of the mask, one that is nowhere */
+        batch.known[3 * i] = batch.keys[(5 * i + 3) % captions];
+        batch.known[3 * i + 1] = batch.keys[(3 * i + 1) % captions] + 64000;
+        batch.known[3 * i + 2] = 12345 + i;
+    }
+    for (size_t i = 0; i <= pictures; i++)
+        starts[i] = 3 * i;
     const tl_objective_input input = {.pictures = pictures,
                                       .captions_per_picture = each,
                                       .dim = DIM,
                                       .images = images,
                                       .texts = texts,
                                       .caption_keys = batch.keys,
+                                      .known_keys = is_more_known ? batch.known : NULL,
+                                      .known_starts = starts,
                                       .equals_are_positives = equals_are_positives,
                                       .logit_scale = scale,
                                       .logit_bias = (float)batch.bias};
@@ -269,10 +285,11 @@ static void both_agree_with_central_differences(void **state)
     (void)state;
     static const tl_objective *const objectives[] = {&tl_objective_contrastive, &tl_objective_sigmoid};
     for (size_t i = 0; i < 2; i++)
-        for (int positives = 0; positives < 2; positives++) {
-            check_differences(objectives[i], 8, 1, positives != 0);
-            check_differences(objectives[i], 6, 3, positives != 0);
-            check_differences(objectives[i], 67, 2, positives != 0); /* several tiles of both kinds of rows */
+        for (int which = 0; which < 4; which++) {
+            const bool positives = which % 2 != 0, is_more_known = which / 2 != 0;
+            check_differences(objectives[i], 8, 1, positives, is_more_known);
+            check_differences(objectives[i], 6, 3, positives, is_more_known);
+            check_differences(objectives[i], 67, 2, positives, is_more_known); /* several tiles of both kinds of rows */
         }
 }
 
