@@ -387,6 +387,10 @@ static tl_transfer_end end_of(const tl_transfer *transfer, CURLcode code)
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_PROXY:
         return TL_TRANSFER_CONNECTION_FAILED;
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_WEIRD_SERVER_REPLY: /* on a connection used before, maybe the rest of the answer before: a body after a 204 */
+        curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &number);
+        return number == 0 ? TL_TRANSFER_RESET : TL_TRANSFER_BAD_ANSWER;
     default: /* CURLE_OUT_OF_MEMORY among them: that is what a header line beyond libcurl's own limit ends in */
         return TL_TRANSFER_BAD_ANSWER;
     }

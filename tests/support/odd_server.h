@@ -8,14 +8,16 @@
  *   /short/SIZE/SENT       announces SIZE, sends SENT, closes               /long/SIZE     announces 9e18, sends SIZE, closes
  *   /redirect/N            to /redirect/N-1, at 0 to /picture/1000          /loop          to itself
  *   /to/ENCODED            to the URL with ! for / (/to/http:!!host!path)   /nowhere       302 without Location
- *   /status/CODE           an error                                         /failing/N/CODE   CODE the first N times, then a
- * picture /wait/N/SECONDS        429 with Retry-After the first N times, then a picture /bomb                  gzip of 1 GiB of
- * zeros                           /notgzip       says gzip, is not /headers               headers without end /longheader    one
- * of 200 kB /garbage               no HTTP                                          /empty         200 without a byte /tag/VALUE
- * a picture with X-Robots-Tag: VALUE (! for space) /interim       100s, then a picture /pretend/html          HTML that says
- * image/jpeg                        /pretend/picture   a picture that says text/html /chunked/SIZE          a picture in chunks
- * /badchunks     chunks that break their format /robots.txt            server->robots, or 404 when NULL, or a bare status when it
- * begins with a digit
+ *   /status/CODE           an error, without a body where it has none      /late/CODE     CODE, and a body after a while
+ *   /failing/N/CODE        CODE the first N times, then a picture
+ *   /wait/N/SECONDS        429 with Retry-After the first N times, then a picture
+ *   /bomb                  gzip of 1 GiB of zeros                           /notgzip       says gzip, is not
+ *   /headers               headers without end                              /longheader    one of 200 kB
+ *   /garbage               no HTTP                                          /empty         200 without a byte
+ *   /tag/VALUE             a picture with X-Robots-Tag: VALUE (! for space) /interim       100s, then a picture
+ *   /pretend/html          HTML that says image/jpeg                        /pretend/picture   a picture that says text/html
+ *   /chunked/SIZE          a picture in chunks                              /badchunks     chunks that break their format
+ *   /robots.txt            server->robots, or 404 when NULL, or a bare status when it begins with a digit
  *
  *   /file/...              server->file, an image/bmp
  */
@@ -291,7 +293,13 @@ static inline void odd_answer(odd_connection *connection, const char *path, size
     } else if (strcmp(word, "nowhere") == 0) {
         odd_head(connection, 302, "text/html", 0, "");
     } else if (strcmp(word, "status") == 0 || (strcmp(word, "failing") == 0 && hits <= first)) {
-        odd_head(connection, (int)(word[0] == 's' ? first : second), "text/html", 5, "");
+        const int status = (int)(word[0] == 's' ? first : second);
+        const bool has_body = status != 204 && status != 304;
+        odd_head(connection, status, "text/html", has_body ? 5 : 0, "");
+        odd_text(connection, has_body ? "sorry" : "");
+    } else if (strcmp(word, "late") == 0) {
+        odd_head(connection, (int)first, "text/html", 5, "");
+        odd_sleep(server, 50);
         odd_text(connection, "sorry");
     } else if (strcmp(word, "wait") == 0 && hits <= first) {
         snprintf(text, sizeof text, "Retry-After: %zu\r\n", second);

@@ -85,6 +85,21 @@ static void answers_become_bodies_or_reasons(void **state)
     assert_int_equal(counts.names_asked, 1);
 }
 
+/* What a server sends after an answer that has no body comes when the next request is under way. */
+static void the_rest_of_an_answer_is_not_the_next_one(void **state)
+{
+    (void)state;
+    for (size_t round = 0; round < 6; round++) {
+        fixture_open(&fixture, (tl_fetch_options){.host_connections = 1, .attempts = 2, .total_seconds = 5});
+        fixture_submit(&fixture, 0, "a.here", round % 2 == 0 ? "/late/204" : "/late/304", TL_FETCH_PICTURE);
+        fixture_submit(&fixture, 1, "a.here", "/picture/1000", TL_FETCH_PICTURE);
+        fixture_run(&fixture);
+        assert_string_equal(fixture.results[0].reason, "status other");
+        assert_string_equal(fixture.results[1].reason, "");
+        assert_int_equal(fixture.results[1].size, 1000);
+    }
+}
+
 static void a_long_header_line_is_a_bad_answer(void **state)
 {
     (void)state;
@@ -276,6 +291,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(answers_become_bodies_or_reasons, start, stop),
+        cmocka_unit_test_setup_teardown(the_rest_of_an_answer_is_not_the_next_one, start, stop),
         cmocka_unit_test_setup_teardown(a_long_header_line_is_a_bad_answer, start, stop),
         cmocka_unit_test_setup_teardown(a_bomb_is_counted_as_it_unfolds, start, stop),
         cmocka_unit_test_setup_teardown(pages_are_no_pictures_and_the_other_way_round, start, stop),
