@@ -39,6 +39,15 @@ cmp -s one/model.safetensors 2/model.safetensors && fail "expected two ranks to 
 expect 0 ranks 2 "$TWINLENS" train d -o again $small_training --steps $steps
 cmp 2/model.safetensors again/model.safetensors || fail "two ranks twice: other bits"
 
+# A length by time: the first rank's clock plans it, anew as the time goes by, and all keep to that.
+expect 0 ranks 2 "$TWINLENS" train d -o timed $small_training --minutes 0.05
+expect 0 ranks 2 "$TWINLENS" train d -o timed-again --config timed/train.json
+cmp timed/model.safetensors timed-again/model.safetensors || fail "two ranks by the same plan: other bits"
+expect 0 "$TWINLENS" train d -o planned $small_training --steps 9 --replans 4:20,12:16
+expect 0 ranks 2 "$TWINLENS" train d -o planned-2 $small_training --steps 9 --replans 4:20,12:16
+[ "$(wc -l <planned-2/training.jsonl)" -eq 16 ] || fail "expected 16 steps by two ranks, found $(wc -l <planned-2/training.jsonl)"
+same_course planned planned-2
+
 # With all the state that options bring.
 rich="$small_training --steps 24 --loss sigmoid --average 0.9 --accumulate 2 --chunk 3 --captions 2 --mix 0.3 --validate d
     --validate-every 6 --patience 9"
