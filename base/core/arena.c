@@ -29,6 +29,7 @@ typedef struct chunk {
 
 struct tl_arena {
     chunk *top;
+    bool uses_large_pages;
 };
 
 static bool push_chunk(tl_arena *arena, size_t size, tl_error *err)
@@ -44,6 +45,8 @@ static bool push_chunk(tl_arena *arena, size_t size, tl_error *err)
         return false;
     }
     added->bytes = (char *)added->block + (ALIGNMENT - (uintptr_t)added->block % ALIGNMENT) % ALIGNMENT;
+    if (arena->uses_large_pages)
+        tl_memory_use_large_pages(added->bytes, size);
     tl_forbid(added->bytes, size);
     added->size = size;
     added->below = arena->top;
@@ -71,6 +74,12 @@ bool tl_arena_create(size_t first_size, tl_arena **out, tl_error *err)
     }
     *out = arena;
     return true;
+}
+
+void tl_arena_use_large_pages(tl_arena *arena)
+{
+    arena->uses_large_pages = true;
+    tl_memory_use_large_pages(arena->top->bytes, arena->top->size);
 }
 
 void tl_arena_destroy(tl_arena *arena)

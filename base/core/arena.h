@@ -19,6 +19,8 @@ typedef struct tl_arena_mark {
 
 /* first_size: bytes of the first chunk; plan it so that no second one is needed in a hot loop. */
 bool tl_arena_create(size_t first_size, tl_arena **out, tl_error *err) TL_MUST_USE;
+/* The chunks are in large pages from here on: tl_memory_allocate_large says when. Before anything is allocated. */
+void tl_arena_use_large_pages(tl_arena *arena);
 void tl_arena_destroy(tl_arena *arena);
 /* count * item_size bytes, not zeroed; NULL with err on failure. */
 void *tl_arena_allocate(tl_arena *arena, size_t count, size_t item_size, tl_error *err) TL_MUST_USE;

@@ -4,8 +4,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { ALIGNMENT = 64 };
+enum { ALIGNMENT = 64, LARGE_PAGE = 2 << 20 };
 
 bool tl_size_multiply(size_t a, size_t b, size_t *product)
 {
@@ -30,7 +31,20 @@ void *tl_memory_allocate(size_t count, size_t item_size, tl_error *err)
     return block != NULL ? block : no_memory(count, item_size, err);
 }
 
-void *tl_memory_allocate_aligned(size_t count, size_t item_size, tl_error *err)
+void tl_memory_use_large_pages(void *block, size_t size)
+{
+#ifdef MADV_HUGEPAGE
+    const uintptr_t first = ((uintptr_t)block + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
+    const uintptr_t end = ((uintptr_t)block + size) / LARGE_PAGE * LARGE_PAGE;
+    if (first < end) /* a wish: where it is refused the pages are small */
+        (void)madvise((char *)block + (first - (uintptr_t)block), end - first, MADV_HUGEPAGE);
+#else
+    (void)block;
+    (void)size;
+#endif
+}
+
+static void *allocate_aligned(size_t count, size_t item_size, bool is_large, tl_error *err)
 {
     size_t size;
     if (!tl_size_multiply(count, item_size, &size) || size > SIZE_MAX - ALIGNMENT)
@@ -40,8 +54,20 @@ void *tl_memory_allocate_aligned(size_t count, size_t item_size, tl_error *err)
     void *block = aligned_alloc(ALIGNMENT, rounded);
     if (block == NULL)
         return no_memory(count, item_size, err);
+    if (is_large)
+        tl_memory_use_large_pages(block, rounded);
     memset(block, 0, rounded);
     return block;
+}
+
+void *tl_memory_allocate_aligned(size_t count, size_t item_size, tl_error *err)
+{
+    return allocate_aligned(count, item_size, false, err);
+}
+
+void *tl_memory_allocate_large(size_t count, size_t item_size, tl_error *err)
+{
+    return allocate_aligned(count, item_size, true, err);
 }
 
 void *tl_memory_resize(void *block, size_t count, size_t item_size, tl_error *err)

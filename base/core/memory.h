@@ -16,6 +16,11 @@ extern "C" {
 void *tl_memory_allocate(size_t count, size_t item_size, tl_error *err) TL_MUST_USE;
 /* The same, aligned to 64 bytes (a cache line, an AVX-512 register). Freed with tl_memory_free. */
 void *tl_memory_allocate_aligned(size_t count, size_t item_size, tl_error *err) TL_MUST_USE;
+/* The same in large pages, where the system has them: for tens of MiB that are gone through again and again in strides longer
+ * than a small page, whose addresses are then found without a walk. */
+void *tl_memory_allocate_large(size_t count, size_t item_size, tl_error *err) TL_MUST_USE;
+/* Asks for large pages within a block of which nothing has been touched yet. */
+void tl_memory_use_large_pages(void *block, size_t size);
 /* Grows or shrinks a block of tl_memory_allocate; added bytes are not zeroed. On failure NULL, the old block stays valid and
  * owned. */
 void *tl_memory_resize(void *block, size_t count, size_t item_size, tl_error *err) TL_MUST_USE;

@@ -57,7 +57,7 @@ bool tl_repacked_weights_create(tl_packed_kind kind, const tl_parameter_table *t
         add_form(repacked, &weights[row], true, columns, rows);
         size += tl_whole_lines(tl_packed_panel_size(kind, columns, rows));
     }
-    repacked->block = tl_memory_allocate_aligned(size, 1, err);
+    repacked->block = tl_memory_allocate_large(size, 1, err);
     if (repacked->block == NULL) {
         tl_repacked_weights_destroy(repacked);
         return false;

@@ -87,12 +87,12 @@ static bool allocate_blocks(tl_trainer *trainer, tl_error *err)
     float **blocks[] = {&trainer->parameters, &trainer->gradients, &trainer->first_moments, &trainer->second_moments};
     float **batches[] = {&trainer->images, &trainer->images_gradient, &trainer->texts, &trainer->texts_gradient};
     for (size_t i = 0; i < 4; i++) {
-        *blocks[i] = tl_memory_allocate_aligned(floats, sizeof(float), err);
+        *blocks[i] = tl_memory_allocate_large(floats, sizeof(float), err);
         *batches[i] = *blocks[i] != NULL ? tl_memory_allocate_aligned(i < 2 ? pairs : texts, dim * sizeof(float), err) : NULL;
         if (*batches[i] == NULL)
             return false;
     }
-    if (options->average_decay > 0.0 && (trainer->average = tl_memory_allocate_aligned(floats, sizeof(float), err)) == NULL)
+    if (options->average_decay > 0.0 && (trainer->average = tl_memory_allocate_large(floats, sizeof(float), err)) == NULL)
         return false;
     trainer->values = tl_memory_allocate(rows, sizeof *trainer->values, err);
     trainer->weights = trainer->values != NULL ? tl_memory_allocate(rows, sizeof *trainer->weights, err) : NULL;
@@ -107,9 +107,12 @@ static bool allocate_blocks(tl_trainer *trainer, tl_error *err)
         return false;
     tl_parameter_table_point(&trainer->table, trainer->parameters, trainer->values);
     tl_parameter_table_point(&trainer->table, trainer->gradients, trainer->value_gradients);
-    return tl_arena_create(
-        step_scratch_size(trainer->vision, trainer->text, options, dim, options->chunk, tl_thread_pool_size(trainer->pool)),
-        &trainer->arena, err);
+    if (!tl_arena_create(
+            step_scratch_size(trainer->vision, trainer->text, options, dim, options->chunk, tl_thread_pool_size(trainer->pool)),
+            &trainer->arena, err))
+        return false;
+    tl_arena_use_large_pages(trainer->arena);
+    return true;
 }
 
 /* The table in the order of tl_model's: image tower, text tower, scale, bias. */

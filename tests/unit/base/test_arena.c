@@ -15,6 +15,7 @@ static void blocks_are_aligned_and_apart(void **state)
     (void)state;
     tl_arena *arena = NULL;
     assert_true(tl_arena_create(1000, &arena, NULL));
+    tl_arena_use_large_pages(arena); /* of the first chunk and of those that are added */
     tl_random random = tl_random_stream(1, 0);
     enum { COUNT = 500 };
     unsigned char *blocks[COUNT];

@@ -51,6 +51,26 @@ static void blocks_are_zeroed_and_aligned(void **state)
     tl_memory_free(NULL);
 }
 
+/* Around whole large pages, which most blocks hold none, one or two of. */
+static void large_blocks_are_zeroed_and_aligned(void **state)
+{
+    (void)state;
+    static const size_t page = (size_t)2 << 20;
+    const size_t sizes[] = {0, 1, page - 1, page, page + 1, 2 * page - 1, 2 * page, 3 * page + 65};
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        unsigned char *block = tl_memory_allocate_large(sizes[s], 1, NULL);
+        assert_non_null(block);
+        assert_int_equal((uintptr_t)block % 64, 0);
+        size_t sum = 0;
+        for (size_t i = 0; i < sizes[s]; i++)
+            sum += block[i];
+        assert_int_equal(sum, 0);
+        memset(block, 1, sizes[s]);
+        tl_memory_free(block);
+    }
+    assert_null(tl_memory_allocate_large(SIZE_MAX - 10, 1, NULL));
+}
+
 static void a_failed_resize_keeps_the_block(void **state)
 {
     (void)state;
@@ -93,9 +113,8 @@ static void reserve_doubles_and_keeps_items(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(products_that_overflow_are_refused),
-        cmocka_unit_test(blocks_are_zeroed_and_aligned),
-        cmocka_unit_test(a_failed_resize_keeps_the_block),
+        cmocka_unit_test(products_that_overflow_are_refused),  cmocka_unit_test(blocks_are_zeroed_and_aligned),
+        cmocka_unit_test(large_blocks_are_zeroed_and_aligned), cmocka_unit_test(a_failed_resize_keeps_the_block),
         cmocka_unit_test(reserve_doubles_and_keeps_items),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
