@@ -79,40 +79,4 @@ static void small_matmul(size_t m, size_t n, size_t k, const float *a, size_t a_
     }
 }
 
-KERNEL_INLINE vector_of_4 load_4(const float *from)
-{
-    vector_of_4 v;
-    memcpy(&v, from, sizeof v);
-    return v;
-}
-
-/* 4 x 4 by shuffles. */
-KERNEL_INLINE void transpose_4(const float *from, size_t from_row, float *to, size_t to_row)
-{
-    const vector_of_4 a = load_4(from), b = load_4(from + from_row), c = load_4(from + 2 * from_row),
-                      d = load_4(from + 3 * from_row);
-    const vector_of_4 ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-    const vector_of_4 cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-    const vector_of_4 columns[4] = {
-        __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5), __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7),
-        __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5), __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7)};
-    for (size_t j = 0; j < 4; j++)
-        memcpy(to + j * to_row, &columns[j], sizeof columns[j]);
-}
-
-static void transpose(const float *from, size_t from_row, size_t rows, size_t columns, float *to, size_t to_row)
-{
-    const size_t whole_rows = rows - rows % 4, whole_columns = columns - columns % 4;
-    for (size_t j = 0; j < whole_columns; j += 4) {
-        for (size_t i = 0; i < whole_rows; i += 4)
-            transpose_4(from + i * from_row + j, from_row, to + j * to_row + i, to_row);
-        for (size_t i = whole_rows; i < rows; i++)
-            for (size_t k = j; k < j + 4; k++)
-                to[k * to_row + i] = from[i * from_row + k];
-    }
-    for (size_t j = whole_columns; j < columns; j++)
-        for (size_t i = 0; i < rows; i++)
-            to[j * to_row + i] = from[i * from_row + j];
-}
-
 #endif

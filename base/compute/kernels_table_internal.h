@@ -9,6 +9,7 @@
 #include "base/compute/kernels_matmul_internal.h"
 #include "base/compute/kernels_rows_internal.h"
 #include "base/compute/kernels_taps_internal.h"
+#include "base/compute/kernels_transpose_internal.h"
 
 const tl_kernels TL_KERNELS_TABLE = {
     .name = TL_KERNELS_NAME,

@@ -1,12 +1,12 @@
 /*
  * The product under convolutions: a tile of output pixels x output channels lives in registers while taps and input channels go
- * by; pixels are broadcast from where they lie, weights are read in vectors from a packed panel. And the packing: a transposition
- * in registers. Included by the kernel files.
+ * by; pixels are broadcast from where they lie, weights are read in vectors from a packed panel. Included by the kernel files.
  */
 #ifndef TL_BASE_COMPUTE_KERNELS_TAPS_INTERNAL_H
 #define TL_BASE_COMPUTE_KERNELS_TAPS_INTERNAL_H
 
 #include "base/compute/kernels_internal.h"
+#include "base/compute/kernels_transpose_internal.h"
 #include "base/compute/vector_internal.h"
 
 enum {
@@ -98,38 +98,6 @@ static void multiply_taps(const tl_tap_product *product, const tl_tap_rows *at)
         multiply_tap_rows(1, product, at);
         break;
     }
-}
-
-/* Stage `step` of the transposition of LANES x LANES: rows r and r + step exchange the halves of each run of 2 step lanes. */
-#define LOW_LANE(lane, step) (((lane) & (step)) == 0 ? (lane) : (lane) - (step) + TL_VECTOR_FLOATS)
-#define HIGH_LANE(lane, step) (((lane) & (step)) == 0 ? (lane) + (step) : (lane) + TL_VECTOR_FLOATS)
-#define FOUR_LANES(of, first, step) of(first, step), of(first + 1, step), of(first + 2, step), of(first + 3, step)
-#if TL_VECTOR_FLOATS == 16
-#define ALL_LANES(of, step) FOUR_LANES(of, 0, step), FOUR_LANES(of, 4, step), FOUR_LANES(of, 8, step), FOUR_LANES(of, 12, step)
-#elif TL_VECTOR_FLOATS == 8
-#define ALL_LANES(of, step) FOUR_LANES(of, 0, step), FOUR_LANES(of, 4, step)
-#else
-#define ALL_LANES(of, step) FOUR_LANES(of, 0, step)
-#endif
-#define EXCHANGE_LANES(rows, step)                                                                              \
-    for (int r = 0; r < LANES; r++)                                                                             \
-        if ((r & (step)) == 0) {                                                                                \
-            const vector low = __builtin_shufflevector(rows[r], rows[r + (step)], ALL_LANES(LOW_LANE, step));   \
-            const vector high = __builtin_shufflevector(rows[r], rows[r + (step)], ALL_LANES(HIGH_LANE, step)); \
-            rows[r] = low;                                                                                      \
-            rows[r + (step)] = high;                                                                            \
-        }
-
-KERNEL_INLINE void transpose_lanes(vector rows[TL_VECTOR_FLOATS])
-{
-    EXCHANGE_LANES(rows, 1)
-    EXCHANGE_LANES(rows, 2)
-#if TL_VECTOR_FLOATS >= 8
-    EXCHANGE_LANES(rows, 4)
-#endif
-#if TL_VECTOR_FLOATS >= 16
-    EXCHANGE_LANES(rows, 8)
-#endif
 }
 
 /* Rows lie [channel, tap] in the file; the panel has [tap, channel]. Columns past row_count, up to a whole vector, become 0. */

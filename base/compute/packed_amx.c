@@ -154,50 +154,62 @@ static inline const char *whole_tile(const char *panel, size_t groups, char *roo
     return room;
 }
 
+/* No sanitizer sees what tiles are loaded from. */
+static void assert_extents_of_all(const tl_packed_run *run)
+{
+    tl_packed_tile tile = run->first;
+    const size_t steps = (tile.groups + TILE_GROUPS - 1) / TILE_GROUPS;
+    for (size_t p = 0; p < run->panel_count; p++) {
+        tl_packed_tile_move(run, p, &tile);
+        assert_extents(&tile, (tile.rows - 1) * tile.a_row + steps * TILE_BYTES);
+    }
+}
+
 /* Some groups of a block and a panel, added to the sums. */
-#define DEFINE_SUM_TILES(name, MULTIPLY)                                                                      \
-    KERNEL_INLINE void name(const tl_packed_tile *tile, size_t first, size_t steps, size_t lines, void *sums) \
-    {                                                                                                         \
-        char room[TILE_GROUPS * PANEL_ROW], *left = sums, *lower_left = left + TILE_ROWS * PANEL_ROW;         \
-        const char *a = (const char *)tile->a + first * TILE_BYTES, *lower = a + TILE_ROWS * tile->a_row;     \
-        const char *panel = (const char *)tile->panel + first * TILE_GROUPS * PANEL_ROW;                      \
-        const char *ahead = tile->ahead + first * lines * 64;                                                 \
-        const bool has_lower = tile->rows > TILE_ROWS;                                                        \
-        if (first == 0) {                                                                                     \
-            _tile_zero(UPPER_LEFT);                                                                           \
-            _tile_zero(UPPER_RIGHT);                                                                          \
-            _tile_zero(LOWER_LEFT);                                                                           \
-            _tile_zero(LOWER_RIGHT);                                                                          \
-        } else {                                                                                              \
-            _tile_loadd(UPPER_LEFT, left, PANEL_ROW);                                                         \
-            _tile_loadd(UPPER_RIGHT, left + TILE_BYTES, PANEL_ROW);                                           \
-            _tile_loadd(LOWER_LEFT, lower_left, PANEL_ROW);                                                   \
-            _tile_loadd(LOWER_RIGHT, lower_left + TILE_BYTES, PANEL_ROW);                                     \
-        }                                                                                                     \
-        for (size_t step = first; step < first + steps; step++) {                                             \
-            const char *from = whole_tile(panel, tile->groups - step * TILE_GROUPS, room);                    \
-            for (size_t i = 0; i < lines; i++, ahead += 64)                                                   \
-                __builtin_prefetch(ahead, 0, 2);                                                              \
-            _tile_loadd(UPPER, a, tile->a_row);                                                               \
-            _tile_loadd(LEFT, from, PANEL_ROW);                                                               \
-            _tile_loadd(RIGHT, from + TILE_BYTES, PANEL_ROW);                                                 \
-            MULTIPLY(UPPER_LEFT, UPPER, LEFT);                                                                \
-            MULTIPLY(UPPER_RIGHT, UPPER, RIGHT);                                                              \
-            if (has_lower) {                                                                                  \
-                _tile_loadd(LOWER, lower, tile->a_row);                                                       \
-                MULTIPLY(LOWER_LEFT, LOWER, LEFT);                                                            \
-                MULTIPLY(LOWER_RIGHT, LOWER, RIGHT);                                                          \
-            }                                                                                                 \
-            a += TILE_BYTES;                                                                                  \
-            lower += TILE_BYTES;                                                                              \
-            panel += TILE_GROUPS * PANEL_ROW;                                                                 \
-        }                                                                                                     \
-        _tile_stored(UPPER_LEFT, left, PANEL_ROW);                                                            \
-        _tile_stored(UPPER_RIGHT, left + TILE_BYTES, PANEL_ROW);                                              \
-        if (has_lower) {                                                                                      \
-            _tile_stored(LOWER_LEFT, lower_left, PANEL_ROW);                                                  \
-            _tile_stored(LOWER_RIGHT, lower_left + TILE_BYTES, PANEL_ROW);                                    \
-        }                                                                                                     \
+#define DEFINE_SUM_TILES(name, MULTIPLY)                                                                              \
+    KERNEL_INLINE void name(const tl_packed_run *run, size_t p, size_t first, size_t steps, size_t lines, void *sums) \
+    {                                                                                                                 \
+        const tl_packed_tile *tile = &run->first;                                                                     \
+        char room[TILE_GROUPS * PANEL_ROW], *left = sums, *lower_left = left + TILE_ROWS * PANEL_ROW;                 \
+        const char *a = (const char *)tile->a + first * TILE_BYTES, *lower = a + TILE_ROWS * tile->a_row;             \
+        const char *panel = (const char *)tile->panel + p * run->panel_bytes + first * TILE_GROUPS * PANEL_ROW;       \
+        const char *ahead = tile->ahead + p * run->panel_bytes + first * lines * 64;                                  \
+        const bool has_lower = tile->rows > TILE_ROWS;                                                                \
+        if (first == 0) {                                                                                             \
+            _tile_zero(UPPER_LEFT);                                                                                   \
+            _tile_zero(UPPER_RIGHT);                                                                                  \
+            _tile_zero(LOWER_LEFT);                                                                                   \
+            _tile_zero(LOWER_RIGHT);                                                                                  \
+        } else {                                                                                                      \
+            _tile_loadd(UPPER_LEFT, left, PANEL_ROW);                                                                 \
+            _tile_loadd(UPPER_RIGHT, left + TILE_BYTES, PANEL_ROW);                                                   \
+            _tile_loadd(LOWER_LEFT, lower_left, PANEL_ROW);                                                           \
+            _tile_loadd(LOWER_RIGHT, lower_left + TILE_BYTES, PANEL_ROW);                                             \
+        }                                                                                                             \
+        for (size_t step = first; step < first + steps; step++) {                                                     \
+            const char *from = whole_tile(panel, tile->groups - step * TILE_GROUPS, room);                            \
+            for (size_t i = 0; i < lines; i++, ahead += 64)                                                           \
+                __builtin_prefetch(ahead, 0, 2);                                                                      \
+            _tile_loadd(UPPER, a, tile->a_row);                                                                       \
+            _tile_loadd(LEFT, from, PANEL_ROW);                                                                       \
+            _tile_loadd(RIGHT, from + TILE_BYTES, PANEL_ROW);                                                         \
+            MULTIPLY(UPPER_LEFT, UPPER, LEFT);                                                                        \
+            MULTIPLY(UPPER_RIGHT, UPPER, RIGHT);                                                                      \
+            if (has_lower) {                                                                                          \
+                _tile_loadd(LOWER, lower, tile->a_row);                                                               \
+                MULTIPLY(LOWER_LEFT, LOWER, LEFT);                                                                    \
+                MULTIPLY(LOWER_RIGHT, LOWER, RIGHT);                                                                  \
+            }                                                                                                         \
+            a += TILE_BYTES;                                                                                          \
+            lower += TILE_BYTES;                                                                                      \
+            panel += TILE_GROUPS * PANEL_ROW;                                                                         \
+        }                                                                                                             \
+        _tile_stored(UPPER_LEFT, left, PANEL_ROW);                                                                    \
+        _tile_stored(UPPER_RIGHT, left + TILE_BYTES, PANEL_ROW);                                                      \
+        if (has_lower) {                                                                                              \
+            _tile_stored(LOWER_LEFT, lower_left, PANEL_ROW);                                                          \
+            _tile_stored(LOWER_RIGHT, lower_left + TILE_BYTES, PANEL_ROW);                                            \
+        }                                                                                                             \
     }
 
 DEFINE_SUM_TILES(sum_tiles_bf16, _tile_dpbf16ps)
@@ -207,21 +219,15 @@ DEFINE_SUM_TILES(sum_tiles_int8, _tile_dpbusd)
  * The rows of x come from the second-level cache no faster than the tiles are multiplied, so a few columns of them, which the
  * first level holds, meet all panels of the run before the next few do.
  */
-#define DEFINE_SUM_RUN(name, SUM_TILES)                                                          \
-    static void name(const tl_packed_run *run, run_sums sums)                                    \
-    {                                                                                            \
-        const size_t all = (run->first.groups + TILE_GROUPS - 1) / TILE_GROUPS;                  \
-        const size_t lines = (run->first.lines_ahead + all - 1) / all;                           \
-        const size_t slice = run->panel_count == 1 ? all : STEPS_OF_A_SLICE;                     \
-        for (size_t p = 0; p < run->panel_count; p++) {                                          \
-            const tl_packed_tile tile = tl_packed_tile_of(run, p);                               \
-            assert_extents(&tile, (tile.rows - 1) * tile.a_row + all * TILE_BYTES);              \
-        }                                                                                        \
-        for (size_t step = 0; step < all; step += slice)                                         \
-            for (size_t p = 0; p < run->panel_count; p++) {                                      \
-                const tl_packed_tile tile = tl_packed_tile_of(run, p);                           \
-                SUM_TILES(&tile, step, all - step < slice ? all - step : slice, lines, sums[p]); \
-            }                                                                                    \
+#define DEFINE_SUM_RUN(name, SUM_TILES)                                                           \
+    static void name(const tl_packed_run *run, run_sums sums)                                     \
+    {                                                                                             \
+        const size_t all = (run->first.groups + TILE_GROUPS - 1) / TILE_GROUPS;                   \
+        const size_t lines = (run->first.lines_ahead + all - 1) / all;                            \
+        const size_t slice = run->panel_count == 1 ? all : STEPS_OF_A_SLICE;                      \
+        for (size_t step = 0; step < all; step += slice)                                          \
+            for (size_t p = 0; p < run->panel_count; p++)                                         \
+                SUM_TILES(run, p, step, all - step < slice ? all - step : slice, lines, sums[p]); \
     }
 
 DEFINE_SUM_RUN(sum_run_bf16, sum_tiles_bf16)
@@ -230,9 +236,11 @@ DEFINE_SUM_RUN(sum_run_int8, sum_tiles_int8)
 static void multiply_bf16(const tl_packed_run *run)
 {
     run_sums sums;
+    tl_packed_tile tile = run->first;
+    assert_extents_of_all(run);
     sum_run_bf16(run, sums);
     for (size_t p = 0; p < run->panel_count; p++) {
-        const tl_packed_tile tile = tl_packed_tile_of(run, p);
+        tl_packed_tile_move(run, p, &tile);
         for (size_t r = 0; r < tile.rows; r++) {
             vector values[VECTORS];
             memcpy(values, sums[p][r], sizeof values);
@@ -244,9 +252,11 @@ static void multiply_bf16(const tl_packed_run *run)
 static void multiply_int8(const tl_packed_run *run)
 {
     run_sums sums;
+    tl_packed_tile tile = run->first;
+    assert_extents_of_all(run);
     sum_run_int8(run, sums);
     for (size_t p = 0; p < run->panel_count; p++) {
-        const tl_packed_tile tile = tl_packed_tile_of(run, p);
+        tl_packed_tile_move(run, p, &tile);
         float scales[TL_PACKED_COLUMNS] = {0};
         group_vector header[VECTORS];
         memcpy(scales, tile.scales, tile.columns * sizeof *scales);
@@ -274,6 +284,7 @@ const tl_packed_kernels tl_packed_amx = {
     .pair_rows = pair_rows,
     .pair_halves = pair_halves,
     .pack_pairs = pack_pairs,
+    .pack_columns_f32 = pack_columns_f32,
 };
 #else
 typedef int tl_no_amx_here;

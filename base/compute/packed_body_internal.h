@@ -128,7 +128,7 @@ KERNEL_INLINE void store_row(const tl_packed_tile *tile, size_t row, const vecto
 /* The rows of y and of what is added to it are far apart and may be in no near cache: they arrive while the sums are made. */
 KERNEL_INLINE void ask_for_rows(const tl_packed_tile *tile)
 {
-    const size_t size = tl_dtype_size(tile->y_dtype);
+    const size_t size = tile->y_dtype == TL_F32 ? sizeof(float) : sizeof(uint16_t);
     for (size_t r = 0; r < tile->rows; r++)
         for (size_t at = r * tile->y_row; at < r * tile->y_row + TL_PACKED_COLUMNS; at += LINE) {
             __builtin_prefetch((const char *)tile->y + at * size, 1);
@@ -142,13 +142,13 @@ KERNEL_INLINE void ask_for_rows(const tl_packed_tile *tile)
  * panel these are kept and each row is broadcast once; with many, each is loaded for all rows.
  */
 #define DEFINE_SUM_GROUPS(name, DOT, TYPE)                                                                               \
-    UNCHECKED_INLINE void name(size_t rows, const tl_packed_tile *tile, const uint32_t *panel, TYPE(*sums)[VECTORS])     \
+    UNCHECKED_INLINE void name(size_t rows, const tl_packed_tile *tile, const TYPE *start, TYPE(*sums)[VECTORS])         \
     {                                                                                                                    \
         TYPE kept[TL_BLOCK_ROWS][VECTORS];                                                                               \
         for (size_t r = 0; r < rows; r++)                                                                                \
             for (size_t v = 0; v < VECTORS; v++)                                                                         \
-                kept[r][v] = sums[r][v];                                                                                 \
-        const uint32_t *a = tile->a;                                                                                     \
+                kept[r][v] = start[v];                                                                                   \
+        const uint32_t *a = tile->a, *panel = tile->panel;                                                               \
         const size_t groups = tile->groups;                                                                              \
         const char *ahead = tile->ahead;                                                                                 \
         size_t due = 0; /* of `groups` parts of a line: evenly, or memory's queue is full and the near lines wait too */ \
@@ -196,25 +196,24 @@ DEFINE_SUM_GROUPS(sum_int8, dot_int8, group_vector)
 
 #define CASE_F32(count)                    \
     case count:                            \
-        sum_f32(count, tile, panel, sums); \
+        sum_f32(count, tile, start, sums); \
         break;
 #define CASE_BF16(count)                    \
     case count:                             \
-        sum_bf16(count, tile, panel, sums); \
+        sum_bf16(count, tile, start, sums); \
         break;
 #define CASE_INT8(count)                    \
     case count:                             \
-        sum_int8(count, tile, panel, sums); \
+        sum_int8(count, tile, start, sums); \
         break;
 
-/* All groups of a panel by as many rows as the tile has. */
-#define DEFINE_SUM_PANEL(name, CASE, TYPE)                                          \
-    static TL_UNCHECKED void name(const tl_packed_tile *tile, TYPE(*sums)[VECTORS]) \
-    {                                                                               \
-        const uint32_t *panel = tile->panel;                                        \
-        switch (tile->rows) {                                                       \
-            FOR_ROWS(CASE)                                                          \
-        }                                                                           \
+/* All groups of a panel by as many rows as the tile has; start: what the sums of each row start from. */
+#define DEFINE_SUM_PANEL(name, CASE, TYPE)                                                             \
+    static TL_UNCHECKED void name(const tl_packed_tile *tile, const TYPE *start, TYPE(*sums)[VECTORS]) \
+    {                                                                                                  \
+        switch (tile->rows) {                                                                          \
+            FOR_ROWS(CASE)                                                                             \
+        }                                                                                              \
     }
 
 DEFINE_SUM_PANEL(sum_panel_f32, CASE_F32, vector)
@@ -229,32 +228,41 @@ KERNEL_INLINE void assert_extents(const tl_packed_tile *tile, size_t a_bytes)
     TL_ASSERT(tl_may_read(tile->a, a_bytes) && tl_may_read(tile->panel, tile->groups * TL_PACKED_COLUMNS * 4));
 }
 
-static void store_floats(const tl_packed_tile *tile, vector (*sums)[VECTORS])
+static void store_packed(const tl_packed_tile *tile, vector (*sums)[VECTORS])
 {
     float near[TL_BLOCK_ROWS * TL_PACKED_COLUMNS];
     tl_packed_tile view = *tile;
-    if (tile->is_y_packed) {
-        view.y = near;
-        view.y_row = TL_PACKED_COLUMNS;
-    }
+    view.y = near;
+    view.y_row = TL_PACKED_COLUMNS;
     for (size_t r = 0; r < tile->rows; r++)
         store_row(&view, r, sums[r]);
-    if (tile->is_y_packed)
-        tl_kernels_active()->transpose(near, TL_PACKED_COLUMNS, tile->rows, tile->columns, tile->y, tile->rows);
+    tl_kernels_active()->transpose(near, TL_PACKED_COLUMNS, tile->rows, tile->columns, tile->y, tile->rows);
+}
+
+static void store_floats(const tl_packed_tile *tile, vector (*sums)[VECTORS])
+{
+    if (tile->is_y_packed) {
+        store_packed(tile, sums);
+        return;
+    }
+    for (size_t r = 0; r < tile->rows; r++)
+        store_row(tile, r, sums[r]);
 }
 
 /* A panel after the other: the sums of all groups by SUM_PANEL, then what follows. */
-#define DEFINE_MULTIPLY(name, SUM_PANEL)                                          \
-    static void name(const tl_packed_run *run)                                    \
-    {                                                                             \
-        for (size_t p = 0; p < run->panel_count; p++) {                           \
-            const tl_packed_tile view = tl_packed_tile_of(run, p), *tile = &view; \
-            vector sums[TL_BLOCK_ROWS][VECTORS] = {0};                            \
-            assert_extents(tile, tile->rows * tile->groups * 4);                  \
-            ask_for_rows(tile);                                                   \
-            SUM_PANEL(tile, sums);                                                \
-            store_floats(tile, sums);                                             \
-        }                                                                         \
+#define DEFINE_MULTIPLY(name, SUM_PANEL)                       \
+    static void name(const tl_packed_run *run)                 \
+    {                                                          \
+        tl_packed_tile tile = run->first;                      \
+        for (size_t p = 0; p < run->panel_count; p++) {        \
+            const vector start[VECTORS] = {0};                 \
+            vector sums[TL_BLOCK_ROWS][VECTORS];               \
+            tl_packed_tile_move(run, p, &tile);                \
+            assert_extents(&tile, tile.rows *tile.groups * 4); \
+            ask_for_rows(&tile);                               \
+            SUM_PANEL(&tile, start, sums);                     \
+            store_floats(&tile, sums);                         \
+        }                                                      \
     }
 
 DEFINE_MULTIPLY(multiply_f32, sum_panel_f32)
@@ -280,25 +288,34 @@ KERNEL_INLINE void load_header(const tl_packed_tile *tile, group_vector header[V
 #ifndef TL_HAS_TILES
 static void multiply_int8(const tl_packed_run *run)
 {
+    tl_packed_tile tile = run->first;
     for (size_t p = 0; p < run->panel_count; p++) {
-        const tl_packed_tile view = tl_packed_tile_of(run, p), *tile = &view;
         float scales[TL_PACKED_COLUMNS] = {0};
         group_vector header[VECTORS], sums[TL_BLOCK_ROWS][VECTORS];
-        memcpy(scales, tile->scales, tile->columns * sizeof *scales);
-        load_header(tile, header);
-        for (size_t r = 0; r < tile->rows; r++)
-            for (size_t v = 0; v < VECTORS; v++)
-                sums[r][v] = header[v];
-        assert_extents(tile, tile->rows * tile->groups * 4);
-        ask_for_rows(tile);
-        sum_panel_int8(tile, sums);
-        for (size_t r = 0; r < tile->rows; r++)
-            store_steps(tile, r, scales, sums[r]);
+        tl_packed_tile_move(run, p, &tile);
+        memcpy(scales, tile.scales, tile.columns * sizeof *scales);
+        load_header(&tile, header);
+        assert_extents(&tile, tile.rows * tile.groups * 4);
+        ask_for_rows(&tile);
+        sum_panel_int8(&tile, header, sums);
+        for (size_t r = 0; r < tile.rows; r++)
+            store_steps(&tile, r, scales, sums[r]);
     }
 }
 #endif
 
 /* ---- kind rows ---- */
+
+/* Rows of the source one after the other, as memory brings them, each to its place in all blocks. */
+static void pack_columns_f32(const float *from, size_t from_row, size_t groups, size_t columns, float *to)
+{
+    const size_t whole = columns - columns % TL_BLOCK_ROWS, rest = columns - whole;
+    for (size_t g = 0; g < groups; g++, from += from_row) {
+        for (size_t c = 0; c < whole; c += TL_BLOCK_ROWS)
+            memcpy(to + c * groups + g * TL_BLOCK_ROWS, from + c, TL_BLOCK_ROWS * sizeof *to);
+        memcpy(to + whole * groups + g * rest, from + whole, rest * sizeof *to);
+    }
+}
 
 static void pack_rows_f32(const tl_packed_source *source)
 {
@@ -482,5 +499,6 @@ const tl_packed_kernels TL_PACKED_TABLE = {
     .pair_rows = pair_rows,
     .pair_halves = pair_halves,
     .pack_pairs = pack_pairs,
+    .pack_columns_f32 = pack_columns_f32,
 };
 #endif

@@ -55,23 +55,21 @@ typedef struct tl_packed_run {
     size_t columns; /* of all panels */
 } tl_packed_run;
 
-static inline tl_packed_tile tl_packed_tile_of(const tl_packed_run *run, size_t panel)
+/* The first panel's tile becomes that of another panel, field by field: a copy of it would be read in vectors while its words are
+ * still on their way to memory, and wait for all stores before them. */
+static inline void tl_packed_tile_move(const tl_packed_run *run, size_t panel, tl_packed_tile *tile)
 {
-    tl_packed_tile tile = run->first;
+    const tl_packed_tile *first = &run->first;
     const size_t bytes = panel * run->panel_bytes, column = panel * TL_PACKED_COLUMNS;
-    tile.panel = (const char *)tile.panel + bytes;
-    tile.ahead += bytes;
-    tile.columns = run->columns - column < TL_PACKED_COLUMNS ? run->columns - column : TL_PACKED_COLUMNS;
-    if (tile.header != NULL)
-        tile.header += bytes / sizeof *tile.header;
-    if (tile.scales != NULL)
-        tile.scales += column;
-    if (tile.bias != NULL)
-        tile.bias += column;
-    if (tile.residual != NULL)
-        tile.residual += column;
-    tile.y = (char *)tile.y + column * tl_dtype_size(tile.y_dtype) * (tile.is_y_packed ? tile.rows : 1);
-    return tile;
+    const size_t y_column = column * (first->y_dtype == TL_F32 ? sizeof(float) : sizeof(uint16_t));
+    tile->panel = (const char *)first->panel + bytes;
+    tile->ahead = first->ahead + bytes;
+    tile->columns = run->columns - column < TL_PACKED_COLUMNS ? run->columns - column : TL_PACKED_COLUMNS;
+    tile->header = first->header != NULL ? first->header + bytes / sizeof *first->header : NULL;
+    tile->scales = first->scales != NULL ? first->scales + column : NULL;
+    tile->bias = first->bias != NULL ? first->bias + column : NULL;
+    tile->residual = first->residual != NULL ? first->residual + column : NULL;
+    tile->y = (char *)first->y + y_column * (first->is_y_packed ? first->rows : 1);
 }
 
 typedef struct tl_packed_kernels {
@@ -96,6 +94,9 @@ typedef struct tl_packed_kernels {
     void (*pair_halves)(const uint16_t *first, const uint16_t *second, size_t count, uint32_t *groups);
     /* A block of so many rows as pack_rows would make it of bf16, from pairs [groups, group_row]. */
     void (*pack_pairs)(const uint32_t *pairs, size_t group_row, size_t groups, size_t rows, void *a);
+    /* Blocks of block_rows rows, the last one of the rest, one after the other and each as pack_rows would make it of f32, of
+     * which [groups, from_row] are the columns. */
+    void (*pack_columns_f32)(const float *from, size_t from_row, size_t groups, size_t columns, float *to);
 } tl_packed_kernels;
 
 /* Groups of 32 bits of a row. */

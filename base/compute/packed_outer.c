@@ -124,21 +124,21 @@ void tl_pack_panels(tl_packed_kind kind, const tl_weight *weight, size_t out, si
 
 /* ---- products ---- */
 
-/* Scratch: in bf16 pairs of a's rows [SLAB / 2, m]; one packed block of a; b's panels. */
-static size_t pairs_size(tl_packed_kind kind, size_t m)
+/* Scratch: a slab of a, in f32 as blocks, in bf16 as pairs [SLAB / 2, m] of which one block at a time is packed; b's panels. */
+static size_t slab_size(tl_packed_kind kind, size_t m)
 {
-    return kind == TL_PACKED_F32 ? 0 : tl_whole_lines(SLAB / 2 * m * sizeof(uint32_t));
+    return tl_whole_lines((kind == TL_PACKED_F32 ? SLAB : SLAB / 2) * m * sizeof(uint32_t));
 }
 
 static size_t block_size(tl_packed_kind kind)
 {
     const tl_packed_kernels *kernels = tl_packed_active();
-    return tl_whole_lines(kernels->block_rows[kind] * kernels->row_bytes(kind, SLAB));
+    return kind == TL_PACKED_F32 ? 0 : tl_whole_lines(kernels->block_rows[kind] * kernels->row_bytes(kind, SLAB));
 }
 
 size_t tl_outer_scratch_size(tl_packed_kind kind, size_t m, size_t n)
 {
-    return pairs_size(kind, m) + block_size(kind) + tl_packed_panel_size(kind, n, SLAB);
+    return slab_size(kind, m) + block_size(kind) + tl_packed_panel_size(kind, n, SLAB);
 }
 
 /* One block of rows of c by all panels. */
@@ -166,50 +166,47 @@ static void multiply_block(const tl_outer_call *call, size_t first, size_t rows,
     }
 }
 
-/* A slab of b to panels, and in bf16 of a to pairs. */
-static void pack_slab(const tl_outer_call *call, size_t k, size_t count, uint32_t *pairs, char *panels)
+/* A slab of b to panels, and of a to blocks or pairs. */
+static void pack_slab(const tl_outer_call *call, size_t k, size_t count, uint32_t *slab, char *panels)
 {
     const void *b = row_of(call->b_dtype, call->b, call->b_row, k);
     const size_t bytes = tl_packed_panel_bytes(call->kind, count);
     if (call->kind == TL_PACKED_F32) {
         copy_columns(b, call->b_row, count, call->n, bytes, panels);
+        tl_packed_active()->pack_columns_f32((const float *)call->a + k * call->a_row, call->a_row, count, call->m,
+                                             (float *)slab);
         return;
     }
     pack_columns(call->b_dtype, b, call->b_row, count, call->n, bytes, panels);
     for (size_t g = 0; g < (count + 1) / 2; g++)
         pair_up(call->a_dtype, row_of(call->a_dtype, call->a, call->a_row, k + 2 * g), call->a_row, 2 * g + 1 < count, 0, call->m,
-                pairs + g * call->m);
+                slab + g * call->m);
 }
 
-/* Columns first..first + rows - 1 of a slab of a to a block. */
-static void pack_block(const tl_outer_call *call, size_t k, size_t count, const uint32_t *pairs, size_t first, size_t rows,
-                       char *block)
+/* The block of columns first..first + rows - 1 of a slab of a. room: where one is packed. */
+static const char *block_of(const tl_outer_call *call, size_t count, const uint32_t *slab, size_t first, size_t rows, char *room)
 {
-    if (call->kind != TL_PACKED_F32) {
-        tl_packed_active()->pack_pairs(pairs + first, call->m, (count + 1) / 2, rows, block);
-        return;
-    }
-    const float *from = (const float *)call->a + k * call->a_row + first;
-    float *to = (float *)(void *)block;
-    for (size_t i = 0; i < count; i++, from += call->a_row, to += rows)
-        memcpy(to, from, rows * sizeof *to);
+    if (call->kind == TL_PACKED_F32)
+        return (const char *)(slab + first * count);
+    tl_packed_active()->pack_pairs(slab + first, call->m, (count + 1) / 2, rows, room);
+    return room;
 }
 
 void tl_outer(const tl_outer_call *call, void *scratch)
 {
     const tl_packed_kernels *kernels = tl_packed_active();
     const size_t most = kernels->block_rows[call->kind];
-    uint32_t *pairs = scratch;
-    char *block = (char *)scratch + pairs_size(call->kind, call->m), *panels = block + block_size(call->kind);
+    uint32_t *slab = scratch;
+    char *room = (char *)scratch + slab_size(call->kind, call->m), *panels = room + block_size(call->kind);
     size_t configured = 0;
     TL_ASSERT(call->kind == TL_PACKED_BF16 ||
               (call->kind == TL_PACKED_F32 && call->a_dtype == TL_F32 && call->b_dtype == TL_F32));
     for (size_t k = 0; k < call->k; k += SLAB) {
         const size_t count = call->k - k < SLAB ? call->k - k : SLAB;
-        pack_slab(call, k, count, pairs, panels);
+        pack_slab(call, k, count, slab, panels);
         for (size_t row = 0; row < call->m; row += most) {
             const size_t rows = call->m - row < most ? call->m - row : most;
-            pack_block(call, k, count, pairs, row, rows, block);
+            const char *block = block_of(call, count, slab, row, rows, room);
             if (kernels->begin_blocks != NULL && rows != configured)
                 kernels->begin_blocks(call->kind, rows);
             configured = rows;
