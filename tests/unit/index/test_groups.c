@@ -167,22 +167,12 @@ static void rows_that_are_all_alike(void **state)
 static void memory_may_end_anywhere(void **state)
 {
     (void)state;
-    size_t failures = 0;
-    for (size_t number = 1;; number += 1 + number / 8) {
+    failing_memory_sweep sweep = {.job = "training in groups", .least_failures = 20, .sparser_every = 50};
+    while (failing_memory_next(&sweep)) {
         tl_centroids centroids = {0};
-        tl_error error = {0};
-        failing_memory_arm(number);
-        bool ok = tl_kmeans__train(&centroids, halves[0], 4096, 512, DIM, NULL, &error);
-        size_t asked = failing_memory_disarm();
+        failing_memory_judge(&sweep, tl_kmeans__train(&centroids, halves[0], 4096, 512, DIM, NULL, &sweep.err));
         tl_centroids__clear(&centroids);
-        assert_true(ok || error.kind == TL_ERROR_NO_MEMORY);
-        failures += !ok;
-        if (asked < number) {
-            assert_true(ok);
-            break;
-        }
     }
-    assert_true(failures > 20);
 }
 
 static int64_t ask(sqlite3 *database, const char *sql)
