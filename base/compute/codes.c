@@ -97,9 +97,9 @@ void tl_rows_square_f16(const uint16_t *rows, size_t count, size_t dim, const fl
     kernels()->square_f16(rows, count, dim, query, squares);
 }
 
-void tl_codes_dot(const uint8_t *codes, size_t count, size_t groups, const int8_t *query, int32_t *sums)
+void tl_codes_dot(const uint8_t *codes, size_t count, size_t groups, const int8_t *query, int32_t *sums, const void *next)
 {
-    kernels()->dot_codes(codes, count, groups, query, sums);
+    kernels()->dot_codes(codes, count, groups, query, sums, next);
 }
 
 void tl_bytes_dot(const uint8_t *rows, size_t count, size_t size, const int8_t *query, int32_t *sums)

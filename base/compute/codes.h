@@ -22,8 +22,9 @@ void tl_rows_dot_f16(const uint16_t *rows, size_t count, size_t dim, const float
 /* squares [count] = |row - query|^2 */
 void tl_rows_square_f32(const float *rows, size_t count, size_t dim, const float *query, float *squares);
 void tl_rows_square_f16(const uint16_t *rows, size_t count, size_t dim, const float *query, float *squares);
-/* sums [count] = codes [count, groups] query [groups * TL_CODE_GROUP]; numbers of a code count as 0..15. groups at most 1024. */
-void tl_codes_dot(const uint8_t *codes, size_t count, size_t groups, const int8_t *query, int32_t *sums);
+/* sums [count] = codes [count, groups] query [groups * TL_CODE_GROUP]; numbers of a code count as 0..15. groups at most 1024.
+ * next: what will be read after these, which is asked of the memory in time; NULL: nothing is known. */
+void tl_codes_dot(const uint8_t *codes, size_t count, size_t groups, const int8_t *query, int32_t *sums, const void *next);
 /* sums [count] = rows [count, size] query [size]; a row's numbers are 0..127, size is a multiple of 64, at most 65536. */
 void tl_bytes_dot(const uint8_t *rows, size_t count, size_t size, const int8_t *query, int32_t *sums);
 

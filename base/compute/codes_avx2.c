@@ -76,14 +76,18 @@ static int32_t sum_of_integers(__m256i sum)
 }
 
 /* 15 * 127 * 2 a pair, four pairs: within int16. */
-static void dot_codes(const uint8_t *codes, size_t count, size_t groups, const int8_t *query, int32_t *sums)
+static void dot_codes(const uint8_t *codes, size_t count, size_t groups, const int8_t *query, int32_t *sums, const void *next)
 {
+    const uint8_t *end = codes + count * groups * TL_CODE_GROUP_BYTES, *after = next != NULL ? next : codes;
+    const uint8_t *ahead = tl_codes_ahead(codes, count * groups * TL_CODE_GROUP_BYTES, after);
     const __m256i half = _mm256_set1_epi8(15), ones = _mm256_set1_epi16(1);
     for (size_t i = 0; i < count; i++) {
         __m256i sum = _mm256_setzero_si256();
         for (size_t group = 0; group < groups; group++, codes += TL_CODE_GROUP_BYTES) {
             const __m256i *q = (const __m256i *)(const void *)(query + group * TL_CODE_GROUP);
-            _mm_prefetch((const char *)codes + TL_CODES_AHEAD, _MM_HINT_T0);
+            _mm_prefetch((const char *)ahead, _MM_HINT_T0);
+            ahead += TL_CODE_GROUP_BYTES;
+            ahead = ahead == end ? after : ahead;
             __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)codes);
             __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(codes + 32));
             __m256i low = _mm256_add_epi16(_mm256_maddubs_epi16(_mm256_and_si256(a, half), _mm256_loadu_si256(q)),

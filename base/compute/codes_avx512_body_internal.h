@@ -52,15 +52,19 @@ DEFINE_ROWS(dot_f16, add_product, uint16_t, load_f16, load_tail_f16)
 DEFINE_ROWS(square_f32, add_square, float, _mm512_loadu_ps, load_tail_f32)
 DEFINE_ROWS(square_f16, add_square, uint16_t, load_f16, load_tail_f16)
 
-static void dot_codes(const uint8_t *codes, size_t count, size_t groups, const int8_t *query, int32_t *sums)
+static void dot_codes(const uint8_t *codes, size_t count, size_t groups, const int8_t *query, int32_t *sums, const void *next)
 {
+    const uint8_t *end = codes + count * groups * TL_CODE_GROUP_BYTES, *after = next != NULL ? next : codes;
+    const uint8_t *ahead = tl_codes_ahead(codes, count * groups * TL_CODE_GROUP_BYTES, after);
     const __m512i half = _mm512_set1_epi8(15);
     for (size_t i = 0; i < count; i++) {
         __m512i low = _mm512_setzero_si512(), high = _mm512_setzero_si512();
         for (size_t group = 0; group < groups; group++, codes += TL_CODE_GROUP_BYTES) {
             const int8_t *q = query + group * TL_CODE_GROUP;
             __m512i bytes = _mm512_loadu_si512(codes);
-            _mm_prefetch((const char *)codes + TL_CODES_AHEAD, _MM_HINT_T0);
+            _mm_prefetch((const char *)ahead, _MM_HINT_T0);
+            ahead += TL_CODE_GROUP_BYTES;
+            ahead = ahead == end ? after : ahead;
             low = ADD_PRODUCTS(low, _mm512_and_si512(bytes, half), _mm512_loadu_si512(q));
             high = ADD_PRODUCTS(high, _mm512_and_si512(_mm512_srli_epi16(bytes, 4), half),
                                 _mm512_loadu_si512(q + TL_CODE_GROUP_BYTES));

@@ -62,8 +62,9 @@ static void square_f16(const uint16_t *rows, size_t count, size_t dim, const flo
     }
 }
 
-static void dot_codes(const uint8_t *codes, size_t count, size_t groups, const int8_t *query, int32_t *sums)
+static void dot_codes(const uint8_t *codes, size_t count, size_t groups, const int8_t *query, int32_t *sums, const void *next)
 {
+    (void)next;
     for (size_t i = 0; i < count; i++) {
         int32_t sum = 0;
         for (size_t group = 0; group < groups; group++, codes += TL_CODE_GROUP_BYTES) {

@@ -7,12 +7,18 @@
 /* Bytes that are asked for before they are wanted: the processor itself looks no further than the end of a page. */
 enum { TL_CODES_AHEAD = 4096 };
 
+/* Where asking for codes [size] begins; from their end on it goes on at next. */
+static inline const uint8_t *tl_codes_ahead(const uint8_t *codes, size_t size, const uint8_t *next)
+{
+    return size > TL_CODES_AHEAD ? codes + TL_CODES_AHEAD : next;
+}
+
 typedef struct tl_code_kernels {
     void (*dot_f32)(const float *rows, size_t count, size_t dim, const float *query, float *scores);
     void (*dot_f16)(const uint16_t *rows, size_t count, size_t dim, const float *query, float *scores);
     void (*square_f32)(const float *rows, size_t count, size_t dim, const float *query, float *squares);
     void (*square_f16)(const uint16_t *rows, size_t count, size_t dim, const float *query, float *squares);
-    void (*dot_codes)(const uint8_t *codes, size_t count, size_t groups, const int8_t *query, int32_t *sums);
+    void (*dot_codes)(const uint8_t *codes, size_t count, size_t groups, const int8_t *query, int32_t *sums, const void *next);
     void (*dot_bytes)(const uint8_t *rows, size_t count, size_t size, const int8_t *query, int32_t *sums);
     void (*narrow)(const float *values, uint16_t *out, size_t count);
     void (*widen)(const uint16_t *values, float *out, size_t count);

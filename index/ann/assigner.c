@@ -35,13 +35,16 @@ static bool init_groups(tl_assigner *assigner, const tl_centroids *centroids, tl
     if ((assigner->centre_half_squares = tl_memory_allocate(centroids->count, sizeof(float), err)) == NULL ||
         (assigner->centre_scores = tl_memory_allocate(largest, sizeof(float), err)) == NULL)
         return false;
-    float *centre = assigner->rows; /* until the means are there */
+    float *row = tl_memory_allocate(dim, sizeof *row, err);
+    if (row == NULL)
+        return false;
     for (uint32_t i = 0; i < centroids->count; i++) {
-        tl_widen_from_f16(centroids->rows + (size_t)i * dim, centre, dim);
-        assigner->centre_half_squares[i] = (float)(0.5 * tl_sum_squares(centre, dim));
+        tl_widen_from_f16(centroids->rows + (size_t)i * dim, row, dim);
+        assigner->centre_half_squares[i] = (float)(0.5 * tl_sum_squares(row, dim));
     }
     for (uint32_t group = 0; group < centroids->group_count; group++)
-        tl_centroids__group_mean(centroids, group, assigner->rows + (size_t)group * dim);
+        tl_centroids__group_mean(centroids, group, assigner->rows + (size_t)group * dim, row);
+    tl_memory_free(row);
     return true;
 }
 

@@ -5,6 +5,7 @@
 #include "index/ann/centroids.h"
 
 #include "base/compute/codes.h"
+#include "base/compute/compute.h"
 #include "base/core/hash.h"
 #include "base/core/memory.h"
 #include "index/vectors/store_sql.h"
@@ -123,18 +124,12 @@ bool tl_centroids__write(const tl_centroids *centroids, tl_store *store, int64_t
     return true;
 }
 
-void tl_centroids__group_mean(const tl_centroids *centroids, uint32_t group, float *mean)
+void tl_centroids__group_mean(const tl_centroids *centroids, uint32_t group, float *mean, float *row)
 {
-    enum { PART = 64 };
-    float part[PART];
     uint32_t first = centroids->groups[group], end = centroids->groups[group + 1], dim = centroids->dim;
-    float share = 1.0f / (float)(end - first);
     memset(mean, 0, dim * sizeof *mean);
-    for (uint32_t i = first; i < end; i++)
-        for (uint32_t at = 0; at < dim; at += PART) {
-            uint32_t now = dim - at < PART ? dim - at : PART;
-            tl_widen_from_f16(centroids->rows + (size_t)i * dim + at, part, now);
-            for (uint32_t j = 0; j < now; j++)
-                mean[at + j] += share * part[j];
-        }
+    for (uint32_t i = first; i < end; i++) {
+        tl_widen_from_f16(centroids->rows + (size_t)i * dim, row, dim);
+        tl_axpy(1.0f / (float)(end - first), row, mean, dim);
+    }
 }

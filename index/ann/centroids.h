@@ -20,7 +20,7 @@ bool tl_centroids__load(tl_centroids *centroids, tl_store *store, const tl_store
 bool tl_centroids__write(const tl_centroids *centroids, tl_store *store, int64_t set_id, tl_error *err) TL_MUST_USE;
 /* No group may have more. */
 uint32_t tl_centroids__largest_group(uint32_t dim);
-/* mean [dim] of a group's centres. */
-void tl_centroids__group_mean(const tl_centroids *centroids, uint32_t group, float *mean);
+/* mean [dim] of a group's centres, which are written to row [dim] one by one. */
+void tl_centroids__group_mean(const tl_centroids *centroids, uint32_t group, float *mean, float *row);
 
 #endif

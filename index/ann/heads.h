@@ -18,13 +18,21 @@ typedef struct tl_kept_head {
     bool was_used;
 } tl_kept_head;
 
+/* Memory that heads lie in one behind the other. */
+typedef struct tl_shelf {
+    uint8_t *bytes;
+    size_t size, used;
+} tl_shelf;
+
 typedef struct tl_heads {
     tl_kept_head *items; /* [count], a place for each block */
     size_t count, capacity;
     tl_kept_head *before; /* those of the arrangement before, by id */
     size_t before_count, before_capacity;
-    size_t kept_bytes, hand; /* hand: the place that is next to make room */
-    size_t limit;            /* of kept bytes; 0: TL_HEADS_BYTES */
+    tl_shelf *shelves;
+    size_t shelf_count, shelf_capacity, current; /* current: the shelf that is being filled */
+    size_t kept_bytes, live_bytes;               /* of all shelves; of the heads on them */
+    size_t limit;                                /* of kept bytes; 0: TL_HEADS_BYTES */
 } tl_heads;
 
 void tl_heads__clear(tl_heads *heads);

@@ -28,7 +28,9 @@ void tl_list_order__clear(tl_list_order *order)
     clear_rough(&order->centres);
     clear_rough(&order->means);
     tl_memory_free(order->scores);
+    tl_memory_free(order->is_rough);
     tl_memory_free(order->group_scores);
+    tl_memory_free(order->row);
     tl_memory_free(order->query);
     tl_memory_free(order->sums);
     *order = (tl_list_order){0};
@@ -60,27 +62,40 @@ static void roughen(tl_rough_rows *rough, size_t at, size_t size, const float *r
         bytes[i] = (uint8_t)(int32_t)(row[i] * inverse + (MIDDLE + 0.5f));
 }
 
+static void roughen_centres(tl_list_order *order, const tl_centroids *centroids, uint32_t first, uint32_t end)
+{
+    for (uint32_t list = first; list < end; list++) {
+        tl_widen_from_f16(centroids->rows + (size_t)list * centroids->dim, order->row, centroids->dim);
+        roughen(&order->centres, list, order->size, order->row, centroids->dim);
+    }
+}
+
+static bool roughen_means(tl_list_order *order, const tl_centroids *centroids, tl_error *err)
+{
+    float *mean = tl_memory_allocate(centroids->dim, sizeof *mean, err);
+    for (uint32_t group = 0; mean != NULL && group < centroids->group_count; group++) {
+        tl_centroids__group_mean(centroids, group, mean, order->row);
+        roughen(&order->means, group, order->size, mean, centroids->dim);
+    }
+    tl_memory_free(mean);
+    return mean != NULL;
+}
+
 bool tl_list_order__init(tl_list_order *order, const tl_centroids *centroids, tl_error *err)
 {
-    uint32_t dim = centroids->dim, groups = centroids->group_count;
-    size_t size = (dim + (size_t)LANES - 1) / LANES * LANES, lists = centroids->count;
+    size_t size = (centroids->dim + (size_t)LANES - 1) / LANES * LANES, lists = centroids->count, groups = centroids->group_count;
     *order = (tl_list_order){.size = size};
-    float *row = tl_memory_allocate(dim, sizeof *row, err);
-    bool ok = row != NULL && (order->scores = tl_memory_allocate(lists, sizeof *order->scores, err)) != NULL &&
-              allocate_rough(&order->centres, lists, size, err) && allocate_rough(&order->means, groups, size, err) &&
-              (order->group_scores = tl_memory_allocate(groups, sizeof *order->group_scores, err)) != NULL &&
-              (order->query = tl_memory_allocate(size, 1, err)) != NULL &&
-              (order->sums = tl_memory_allocate(lists, sizeof *order->sums, err)) != NULL;
-    for (size_t list = 0; ok && list < lists; list++) {
-        tl_widen_from_f16(centroids->rows + list * dim, row, dim);
-        roughen(&order->centres, list, size, row, dim);
-    }
-    for (uint32_t group = 0; ok && group < groups; group++) {
-        tl_centroids__group_mean(centroids, group, row);
-        roughen(&order->means, group, size, row, dim);
-    }
-    tl_memory_free(row);
-    return ok;
+    if ((order->scores = tl_memory_allocate(lists, sizeof *order->scores, err)) == NULL ||
+        !allocate_rough(&order->centres, lists, size, err) || !allocate_rough(&order->means, groups, size, err) ||
+        (order->is_rough = tl_memory_allocate(groups, sizeof *order->is_rough, err)) == NULL ||
+        (order->group_scores = tl_memory_allocate(groups, sizeof *order->group_scores, err)) == NULL ||
+        (order->row = tl_memory_allocate(centroids->dim, sizeof *order->row, err)) == NULL ||
+        (order->query = tl_memory_allocate(size, 1, err)) == NULL ||
+        (order->sums = tl_memory_allocate(lists, sizeof *order->sums, err)) == NULL)
+        return false;
+    if (groups == 0)
+        roughen_centres(order, centroids, 0, centroids->count);
+    return groups == 0 || roughen_means(order, centroids, err);
 }
 
 static void score_roughly(tl_list_order *order, const tl_rough_rows *rough, const tl_rounded *rounded, tl_vector_metric metric,
@@ -110,7 +125,8 @@ static void offer_all(tl_top_k *best, const float *scores, uint32_t first, uint3
             tl_top_k__offer(best, i, scores[i]);
 }
 
-/* Offers the centres of the best groups: of each group one at least, so those of `number` groups are enough. */
+/* Offers the centres of the best groups: of each group one at least, so those of `number` groups are enough. Those of a group are
+ * made rough when it is first among the best, so that the first search need not wait for all. */
 static bool offer_groups(tl_list_order *order, const tl_centroids *centroids, const tl_rounded *rounded, tl_vector_metric metric,
                          uint32_t number, tl_error *err)
 {
@@ -123,6 +139,9 @@ static bool offer_groups(tl_list_order *order, const tl_centroids *centroids, co
     for (size_t i = 0; i < order->best_groups.count && compared < enough; i++) {
         size_t group = (size_t)order->best_groups.items[i].owner;
         uint32_t first = centroids->groups[group], count = centroids->groups[group + 1] - first;
+        if (!order->is_rough[group])
+            roughen_centres(order, centroids, first, first + count);
+        order->is_rough[group] = true;
         score_roughly(order, &order->centres, rounded, metric, first, count, order->scores);
         offer_all(&order->best, order->scores, first, count);
         compared += count;

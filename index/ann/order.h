@@ -20,8 +20,10 @@ typedef struct tl_list_order {
     float *scores; /* [lists]: of those among the best as they are stored */
     size_t size;   /* dim up to a multiple of 64 */
     tl_rough_rows centres, means;
+    bool *is_rough; /* [groups]: whether the centres of each are */
     tl_top_k best_groups;
     float *group_scores; /* [groups] */
+    float *row;          /* [dim] */
     int8_t *query;       /* [size] */
     int32_t *sums;       /* [lists] */
 } tl_list_order;

@@ -24,6 +24,8 @@ void tl_probe__clear(tl_probe *probe)
     tl_memory_free(probe->starts);
     tl_heads__clear(&probe->heads);
     tl_list_order__clear(&probe->order);
+    tl_top_k__clear(&probe->floors);
+    tl_top_k__clear(&probe->middles);
     tl_memory_free(probe->from_centre);
     tl_memory_free(probe->sums);
     tl_memory_free(probe->lengths);
@@ -153,46 +155,127 @@ typedef struct inquiry {
     const tl_vector_query *query;
     const tl_filter *filter;
     tl_top_k *top;
-    float part;  /* of the whole bound of a code */
-    float slack; /* of rounding, relative to the lengths multiplied */
+    float part;      /* of the whole bound of a code */
+    float slack;     /* of rounding, relative to the lengths multiplied */
+    bool has_floors; /* of a k that those waiting have room for */
 } inquiry;
 
-/* The stored vectors of those waiting, the most promising first, as long as one can still get in. */
+static float least_to_enter(const tl_top_k *top)
+{
+    return top->count < top->k ? top->least : top->items[0].score;
+}
+
+static void raise_threshold(const inquiry *in)
+{
+    tl_probe *probe = in->probe;
+    float fetched = least_to_enter(in->top), known = in->has_floors ? least_to_enter(&probe->floors) : -INFINITY;
+    probe->threshold = known > fetched ? known : fetched;
+}
+
+static bool fetch_one(const inquiry *in, const tl_candidate *candidate, tl_error *err)
+{
+    tl_probe *probe = in->probe;
+    size_t size = tl_block__row_bytes(in->shape);
+    if (probe->opened != candidate->block) {
+        if (!tl_store__seek(in->store, &in->store->vectors, "vectors", candidate->block, err))
+            return false;
+        probe->opened = candidate->block;
+    }
+    size_t at = candidate->row * size, there = (size_t)sqlite3_blob_bytes(in->store->vectors);
+    if (there < at + size)
+        return tl_fail(err, TL_ERROR_CORRUPT, "vector block %" PRId64 ": expected at least %zu bytes of vectors, found %zu",
+                       candidate->block, at + size, there);
+    if (sqlite3_blob_read(in->store->vectors, probe->vector, (int)size, (int)at) != SQLITE_OK)
+        return tl_database_fail(in->store->statements.database, err);
+    if (tl_block__vector_hash(probe->vector, size) != candidate->hash)
+        return tl_fail(err, TL_ERROR_CORRUPT, "vector block %" PRId64 ": expected another checksum of vector %" PRIu32,
+                       candidate->block, candidate->row);
+    float score;
+    tl_block__score(in->shape, in->query->metric, probe->vector, 1, in->query->vector, &score);
+    tl_top_k__offer(in->top, candidate->owner, score);
+    return true;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const tl_candidate *left = a, *right = b;
+    if (left->block != right->block)
+        return left->block < right->block ? -1 : 1;
+    return (left->row > right->row) - (left->row < right->row);
+}
+
+/* The score that the k-th best of those waiting is likely to have. */
+static float likely_score(const inquiry *in)
+{
+    tl_probe *probe = in->probe;
+    tl_top_k *middles = &probe->middles;
+    tl_top_k__start(middles, in->top->k, -INFINITY, INFINITY);
+    for (size_t i = 0; i < probe->waiting_count; i++) {
+        float middle = 0.5f * (probe->waiting[i].most + probe->waiting[i].least);
+        if (tl_top_k__may_enter(middles, middle))
+            tl_top_k__offer(middles, (int64_t)i, middle);
+    }
+    return middles->count < middles->k || middles->is_out_of_memory ? -INFINITY : middles->items[0].score;
+}
+
+/* Drops those waiting that can no longer get in, and puts those that can have at least that score first. *first: how many. */
+static void sift(const inquiry *in, float score, size_t *first)
+{
+    tl_probe *probe = in->probe;
+    size_t kept = 0;
+    *first = 0;
+    for (size_t i = 0; i < probe->waiting_count; i++) {
+        tl_candidate candidate = probe->waiting[i];
+        if (candidate.most < probe->threshold)
+            continue;
+        probe->waiting[kept] = probe->waiting[*first];
+        if (!(candidate.most < score))
+            probe->waiting[(*first)++] = candidate;
+        else
+            probe->waiting[kept] = candidate;
+        kept++;
+    }
+    probe->waiting_count = kept;
+}
+
+/*
+ * The stored vectors of those waiting that can still get in. Those that will be wanted in any likelihood are fetched in the order
+ * in which they lie, since the way to a block costs more than what is read there; then, the most promising first, what is left.
+ */
 static bool fetch_waiting(const inquiry *in, tl_error *err)
 {
     tl_probe *probe = in->probe;
-    sqlite3 *database = in->store->statements.database;
-    size_t size = tl_block__row_bytes(in->shape);
-    tl_candidate *waiting = probe->waiting;
-    size_t count = probe->waiting_count;
+    size_t likely, count;
+    sift(in, likely_score(in), &likely);
+    qsort(probe->waiting, likely, sizeof *probe->waiting, by_place);
+    for (size_t i = 0; i < likely; i++)
+        if (tl_top_k__may_enter(in->top, probe->waiting[i].most) && !fetch_one(in, &probe->waiting[i], err))
+            return false;
     /* Few of them are fetched, so a heap costs less than sorting all. */
+    tl_candidate *rest = probe->waiting + likely;
+    count = probe->waiting_count - likely;
     for (size_t i = count / 2; i-- > 0;)
-        sink(waiting, count, i);
-    while (count > 0 && tl_top_k__may_enter(in->top, waiting[0].most)) {
-        const tl_candidate taken = waiting[0], *candidate = &taken;
-        waiting[0] = waiting[--count];
+        sink(rest, count, i);
+    while (count > 0 && tl_top_k__may_enter(in->top, rest[0].most)) {
+        if (!fetch_one(in, &rest[0], err))
+            return false;
+        rest[0] = rest[--count];
         if (count > 1)
-            sink(waiting, count, 0);
-        if (probe->opened != candidate->block) {
-            if (!tl_store__seek(in->store, &in->store->vectors, "vectors", candidate->block, err))
-                return false;
-            probe->opened = candidate->block;
-        }
-        size_t at = candidate->row * size, there = (size_t)sqlite3_blob_bytes(in->store->vectors);
-        if (there < at + size)
-            return tl_fail(err, TL_ERROR_CORRUPT, "vector block %" PRId64 ": expected at least %zu bytes of vectors, found %zu",
-                           candidate->block, at + size, there);
-        if (sqlite3_blob_read(in->store->vectors, probe->vector, (int)size, (int)at) != SQLITE_OK)
-            return tl_database_fail(database, err);
-        if (tl_block__vector_hash(probe->vector, size) != candidate->hash)
-            return tl_fail(err, TL_ERROR_CORRUPT, "vector block %" PRId64 ": expected another checksum of vector %" PRIu32,
-                           candidate->block, candidate->row);
-        float score;
-        tl_block__score(in->shape, in->query->metric, probe->vector, 1, in->query->vector, &score);
-        tl_top_k__offer(in->top, candidate->owner, score);
+            sink(rest, count, 0);
     }
     probe->waiting_count = 0;
+    raise_threshold(in);
     return true;
+}
+
+/* Room for another; what is fetched makes more of it only where few can be dropped. */
+static bool make_room(const inquiry *in, tl_error *err)
+{
+    size_t first;
+    if (in->probe->waiting_count < TL_CANDIDATES)
+        return true;
+    sift(in, INFINITY, &first);
+    return in->probe->waiting_count < TL_CANDIDATES - TL_CANDIDATES / 4 || fetch_waiting(in, err);
 }
 
 /* Rounding of sums and of the rotation: far above what n additions can lose. */
@@ -238,6 +321,17 @@ static void bound_rows(const inquiry *in, const list_bound *bound, const tl_bloc
     }
 }
 
+/* How far below its bound the score of a row can be. */
+static float bound_width(const inquiry *in, const list_bound *bound, float error, float norm)
+{
+    const tl_coded_query *query = &in->probe->query;
+    float slack = in->slack * query->length, parts = in->part * (query->length * error + query->left_out * norm);
+    if (in->query->metric == TL_METRIC_DOT)
+        return 2 * (parts + slack * (bound->centre_length + error + norm));
+    float e = rounded_down(error), n = rounded_down(norm), whole = query->length + error + norm;
+    return 4 * parts + 2 * in->slack * whole * whole + error * error - e * e + norm * norm - n * n;
+}
+
 /* Of any row of a block whose residuals are no longer than the radius. */
 static float block_bound(const inquiry *in, const list_bound *bound, float radius)
 {
@@ -256,7 +350,9 @@ static uint64_t count_wanted(const inquiry *in, const tl_block_view *view)
     return wanted;
 }
 
-static bool look_into_block(const inquiry *in, uint32_t place, uint32_t list, const list_bound *bound, tl_error *err)
+/* next: the head that will be looked into after this one, NULL where it is not known. */
+static bool look_into_block(const inquiry *in, uint32_t place, uint32_t list, const list_bound *bound, const void *next,
+                            tl_error *err)
 {
     tl_probe *probe = in->probe;
     const tl_listed_block *block = &probe->blocks[place];
@@ -272,15 +368,20 @@ static bool look_into_block(const inquiry *in, uint32_t place, uint32_t list, co
     const float *errors = probe->lengths, *norms = errors + view.count;
     float *bounds = probe->lengths + 2 * view.count;
     tl_widen_from_f16(view.errors, probe->lengths, 2 * view.count); /* norms lie behind errors */
-    tl_codes_dot(view.codes, view.count, tl_block__code_groups(in->shape), probe->query.numbers, probe->sums);
+    tl_codes_dot(view.codes, view.count, tl_block__code_groups(in->shape), probe->query.numbers, probe->sums, next);
     bound_rows(in, bound, &view, errors, norms, bounds);
     for (size_t i = 0; i < view.count; i++) {
-        if (!tl_top_k__may_enter(in->top, bounds[i]) || (in->filter != NULL && !tl_filter__wants(in->filter, view.owners[i])))
+        if (bounds[i] < probe->threshold || (in->filter != NULL && !tl_filter__wants(in->filter, view.owners[i])))
             continue;
-        if (probe->waiting_count == TL_CANDIDATES && !fetch_waiting(in, err))
+        if (!make_room(in, err))
             return false;
+        float least = bounds[i] - bound_width(in, bound, errors[i], norms[i]);
         probe->waiting[probe->waiting_count++] =
-            (tl_candidate){bounds[i], (uint32_t)i, view.hashes[i], view.owners[i], block->id};
+            (tl_candidate){bounds[i], least, (uint32_t)i, view.hashes[i], view.owners[i], block->id};
+        if (in->has_floors && bounds[i] <= in->top->most && least > least_to_enter(&probe->floors)) {
+            tl_top_k__offer(&probe->floors, view.owners[i], least);
+            raise_threshold(in);
+        }
     }
     return true;
 }
@@ -346,6 +447,19 @@ static void look_from_centre(const inquiry *in, uint32_t list, list_bound *bound
     bound->centre_length = 0;
 }
 
+/* The kept head of the block that comes after block b, which is of the list that is i-th in order. */
+static const void *head_after(const tl_probe *probe, size_t i, uint32_t b)
+{
+    const tl_top_k *best = &probe->order.best;
+    uint32_t place = b + 1;
+    if (place == probe->starts[best->items[i].owner + 1]) {
+        if (i + 1 == best->count)
+            return NULL;
+        place = probe->starts[best->items[i + 1].owner]; /* of a list that is empty: of the one after it */
+    }
+    return place < probe->block_count ? probe->heads.items[place].bytes : NULL;
+}
+
 bool tl_probe__search(tl_probe *probe, tl_store *store, const tl_stored_set *set, const tl_vector_query *query,
                       const tl_filter *filter, tl_top_k *top, tl_error *err)
 {
@@ -358,11 +472,14 @@ bool tl_probe__search(tl_probe *probe, tl_store *store, const tl_stored_set *set
                         .filter = filter,
                         .top = top,
                         .part = query->exact || deviations > 1 ? 1.0f : deviations,
-                        .slack = rounding(set->dim)};
+                        .slack = rounding(set->dim),
+                        .has_floors = top->k <= TL_CANDIDATES / 4};
     uint64_t budget;
     probe->waiting_count = 0;
     probe->opened = 0;
     probe->seen = 0;
+    tl_top_k__start(&probe->floors, in.has_floors ? top->k : 0, -INFINITY, INFINITY);
+    raise_threshold(&in);
     if (!choose_lists(&in, &budget, err))
         return false;
     if (query->metric == TL_METRIC_DOT)
@@ -374,12 +491,12 @@ bool tl_probe__search(tl_probe *probe, tl_store *store, const tl_stored_set *set
             break;
         look_from_centre(&in, list, &bound);
         for (uint32_t b = probe->starts[list]; b < probe->starts[list + 1]; b++) {
-            if (tl_top_k__may_enter(top, block_bound(&in, &bound, probe->blocks[b].radius)) &&
-                !look_into_block(&in, b, list + 1, &bound, err))
+            if (!(block_bound(&in, &bound, probe->blocks[b].radius) < probe->threshold) &&
+                !look_into_block(&in, b, list + 1, &bound, head_after(probe, i, b), err))
                 return false;
         }
         /* Once k are known, the lists after this one can be passed over by their radius. */
-        if ((query->exact || filter != NULL) && top->count < top->k && !fetch_waiting(&in, err))
+        if (!in.has_floors && (query->exact || filter != NULL) && top->count < top->k && !fetch_waiting(&in, err))
             return false;
     }
     return fetch_waiting(&in, err);

@@ -20,12 +20,12 @@ typedef struct tl_listed_block {
 } tl_listed_block;
 
 typedef struct tl_candidate {
-    float most; /* its score is not above */
+    float most, least; /* its score is not above, not below */
     uint32_t row, hash;
     int64_t owner, block;
 } tl_candidate;
 
-enum { TL_CANDIDATES = 128 };
+enum { TL_CANDIDATES = 512 };
 
 typedef struct tl_probe {
     bool is_loaded;
@@ -48,8 +48,12 @@ typedef struct tl_probe {
     uint8_t *vector; /* one as stored */
     tl_candidate waiting[TL_CANDIDATES];
     size_t waiting_count;
-    int64_t opened; /* block that the store's blob of vectors stands on */
-    uint64_t seen;  /* rows of lists that the search wanted to know of */
+    /* Of rows looked at the least scores they can have: what stays below the k-th of these is not among the k best. And of those
+     * waiting the scores that are most likely. */
+    tl_top_k floors, middles;
+    float threshold; /* what cannot have this score at least is not among the best, by what was fetched and by the floors */
+    int64_t opened;  /* block that the store's blob of vectors stands on */
+    uint64_t seen;   /* rows of lists that the search wanted to know of */
 } tl_probe;
 
 void tl_probe__clear(tl_probe *probe);

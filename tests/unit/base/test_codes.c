@@ -84,7 +84,7 @@ static void check_codes(void)
             query[i] = extreme ? 127 : (int8_t)((int)tl_random_below(&random, 255) - 127);
         for (size_t groups = 1; groups <= GROUPS; groups++) {
             int32_t sums[ROWS];
-            tl_codes_dot(codes, ROWS, groups, query, sums);
+            tl_codes_dot(codes, ROWS, groups, query, sums, NULL);
             for (size_t r = 0; r < ROWS; r++) {
                 int32_t sum = 0;
                 for (size_t i = 0; i < groups * TL_CODE_GROUP; i++) {

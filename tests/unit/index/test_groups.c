@@ -87,8 +87,8 @@ static void groups_lie_close(void **state)
     assert_ok(tl_kmeans__train(&centroids, halves[0], ROWS, LISTS, DIM, NULL, err));
     every_list_is_in_one_group(&centroids, DIM);
     for (uint32_t group = 0; group < centroids.group_count; group++) {
-        float mean[DIM];
-        tl_centroids__group_mean(&centroids, group, mean);
+        float mean[DIM], row[DIM];
+        tl_centroids__group_mean(&centroids, group, mean, row);
         for (uint32_t list = centroids.groups[group]; list < centroids.groups[group + 1]; list++) {
             inside += square(centre(&centroids, list), mean);
             between += square(centre(&centroids, (list + LISTS / 2) % LISTS), mean);
