@@ -7,49 +7,14 @@ opened by transformers' own class (or by sentencepiece itself), and every id of 
 Texts: the captions of Debian's tuxpaint-stamps-default in all its languages and of the shared shards, and generated ones: emoji, broken
 encodings, control characters, random Unicode, white space of all kinds, special tokens inside text, 10,000-character strings.
 """
-import glob, io, itertools, json, os, pathlib, random, struct, subprocess, sys, tarfile, time
+import io, itertools, os, pathlib, random, struct, subprocess, sys, time
 import sentencepiece
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 import transformers
 from transformers.convert_slow_tokenizer import import_protobuf
+from check_tokenizer_texts import SETS, shard_captions, stamp_captions
 
-STAMPS = "/usr/share/tuxpaint/stamps"
-SHARED = pathlib.Path(__file__).resolve().parents[2].parent / "shared" / "data"
-SETS = ("fashion/fashion-val-00000", "flickr8k/flickr8k-val-00000", "coco-mini/coco-mini-val-00000", "emoji/emoji-train-00000",
-        "emoji/emoji-val-00000")
 SIGLIP, GEMMA, XLM_V, BERT = 32000, 256000, 900000, 30522
-
-
-def stamp_captions():
-    for path in sorted(glob.glob(STAMPS + "/**/*.txt", recursive=True)):
-        for line in open(path, encoding="utf-8", errors="ignore"):
-            language, equals, text = line.rstrip("\n").partition(".utf8=")
-            yield text if equals else language
-
-
-def texts_within(value):
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for inner in value.values():
-            yield from texts_within(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from texts_within(inner)
-
-
-def shard_captions():
-    for name in SETS:
-        path = SHARED / (name + ".tar.gz")
-        if not path.exists():
-            print(f"left out: shared data {name} is not here")
-            continue
-        with tarfile.open(path) as shard:
-            for member in shard:
-                if member.name.endswith(".txt"):
-                    yield shard.extractfile(member).read().decode("utf-8", "ignore")
-                elif member.name.endswith(".json"):
-                    yield from texts_within(json.load(shard.extractfile(member)))
 
 
 def hostile_texts(captions):
@@ -193,7 +158,7 @@ def bare(tokenizer):
 
 def main():
     driver, scratch = sys.argv[1], pathlib.Path(sys.argv[2])
-    captions = sorted({text.replace("\0", " ") for text in itertools.chain(stamp_captions(), shard_captions()) if text})
+    captions = sorted({text.replace("\0", " ") for text in itertools.chain(stamp_captions(), shard_captions(SETS[1:])) if text})
     if not captions:
         print("skipped: no captions: neither tuxpaint-stamps-default nor the shared data is here")
         sys.exit(77)

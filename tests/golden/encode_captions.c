@@ -8,11 +8,10 @@
 #include "base/core/clock.h"
 #include "base/core/memory.h"
 #include "base/io/file.h"
+#include "tests/golden/driver.h"
 #include "tokenizer/tokenizer.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { MAX_TEXTS_SIZE = 1 << 30, CONTEXT = 64, BATCH = 256 };
 
@@ -34,17 +33,6 @@ static bool next_line(void *context, tl_slice *text, bool *done, tl_error *err)
     size_t taken = size < self->rest.size ? size + 1 : size;
     self->rest.data += taken;
     self->rest.size -= taken;
-    return true;
-}
-
-static bool parse_count(const char *text, size_t *out, tl_error *err)
-{
-    char *end;
-    errno = 0;
-    unsigned long value = strtoul(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0')
-        return tl_fail(err, TL_ERROR_INVALID, "expected a number, found '%s'", text);
-    *out = value;
     return true;
 }
 
@@ -152,9 +140,5 @@ done:
 
 int main(int count, char **arguments)
 {
-    tl_error err = {0};
-    if (run(count, arguments, &err))
-        return 0;
-    fprintf(stderr, "encode_captions: %s\n", err.message);
-    return 1;
+    return run_driver(run, count, arguments);
 }

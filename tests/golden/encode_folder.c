@@ -8,24 +8,13 @@
 #include "base/core/clock.h"
 #include "base/core/memory.h"
 #include "base/io/file.h"
+#include "tests/golden/driver.h"
 #include "tokenizer/tokenizer.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { MAX_TEXTS_SIZE = 1 << 30, BATCH = 64, MAX_CONTEXT = 8192 };
-
-static bool parse_count(const char *text, size_t *out, tl_error *err)
-{
-    char *end;
-    errno = 0;
-    unsigned long value = strtoul(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0')
-        return tl_fail(err, TL_ERROR_INVALID, "expected a number, found '%s'", text);
-    *out = value;
-    return true;
-}
 
 static bool next_text(tl_slice *rest, tl_slice *text)
 {
@@ -116,9 +105,5 @@ done:
 
 int main(int count, char **arguments)
 {
-    tl_error err = {0};
-    if (run(count, arguments, &err))
-        return 0;
-    fprintf(stderr, "encode_folder: %s\n", err.message);
-    return 1;
+    return run_driver(run, count, arguments);
 }

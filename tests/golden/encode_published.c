@@ -6,28 +6,12 @@
 #include "base/core/clock.h"
 #include "base/core/memory.h"
 #include "base/io/file.h"
-#include "tokenizer/files/published.h"
+#include "tests/golden/driver.h"
+#include "tests/support/published_kinds.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { MAX_TEXTS_SIZE = 1 << 30 };
-
-static bool open_kind(const char *kind, const char *path, tl_vocabulary *out, tl_error *err)
-{
-    static const tl_word_list_options words = {0};
-    if (strcmp(kind, "sentencepiece") == 0)
-        return tl_published__open_sentencepiece(path, TL_READER_SENTENCEPIECE, out, err);
-    if (strcmp(kind, "fairseq") == 0)
-        return tl_published__open_sentencepiece(path, TL_READER_FAIRSEQ, out, err);
-    if (strcmp(kind, "t5") == 0)
-        return tl_published__open_sentencepiece(path, TL_READER_T5, out, err);
-    if (strcmp(kind, "json") == 0)
-        return tl_published__open_json(path, false, out, err);
-    if (strcmp(kind, "words") == 0)
-        return tl_published__open_word_list(path, &words, out, err);
-    return tl_fail(err, TL_ERROR_INVALID, "expected a kind as the top of this file says, found '%s'", kind);
-}
 
 static bool encode_all(const tl_vocabulary *vocabulary, tl_slice texts, bool prints, size_t *count, tl_error *err)
 {
@@ -73,7 +57,7 @@ static bool run(int count, char **arguments, tl_error *err)
         goto done;
     }
     double start = tl_clock_seconds();
-    if (!open_kind(arguments[2], arguments[3], &vocabulary, err))
+    if (!open_published(arguments[2], arguments[3], &vocabulary, err))
         goto done;
     double opened = tl_clock_seconds() - start;
     if (!tl_file_read(arguments[4], &texts, err))
@@ -91,9 +75,5 @@ done:
 
 int main(int count, char **arguments)
 {
-    tl_error err = {0};
-    if (run(count, arguments, &err))
-        return 0;
-    fprintf(stderr, "encode_published: %s\n", err.message);
-    return 1;
+    return run_driver(run, count, arguments);
 }

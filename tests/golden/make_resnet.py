@@ -1,7 +1,7 @@
 """Golden values of CLIP's ResNet: tests/golden/fixtures/resnet/<variant>.{txt,bin}.
 
 Made with torch 2.15 and open_clip 3.3 (the class ModifiedResNet, in double precision). Parameters and pixels are not stored: both sides
-make them by the integer rule of make_towers.py. The running statistics of the batch norms are not: a few batches pass in training mode
+make them by the integer rule of tiny_values.py. The running statistics of the batch norms are not: a few batches pass in training mode
 first, so that they are those of real activations, and are stored. Stored as well are activations stage by stage, of the last item only,
 pixel by pixel with all channels of one together, and the outputs of all items.
 <variant>.txt lists "name count" in the order of the values (float32) in <variant>.bin.
@@ -10,25 +10,13 @@ usage: make_resnet.py OUTPUT_FOLDER
 import sys, os
 import numpy as np, torch
 from open_clip.modified_resnet import ModifiedResNet
+from tiny_values import hashed, name_stream
 
 BATCH = 3
 VARIANTS = {
     'plain': dict(layers=[1, 1, 2, 1], width=8, heads=4, image_size=64, output_dim=12),
     'odd': dict(layers=[2, 1, 1, 1], width=6, heads=3, image_size=38, output_dim=7),
 }
-
-def hashed(stream, count):
-    """count numbers in [-1, 1): the same as tiny_value() in C."""
-    with np.errstate(over='ignore'):
-        x = np.arange(count, dtype=np.uint32) + np.uint32(stream) * np.uint32(0x9E3779B9)
-        x ^= x >> np.uint32(16); x *= np.uint32(0x7FEB352D); x ^= x >> np.uint32(15); x *= np.uint32(0x846CA68B); x ^= x >> np.uint32(16)
-    return ((x >> np.uint32(8)).astype(np.float64) / 2.0 ** 23 - 1.0).astype(np.float32)
-
-def name_stream(name):
-    h = 2166136261
-    for c in name.encode():
-        h = (h ^ c) * 16777619 & 0xFFFFFFFF
-    return h
 
 def is_gain(name):
     return name.endswith('weight') and ('bn' in name or 'downsample.1' in name)

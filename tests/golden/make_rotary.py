@@ -2,13 +2,14 @@
 
 Made with torch 2.15 and timm 1.0.31: the registered models themselves (vit_pe_core_*, eva02_*_clip_*), cut to two blocks by create_model's
 overrides, in double precision over timm's own f32 tables. Parameters and pictures are not stored: both sides make them by the integer rule of
-tests/support/tiny_towers.h, streams named by our tensor names. <variant>.txt lists "name count" in the order of the values (f32) in
+tiny_values.py, streams named by our tensor names. <variant>.txt lists "name count" in the order of the values (f32) in
 <variant>.bin. `tables` holds, of the full-size models' grids, the sines and cosines of the patches (i, side - 1 - i).
 usage: make_rotary.py OUTPUT_FOLDER
 """
 import os, re, sys
 import numpy as np, timm, torch
 from timm.layers import create_rope_embed
+from tiny_values import hashed, name_stream
 
 BATCH, EMBED = 3, 7
 VARIANTS = {
@@ -31,19 +32,6 @@ TABLES = {  # name: head_dim, side, xy, offset, reference side
     'pe_core_T_S': (64, 24, 'xy', 1., 24), 'pe_core_B': (64, 14, 'xy', 1., 14), 'pe_core_bigG': (96, 32, 'xy', 0., 32),
     'eva02_B': (64, 14, 'ij', 0., 16), 'eva02_L_336': (64, 24, 'ij', 0., 16),
 }
-
-def hashed(stream, count):
-    """count numbers in [-1, 1): the same as tiny_value() in C."""
-    with np.errstate(over='ignore'):
-        x = np.arange(count, dtype=np.uint32) + np.uint32(stream) * np.uint32(0x9E3779B9)
-        x ^= x >> np.uint32(16); x *= np.uint32(0x7FEB352D); x ^= x >> np.uint32(15); x *= np.uint32(0x846CA68B); x ^= x >> np.uint32(16)
-    return ((x >> np.uint32(8)).astype(np.float64) / 2.0 ** 23 - 1.0).astype(np.float32)
-
-def name_stream(name):
-    h = 2166136261
-    for c in name.encode():
-        h = (h ^ c) * 16777619 & 0xFFFFFFFF
-    return h
 
 BLOCK = {'norm1': 'ln_1', 'norm2': 'ln_2', 'attn.proj': 'attn.out_proj', 'attn.norm': 'attn.ln', 'mlp.norm': 'mlp.ln', 'mlp.fc1': 'mlp.c_fc',
          'mlp.fc2': 'mlp.c_proj'}

@@ -1,7 +1,7 @@
 """Golden values of both towers and the loss: tests/golden/fixtures/towers/<variant>.{txt,bin}.
 
 Made with torch 2.15 and open_clip 3.3 (the class CLIP itself, in double precision). Parameters and inputs are not stored: both sides make
-them by the same integer rule (see `hashed`, and tests/support/tiny_towers.h). Stored are activations stage by stage, the loss and the
+them by the same integer rule (tiny_values.py). Stored are activations stage by stage, the loss and the
 raw gradient of every tensor, as float32. 'stem' is that class with a stem of plain torch layers in place of its first convolution; its tensors are
 stored with channels last, as ours are. <variant>.txt lists "name count" in the order of the values in <variant>.bin.
 usage: make_towers.py OUTPUT_FOLDER
@@ -10,6 +10,7 @@ import sys, os
 import numpy as np, torch
 from open_clip.model import CLIP, CLIPVisionCfg, CLIPTextCfg
 from open_clip.loss import ClipLoss
+from tiny_values import hashed, name_stream
 
 BATCH = 3
 VARIANTS = {
@@ -62,19 +63,6 @@ def axes(name, tensor, has_stem):
     if tensor.dim() != 4 or not has_stem or name == 'visual.stem.0.patch.weight':
         return list(range(tensor.dim()))
     return [2, 3, 0, 1] if 'depthwise' in name else [0, 2, 3, 1]
-
-def hashed(stream, count):
-    """count numbers in [-1, 1): the same as tiny_value() in C."""
-    with np.errstate(over='ignore'):
-        x = np.arange(count, dtype=np.uint32) + np.uint32(stream) * np.uint32(0x9E3779B9)
-        x ^= x >> np.uint32(16); x *= np.uint32(0x7FEB352D); x ^= x >> np.uint32(15); x *= np.uint32(0x846CA68B); x ^= x >> np.uint32(16)
-    return ((x >> np.uint32(8)).astype(np.float64) / 2.0 ** 23 - 1.0).astype(np.float32)
-
-def name_stream(name):
-    h = 2166136261
-    for c in name.encode():
-        h = (h ^ c) * 16777619 & 0xFFFFFFFF
-    return h
 
 def main(folder):
     os.makedirs(folder, exist_ok=True)

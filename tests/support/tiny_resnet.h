@@ -1,6 +1,6 @@
 /*
  * Tiny ResNet towers for tests, with parameters and pixels made by the integer rule of tiny_towers.h, which
- * tests/golden/make_resnet.py repeats. Included by test programs.
+ * tests/golden/tiny_values.py repeats. Included by test programs.
  */
 #ifndef TL_TESTS_SUPPORT_TINY_RESNET_H
 #define TL_TESTS_SUPPORT_TINY_RESNET_H

@@ -1,5 +1,5 @@
 /*
- * Tiny two-tower models for tests, with parameters and inputs made by an integer rule that tests/golden/make_towers.py repeats,
+ * Tiny two-tower models for tests, with parameters and inputs made by an integer rule that tests/golden/tiny_values.py repeats,
  * so that no weights need to be stored. Included by test programs.
  */
 #ifndef TL_TESTS_SUPPORT_TINY_TOWERS_H

@@ -1,15 +1,12 @@
 /* Groups of more pictures than a tile has rows, against those that two plain loops make. */
+#include "tests/support/assert_ok.h"
+
 #include "base/core/memory.h"
 #include "base/core/random.h"
 #include "cli/app/dedup_job.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 enum { COUNT = 700, DIM = 8 };
 static const double threshold = 0.9;
@@ -18,21 +15,14 @@ static float vectors[COUNT][DIM];
 static int64_t ids[COUNT];
 static int expected[COUNT]; /* leader, or -1 */
 
-static void must(bool ok, const tl_error *err)
-{
-    if (!ok)
-        fail_msg("%s", err->message);
-}
-
 static void make_index(void)
 {
-    tl_error err;
     tl_index *index;
     tl_index_writer *writer;
     tl_random random = tl_random_stream(3, 1);
     const tl_vector_set set = {
         .model = "0123456789abcdef0123456789abcdef", .kind = TL_VECTOR_IMAGE, .dim = DIM, .storage = TL_VECTOR_STORE_F32};
-    must(tl_index_open("i.db", TL_INDEX_CREATE, &index, &err) && tl_index_writer_open(index, &writer, &err), &err);
+    assert_ok(tl_index_open("i.db", TL_INDEX_CREATE, &index, err) && tl_index_writer_open(index, &writer, err));
     for (size_t i = 0; i < COUNT; i++) {
         char path[32];
         double square = 0;
@@ -44,10 +34,9 @@ static void make_index(void)
         for (size_t j = 0; j < DIM; j++)
             vectors[i][j] /= (float)sqrt(square);
         const tl_item item = {.root = "/nowhere", .path = path, .width = 1, .height = 1, .hash = ""};
-        must(tl_index_writer_put_item(writer, &item, &ids[i], &err), &err);
+        assert_ok(tl_index_writer_put_item(writer, &item, &ids[i], err));
     }
-    must(tl_index_writer_put_vectors(writer, &set, ids, &vectors[0][0], COUNT, &err) && tl_index_writer_commit(writer, &err),
-         &err);
+    assert_ok(tl_index_writer_put_vectors(writer, &set, ids, &vectors[0][0], COUNT, err) && tl_index_writer_commit(writer, err));
     tl_index_writer_close(writer);
     tl_index_close(index);
 }
@@ -107,7 +96,6 @@ static bool check_member(void *context, const tl_dedup_member *member, tl_error 
 static void groups_are_those_of_plain_loops(void **state)
 {
     (void)state;
-    tl_error err;
     tl_dedup_report report;
     seen_groups seen = {0};
     make_index();
@@ -119,17 +107,17 @@ static void groups_are_those_of_plain_loops(void **state)
     }
     assert_true(leaders > 20 && members > 2 * leaders && members < COUNT);
     const tl_dedup_job job = {.index_path = "i.db", .least_cosine = threshold};
-    must(tl_dedup_job_run(&job, check_member, &seen, &report, &err), &err);
+    assert_ok(tl_dedup_job_run(&job, check_member, &seen, &report, err));
     assert_int_equal(report.pictures, COUNT);
     assert_int_equal(report.groups, leaders);
     assert_int_equal(report.surplus, members - leaders);
     assert_int_equal(seen.members, members);
     const tl_dedup_job other = {.index_path = "i.db", .model = "another", .least_cosine = threshold};
-    assert_false(tl_dedup_job_run(&other, check_member, &seen, &report, &err));
-    assert_int_equal(err.kind, TL_ERROR_NOT_FOUND);
+    assert_error(tl_dedup_job_run(&other, check_member, &seen, &report, err), TL_ERROR_NOT_FOUND,
+                 "vectors of pictures by the model");
     /* By hash nothing is there to be read. */
     const tl_dedup_job by_hash = {.index_path = "i.db", .by_hash = true, .most_bits = 192};
-    must(tl_dedup_job_run(&by_hash, check_member, &seen, &report, &err), &err);
+    assert_ok(tl_dedup_job_run(&by_hash, check_member, &seen, &report, err));
     assert_int_equal(report.skipped.total, COUNT);
     assert_int_equal(report.pictures, 0);
 }

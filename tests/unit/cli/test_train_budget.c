@@ -1,20 +1,9 @@
 /* A time for a run, on machines whose speed changes, and the text that plans are kept as. */
+#include "tests/support/assert_ok.h"
+
 #include "cli/app/train_budget.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-static void must(bool ok, const tl_error *err)
-{
-    if (!ok)
-        fail_msg("%s", err->message);
-}
 
 /* Seconds of step number `step`, which starts at second `now`. */
 typedef double (*machine)(uint64_t step, double now);
@@ -116,27 +105,23 @@ static void without_a_time_nothing_changes(void **state)
 static void plans_are_a_text(void **state)
 {
     (void)state;
-    tl_error err;
     char text[TL_TRAINING_REPLANS_TEXT] = "";
     tl_training_options options = {.replan_count = 5};
-    must(tl_train_replans_read(NULL, &options, &err), &err);
+    assert_ok(tl_train_replans_read(NULL, &options, err));
     assert_int_equal(options.replan_count, 0);
     for (uint64_t i = 0; i < TL_TRAINING_MOST_REPLANS; i++)
         tl_training_replans_add(text, (tl_training_replan){UINT64_MAX - 64 + i, UINT64_MAX - i});
-    must(tl_train_replans_read(text, &options, &err), &err);
+    assert_ok(tl_train_replans_read(text, &options, err));
     assert_int_equal(options.replan_count, TL_TRAINING_MOST_REPLANS);
     for (uint64_t i = 0; i < TL_TRAINING_MOST_REPLANS; i++)
         assert_true(options.replans[i].step == UINT64_MAX - 64 + i && options.replans[i].steps == UINT64_MAX - i);
     static const char *const wrong[] = {"", "12", "12:", ":5", "3:4;5:6", "3:4,", "3:4,x", "-1:5", "1:0", "a:b", " 1:2", "1: -2"};
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        if (tl_train_replans_read(wrong[i], &options, &err))
-            fail_msg("expected '%s' to be refused", wrong[i]);
-        assert_int_equal(err.kind, TL_ERROR_INVALID);
-    }
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_error(tl_train_replans_read(wrong[i], &options, err), TL_ERROR_INVALID, wrong[i]);
     char many[TL_TRAINING_REPLANS_TEXT + 8];
     memcpy(many, text, sizeof text);
     memcpy(many + strlen(many), ",9:9", 5);
-    assert_false(tl_train_replans_read(many, &options, &err));
+    assert_error(tl_train_replans_read(many, &options, err), TL_ERROR_INVALID, "replans");
 }
 
 int main(void)

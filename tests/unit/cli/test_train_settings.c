@@ -1,26 +1,13 @@
 /* Settings through train.json and back, and what is refused by name. */
+#include "tests/support/assert_ok.h"
+
 #include "base/io/file.h"
 #include "cli/app/train_settings.h"
 #include "cli/app/weight_list.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-static void must(bool ok, const tl_error *err)
-{
-    if (!ok)
-        fail_msg("%s", err->message);
-}
-
 static void every_setting_comes_back(void **state)
 {
     (void)state;
-    tl_error err;
     tl_train_settings settings;
     tl_train_record record;
     tl_train_settings_default(&settings);
@@ -34,10 +21,10 @@ static void every_setting_comes_back(void **state)
     settings.validate = "some set";
     settings.templates = (tl_train_texts){.items = {"a {}", "{}"}, .count = 2};
     tl_train_settings_round(&settings);
-    must(tl_directory_create("model", &err), &err);
+    assert_ok(tl_directory_create("model", err));
     const char *const datasets[] = {"one", "two"};
-    must(tl_train_record_write("model", &settings, datasets, 2, 0xfedcba9876543210, &err), &err);
-    must(tl_train_record_read("model", &record, &err), &err);
+    assert_ok(tl_train_record_write("model", &settings, datasets, 2, 0xfedcba9876543210, err));
+    assert_ok(tl_train_record_read("model", &record, err));
     assert_true(record.set_fingerprint == 0xfedcba9876543210);
     assert_string_equal(record.settings.validate, "some set");
     assert_null(record.settings.init);
@@ -54,12 +41,11 @@ static void every_setting_comes_back(void **state)
 static void a_file_overrides_what_it_names(void **state)
 {
     (void)state;
-    tl_error err;
     tl_json *json;
     tl_train_settings settings;
     tl_train_settings_default(&settings);
-    must(tl_json_parse(tl_slice_of("{\"batch\": 64, \"schedule\": \"constant\", \"image_lr\": 0}"), "file", &json, &err), &err);
-    must(tl_train_settings_read(json, &settings, &err), &err);
+    assert_ok(tl_json_parse(tl_slice_of("{\"batch\": 64, \"schedule\": \"constant\", \"image_lr\": 0}"), "file", &json, err));
+    assert_ok(tl_train_settings_read(json, &settings, err));
     assert_true(settings.batch == 64 && settings.image_lr == 0.0 && settings.vocabulary == 4096);
     assert_string_equal(settings.schedule, "constant");
     tl_json_free(json);
@@ -81,14 +67,11 @@ static void what_an_option_refuses_a_file_may_not_say(void **state)
         {"[]", "object"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        tl_error err = {0};
         tl_json *json;
         tl_train_settings settings;
         tl_train_settings_default(&settings);
-        must(tl_json_parse(tl_slice_of(cases[i].text), "file", &json, &err), &err);
-        assert_false(tl_train_settings_read(json, &settings, &err));
-        if (strstr(err.message, cases[i].named) == NULL)
-            fail_msg("expected '%s' in: %s", cases[i].named, err.message);
+        assert_ok(tl_json_parse(tl_slice_of(cases[i].text), "file", &json, err));
+        assert_error(tl_train_settings_read(json, &settings, err), TL_ERROR_INVALID, cases[i].named);
         tl_json_free(json);
     }
 }
@@ -96,15 +79,12 @@ static void what_an_option_refuses_a_file_may_not_say(void **state)
 static void weights_are_one_a_dataset(void **state)
 {
     (void)state;
-    tl_error err;
     double weights[3];
-    assert_true(tl_weight_list_read("1,0.5,2", 3, "each DATASET", weights, &err));
+    assert_ok(tl_weight_list_read("1,0.5,2", 3, "each DATASET", weights, err));
     assert_true(weights[0] == 1.0 && weights[1] == 0.5 && weights[2] == 2.0);
     static const char *const bad[] = {"1,2", "1,2,3,4", "1,-2,3", "1,x,3", "", "1,2,nan"};
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        assert_false(tl_weight_list_read(bad[i], 3, "each DATASET", weights, &err));
-        assert_non_null(strstr(err.message, "3 numbers"));
-    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_error(tl_weight_list_read(bad[i], 3, "each DATASET", weights, err), TL_ERROR_INVALID, "3 numbers");
 }
 
 int main(void)

@@ -7,15 +7,7 @@
 #ifndef TL_TESTS_CRAWL_MADE_SITE_H
 #define TL_TESTS_CRAWL_MADE_SITE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "tests/support/assert_ok.h"
 
 #include "base/core/memory.h"
 #include "base/core/random.h"
@@ -23,17 +15,11 @@
 #include "base/io/file.h"
 
 #include <iconv.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <zlib.h>
 
 enum { ARTICLES = 200, GALLERY = 60, ABROAD = 48, ORPHANS = 40, MAX_PAIRS = 4000 };
-
-#define assert_ok(call)                                         \
-    do {                                                        \
-        tl_error assert_ok_error = {0};                         \
-        tl_error *err = &assert_ok_error;                       \
-        if (!(call))                                            \
-            fail_msg("%s: %s", #call, assert_ok_error.message); \
-    } while (0)
 
 typedef struct made_pair {
     char *url;

@@ -1,25 +1,13 @@
 /* The frontier's order and counts, the list that the whole of a crawl makes of its pairs, and sitemaps; with the n-th allocation
  * failing as well. */
+#include "tests/support/assert_ok.h"
 #include "tests/support/failing_memory.c"
 
 #include "base/io/file.h"
 #include "crawler-import/crawl/pair_list.h"
 #include "crawler-import/crawl/sitemap.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
-
-#include <cmocka.h>
-
-#define assert_ok(call)                                         \
-    do {                                                        \
-        tl_error assert_ok_error = {0};                         \
-        tl_error *err = &assert_ok_error;                       \
-        if (!(call))                                            \
-            fail_msg("%s: %s", #call, assert_ok_error.message); \
-    } while (0)
 
 static tl_frontier *open_fresh(const char *folder)
 {

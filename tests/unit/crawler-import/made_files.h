@@ -3,30 +3,16 @@
 #ifndef TL_TESTS_IMPORT_MADE_FILES_H
 #define TL_TESTS_IMPORT_MADE_FILES_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "tests/support/assert_ok.h"
 
 #include "base/core/memory.h"
 #include "base/io/file.h"
 #include "crawler-import/import.h"
 
-enum { PICTURE_SIZE = 54 + 2 * 8 }; /* BMP of 2 x 2 pixels, rows padded to 4 bytes */
+#include <stdio.h>
+#include <stdlib.h>
 
-/* Fails the test with the error's sentence. */
-#define assert_ok(call)                                         \
-    do {                                                        \
-        tl_error assert_ok_error = {0};                         \
-        tl_error *err = &assert_ok_error;                       \
-        if (!(call))                                            \
-            fail_msg("%s: %s", #call, assert_ok_error.message); \
-    } while (0)
+enum { PICTURE_SIZE = 54 + 2 * 8 }; /* BMP of 2 x 2 pixels, rows padded to 4 bytes */
 
 static inline void make_folder(const char *path)
 {

@@ -207,13 +207,9 @@ static void a_name_is_asked_once_and_all_are_told(void **state)
             tl_resolver_lookup(resolver, "good.test", tl_clock_seconds(), &waits[i], &resolution, addresses, &count, &err));
         assert_int_equal(resolution, TL_RESOLUTION_PENDING);
     }
-    tl_resolver_cancel(resolver, &waits[0]);
-    tl_resolver_cancel(resolver, &waits[WAITS / 2]);
-    tl_resolver_cancel(resolver, &waits[WAITS - 1]);
     run();
     for (int i = 0; i < WAITS; i++)
-        assert_int_equal(all[i].times, i == 0 || i == WAITS / 2 || i == WAITS - 1 ? 0 : 1);
-    tl_resolver_cancel(resolver, &waits[1]); /* of one that was told: nothing */
+        assert_int_equal(all[i].times, 1);
     assert_int_equal(atomic_load(&server.questions), before + 1);
 }
 

@@ -1,35 +1,11 @@
 /* base/store/database.h by itself, with a schema of two versions. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/support/assert_ok.h"
 
 #include "base/store/database.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define assert_ok(call)                                                                 \
-    do {                                                                                \
-        tl_error assert_ok_error = {0};                                                 \
-        tl_error *err = &assert_ok_error;                                               \
-        if (!(call))                                                                    \
-            fail_msg("%s: %s: %s", #call, tl_error_kind_name(err->kind), err->message); \
-    } while (0)
-
-#define assert_error(call, expected_kind, text)                                                              \
-    do {                                                                                                     \
-        tl_error assert_error_error = {0};                                                                   \
-        tl_error *err = &assert_error_error;                                                                 \
-        if (call)                                                                                            \
-            fail_msg("%s: expected an error, found none", #call);                                            \
-        if (err->kind != (expected_kind) || strstr(err->message, (text)) == NULL)                            \
-            fail_msg("%s: expected %s '%s', found %s: %s", #call, tl_error_kind_name(expected_kind), (text), \
-                     tl_error_kind_name(err->kind), err->message);                                           \
-    } while (0)
 
 static const tl_migration steps[] = {
     {1, "CREATE TABLE t(a INTEGER PRIMARY KEY); INSERT INTO t VALUES(1)"},

@@ -1,6 +1,7 @@
 /* Model folders of open_clip and transformers: ids and cleaned texts of their own classes, and what is refused. */
 #include "base/core/memory.h"
 #include "base/io/file.h"
+#include "tests/support/hex_columns.h"
 #include "tokenizer/cleanup/cleanup.h"
 #include "tokenizer/tokenizer.h"
 
@@ -27,20 +28,6 @@ static tl_string read_text_file(const char *path)
     if (!tl_file_read(path, &bytes, &err))
         fail_msg("%s", err.message);
     return bytes;
-}
-
-static int hex_digit(char digit)
-{
-    return digit <= '9' ? digit - '0' : digit - 'a' + 10;
-}
-
-/* Reads hex up to the next tab or line end into text and returns what follows it. */
-static char *read_hex(char *at, char *text, size_t *size)
-{
-    *size = 0;
-    for (; *at != '\t' && *at != '\n'; at += 2)
-        text[(*size)++] = (char)(hex_digit(at[0]) * 16 + hex_digit(at[1]));
-    return at + 1;
 }
 
 static void compare_rows(const char *folder, const char *rows)

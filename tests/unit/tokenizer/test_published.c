@@ -3,7 +3,8 @@
 #include "base/core/memory.h"
 #include "base/core/random.h"
 #include "base/io/file.h"
-#include "tokenizer/files/published.h"
+#include "tests/support/hex_columns.h"
+#include "tests/support/published_kinds.h"
 #include "tokenizer/splitting/compiled.h"
 #include "tokenizer/splitting/splitting.h"
 
@@ -42,33 +43,11 @@ static void copy_fixture(const char *name)
     tl_string_clear(&bytes);
 }
 
-static bool open_kind(const char *kind, const char *path, tl_vocabulary *out, tl_error *err)
-{
-    static const tl_word_list_options words = {0};
-    if (strcmp(kind, "sentencepiece") == 0)
-        return tl_published__open_sentencepiece(path, TL_READER_SENTENCEPIECE, out, err);
-    if (strcmp(kind, "fairseq") == 0)
-        return tl_published__open_sentencepiece(path, TL_READER_FAIRSEQ, out, err);
-    if (strcmp(kind, "t5") == 0)
-        return tl_published__open_sentencepiece(path, TL_READER_T5, out, err);
-    if (strcmp(kind, "t5 without extra ids") == 0)
-        return tl_published__open_sentencepiece(path, TL_READER_T5_BARE, out, err);
-    if (strcmp(kind, "gemma") == 0)
-        return tl_published__open_sentencepiece(path, TL_READER_GEMMA, out, err);
-    if (strcmp(kind, "siglip2") == 0)
-        return tl_published__open_sentencepiece(path, TL_READER_SIGLIP2, out, err);
-    if (strcmp(kind, "json in lower case") == 0)
-        return tl_published__open_json(path, true, out, err);
-    if (strcmp(kind, "json") == 0)
-        return tl_published__open_json(path, false, out, err);
-    return tl_published__open_word_list(path, &words, out, err);
-}
-
 static tl_vocabulary open_or_fail(const char *kind, const char *path)
 {
     tl_vocabulary vocabulary = {0};
     tl_error err = {0};
-    if (!open_kind(kind, path, &vocabulary, &err))
+    if (!open_published(kind, path, &vocabulary, &err))
         fail_msg("%s", err.message);
     return vocabulary;
 }
@@ -93,15 +72,6 @@ static tl_slice column(char **at)
     tl_slice found = {start, (size_t)(*at - start)};
     *(*at)++ = '\0';
     return found;
-}
-
-static size_t unhex(tl_slice hex, char *text)
-{
-    for (size_t i = 0; i + 1 < hex.size; i += 2) {
-        char pair[3] = {hex.data[i], hex.data[i + 1], '\0'};
-        text[i / 2] = (char)strtol(pair, NULL, 16);
-    }
-    return hex.size / 2;
 }
 
 static void check_ids(const tl_vocabulary *vocabulary, tl_slice text, char *expected, const char *what)
@@ -134,7 +104,10 @@ static void ids_are_those_of_the_references(void **state)
         tl_string_init(&table, MAX_FILE_SIZE);
         read_file(FIXTURES "ids.tsv", &table);
         for (char *at = table.data; *at != '\0';) {
-            tl_slice name = column(&at), kind = column(&at), hex = column(&at), expected = column(&at);
+            size_t size;
+            tl_slice name = column(&at), kind = column(&at);
+            at = read_hex(at, text, &size);
+            char *expected = (char *)column(&at).data;
             char wanted[64];
             snprintf(wanted, sizeof wanted, "%s as %s", name.data, kind.data);
             if (strcmp(wanted, opened) != 0) {
@@ -146,8 +119,7 @@ static void ids_are_those_of_the_references(void **state)
                 memcpy(opened, wanted, sizeof wanted);
                 files++;
             }
-            size_t size = unhex(hex, text);
-            check_ids(&vocabulary, (tl_slice){text, size}, (char *)expected.data, wanted);
+            check_ids(&vocabulary, (tl_slice){text, size}, expected, wanted);
             rows++;
         }
         close_vocabulary(&vocabulary);
@@ -308,7 +280,7 @@ static void expect_refusal(const char *kind, const char *text, const char *part)
     tl_vocabulary vocabulary = {0};
     tl_error err = {0};
     write_text("refused", text);
-    if (open_kind(kind, "refused", &vocabulary, &err))
+    if (open_published(kind, "refused", &vocabulary, &err))
         fail_msg("expected a refusal with '%s', found it opened", part);
     if (strstr(err.message, part) == NULL)
         fail_msg("expected '%s' in '%s'", part, err.message);

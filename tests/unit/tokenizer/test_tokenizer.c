@@ -1,6 +1,7 @@
 /* The door: ids of the reference package, rows of T, decoding, and what is refused. */
 #include "base/core/memory.h"
 #include "base/io/file.h"
+#include "tests/support/hex_columns.h"
 #include "tokenizer/tokenizer.h"
 
 #include <pthread.h>
@@ -23,20 +24,6 @@ static tl_tokenizer *open_fixture(const char *name, tl_tokenizer_options options
     if (!tl_tokenizer_open(path, &options, &tokenizer, &err))
         fail_msg("%s", err.message);
     return tokenizer;
-}
-
-static int hex_digit(char digit)
-{
-    return digit <= '9' ? digit - '0' : digit - 'a' + 10;
-}
-
-/* Reads hex up to the next tab or line end into text and returns what follows it. */
-static char *read_hex(char *at, char *text, size_t *size)
-{
-    *size = 0;
-    for (; *at != '\t' && *at != '\n'; at += 2)
-        text[(*size)++] = (char)(hex_digit(at[0]) * 16 + hex_digit(at[1]));
-    return at + 1;
 }
 
 static void check_row(const tl_tokenizer *tokenizer, char *columns)
