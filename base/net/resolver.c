@@ -218,9 +218,6 @@ static void tell(tl_resolver *resolver, name_entry *entry, double now)
     while (entry->waits != NULL) {
         tl_resolver_wait *wait = entry->waits;
         entry->waits = wait->next;
-        if (entry->waits != NULL)
-            entry->waits->previous = NULL;
-        wait->name = NULL;
         wait->settled(wait->context, entry->resolution, entry->addresses, entry->address_count);
     }
     list_remove(&resolver->told, entry);
@@ -260,16 +257,6 @@ static name_entry *add_name(tl_resolver *resolver, const char *host, uint64_t ha
     return entry;
 }
 
-static void add_wait(name_entry *entry, tl_resolver_wait *wait)
-{
-    wait->name = entry;
-    wait->previous = NULL;
-    wait->next = entry->waits;
-    if (wait->next != NULL)
-        wait->next->previous = wait;
-    entry->waits = wait;
-}
-
 static bool is_numeric(const char *host, tl_address *out)
 {
     size_t size = strlen(host);
@@ -287,7 +274,6 @@ bool tl_resolver_lookup(tl_resolver *resolver, const char *host, double now, tl_
                         tl_address *addresses, size_t *count, tl_error *err)
 {
     *count = 0;
-    wait->name = NULL;
     if (is_numeric(host, addresses)) {
         *count = 1;
         *resolution = TL_RESOLUTION_FOUND;
@@ -313,7 +299,8 @@ bool tl_resolver_lookup(tl_resolver *resolver, const char *host, double now, tl_
     }
     if (entry->expires == 0) { /* not answered, or nobody knows yet */
         *resolution = TL_RESOLUTION_PENDING;
-        add_wait(entry, wait);
+        wait->next = entry->waits;
+        entry->waits = wait;
         return true;
     }
     resolver->counts.cached++;
@@ -321,18 +308,6 @@ bool tl_resolver_lookup(tl_resolver *resolver, const char *host, double now, tl_
     *count = entry->address_count;
     memcpy(addresses, entry->addresses, entry->address_count * sizeof *addresses);
     return true;
-}
-
-void tl_resolver_cancel(tl_resolver *resolver, tl_resolver_wait *wait)
-{
-    (void)resolver;
-    name_entry *entry = wait->name;
-    if (entry == NULL)
-        return;
-    *(wait->previous != NULL ? &wait->previous->next : &entry->waits) = wait->next;
-    if (wait->next != NULL)
-        wait->next->previous = wait->previous;
-    wait->name = NULL;
 }
 
 bool tl_resolver_is_idle(const tl_resolver *resolver)

@@ -49,13 +49,12 @@ typedef struct tl_resolver_counts {
 
 typedef struct tl_resolver tl_resolver;
 
-/* A wait for a name: the caller's storage, which must stay in place until told or cancelled. */
+/* A wait for a name: the caller's storage, which must stay in place until told. */
 typedef struct tl_resolver_wait {
     /* Told once, from tl_resolver_tick. addresses are borrowed for the call. */
     void (*settled)(void *context, tl_resolution resolution, const tl_address *addresses, size_t count);
     void *context;
-    struct tl_resolver_wait *next, *previous; /* private */
-    void *name;                               /* private */
+    struct tl_resolver_wait *next; /* private */
 } tl_resolver_wait;
 
 bool tl_resolver_create(tl_event_loop *loop, const tl_resolver_options *options, tl_resolver **out, tl_error *err) TL_MUST_USE;
@@ -67,7 +66,6 @@ void tl_resolver_destroy(tl_resolver *resolver); /* those who wait are not told 
  */
 bool tl_resolver_lookup(tl_resolver *resolver, const char *host, double now, tl_resolver_wait *wait, tl_resolution *resolution,
                         tl_address *addresses, size_t *count, tl_error *err) TL_MUST_USE;
-void tl_resolver_cancel(tl_resolver *resolver, tl_resolver_wait *wait); /* also of one that was told */
 /* Asks who is queued, lets questions time out and tells those who wait. After every wait of the loop, and every 50 ms. */
 void tl_resolver_tick(tl_resolver *resolver, double now);
 bool tl_resolver_is_idle(const tl_resolver *resolver);

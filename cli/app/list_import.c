@@ -195,8 +195,10 @@ static bool recognise(const tl_list_import *job, const char *path, const tl_impo
 
 bool tl_list_import_recognise(const tl_list_import *job, const tl_import_job *local, bool *is_list, tl_error *err)
 {
-    *is_list = job->format != NULL;
-    for (size_t i = 0; !(job->format != NULL) && i < job->source_count; i++) {
+    *is_list = true;
+    if (job->format != NULL)
+        return true;
+    for (size_t i = 0; i < job->source_count; i++) {
         bool is_one = false;
         if (!recognise(job, job->sources[i], local, &is_one, err))
             return false;

@@ -95,15 +95,21 @@ static uint64_t folder_size(const char *path)
     return size;
 }
 
-static tl_stored_model *find_stored(tl_stored_models *models, const char *name)
+/* The model of this name in the list, where it is added if it is new; NULL: no memory. */
+static tl_stored_model *listed_model(tl_stored_models *models, const char *name, tl_error *err)
 {
     for (size_t i = 0; i < models->count; i++)
         if (strcmp(models->items[i].name, name) == 0)
             return &models->items[i];
-    return NULL;
+    if (!tl_memory_reserve((void **)&models->items, &models->capacity, models->count + 1, sizeof *models->items, err))
+        return NULL;
+    tl_stored_model *added = &models->items[models->count++];
+    *added = (tl_stored_model){0};
+    snprintf(added->name, sizeof added->name, "%s", name);
+    return added;
 }
 
-/* A folder of models/ (commit NULL) or of models/.partial. What has another name than ours is not ours. */
+/* A folder of models/ or of models/.partial. What has another name than ours is not ours. */
 static bool add_stored(tl_stored_models *models, const char *parent, const char *entry, bool is_partial, tl_error *err)
 {
     tl_model_reference reference;
@@ -113,17 +119,8 @@ static bool add_stored(tl_stored_models *models, const char *parent, const char 
     tl_file_status status = {0};
     bool ok = path != NULL && tl_file_status_read(path, &status, err);
     if (ok && status.kind == TL_FILE_DIRECTORY) {
-        tl_stored_model *model = find_stored(models, reference.repository);
-        if (model == NULL) {
-            void *items = models->items;
-            ok = tl_memory_reserve(&items, &models->capacity, models->count + 1, sizeof *models->items, err);
-            models->items = items;
-            if (ok) {
-                model = &models->items[models->count++];
-                *model = (tl_stored_model){0};
-                snprintf(model->name, sizeof model->name, "%s", reference.repository);
-            }
-        }
+        tl_stored_model *model = listed_model(models, reference.repository, err);
+        ok = model != NULL;
         if (ok && (!is_partial || model->path == NULL))
             model->size += folder_size(path);
         if (ok && !is_partial) {

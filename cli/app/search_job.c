@@ -68,35 +68,52 @@ static double *read_weights(const tl_search_job *job, size_t parts, tl_error *er
     return NULL;
 }
 
+typedef struct query_sum {
+    tl_embedder *embedder;
+    const double *weight; /* of the next part */
+    float *part, *total;  /* [dim] */
+    size_t dim;
+} query_sum;
+
+typedef bool part_embedder(tl_embedder *embedder, const char *what, float *vector, tl_error *err);
+
+static bool add_part(query_sum *sum, part_embedder *embed, const char *what, double sign, tl_error *err)
+{
+    if (!embed(sum->embedder, what, sum->part, err))
+        return false;
+    tl_axpy((float)(sign * *sum->weight++), sum->part, sum->total, sum->dim);
+    return true;
+}
+
+static bool add_parts(const tl_search_job *job, query_sum *sum, tl_error *err)
+{
+    bool ok = job->text == NULL || add_part(sum, embed_sentence, job->text, 1, err);
+    for (size_t i = 0; ok && i < job->like_count; i++)
+        ok = add_part(sum, embed_picture, job->like[i], 1, err);
+    for (size_t i = 0; ok && i < job->unlike_count; i++)
+        ok = add_part(sum, embed_unwanted, job->unlike[i], -1, err);
+    return ok;
+}
+
 static bool embed_query(const tl_search_job *job, float *query, tl_error *err)
 {
-    tl_embedder *embedder = NULL;
-    float *vector = NULL;
-    uint32_t dim = job->bundle->info->config.embedding_dim;
+    const size_t dim = job->bundle->info->config.embedding_dim;
     const size_t parts = (job->text != NULL) + job->like_count + job->unlike_count;
     double *weights = read_weights(job, parts, err);
-    const double *weight = weights;
-    bool ok = weights != NULL && tl_embedder_create(job->bundle, 1, job->pool, &embedder, err) &&
-              (vector = tl_memory_allocate(dim, sizeof *vector, err)) != NULL;
-    for (uint32_t i = 0; i < dim; i++)
-        query[i] = 0;
-    if (ok && job->text != NULL && (ok = embed_sentence(embedder, job->text, vector, err)))
-        tl_axpy((float)*weight++, vector, query, dim);
-    for (size_t i = 0; ok && i < job->like_count; i++)
-        if ((ok = embed_picture(embedder, job->like[i], vector, err)))
-            tl_axpy((float)*weight++, vector, query, dim);
-    for (size_t i = 0; ok && i < job->unlike_count; i++)
-        if ((ok = embed_unwanted(embedder, job->unlike[i], vector, err)))
-            tl_axpy(-(float)*weight++, vector, query, dim);
-    double square = ok ? tl_sum_squares(query, dim) : 1;
-    if (!(square > 1e-6))
-        ok = tl_fail(err, TL_ERROR_INVALID, "query: expected something that is left, found wishes that cancel out");
-    /* A query of one part is a unit vector already, and stays the bits that it is. */
-    if (ok && (parts > 1 || job->weights != NULL))
-        tl_scale(query, (float)(1 / sqrt(square)), query, dim);
+    query_sum sum = {.weight = weights, .total = query, .dim = dim};
+    memset(query, 0, dim * sizeof *query);
+    bool ok = weights != NULL && tl_embedder_create(job->bundle, 1, job->pool, &sum.embedder, err) &&
+              (sum.part = tl_memory_allocate(dim, sizeof *sum.part, err)) != NULL && add_parts(job, &sum, err);
+    if (ok) {
+        const double square = tl_sum_squares(query, dim);
+        if (!(square > 1e-6))
+            ok = tl_fail(err, TL_ERROR_INVALID, "query: expected something that is left, found wishes that cancel out");
+        else if (parts > 1 || job->weights != NULL) /* one part is a unit vector already, and stays the bits that it is */
+            tl_scale(query, (float)(1 / sqrt(square)), query, dim);
+    }
     tl_memory_free(weights);
-    tl_memory_free(vector);
-    tl_embedder_destroy(embedder);
+    tl_memory_free(sum.part);
+    tl_embedder_destroy(sum.embedder);
     return ok;
 }
 

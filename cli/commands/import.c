@@ -12,8 +12,10 @@ static bool print_skipped(void *context, const char *origin, const char *reason)
     if (!values->json)
         return printf("%s\t%s\n", origin, reason) > 0;
     tl_json *line = tl_json_object_create(NULL);
-    return line != NULL && tl_json_set_text(line, "origin", origin, NULL) && tl_json_set_text(line, "reason", reason, NULL) &&
-           tl_output_json(line, NULL);
+    if (line != NULL && tl_json_set_text(line, "origin", origin, NULL) && tl_json_set_text(line, "reason", reason, NULL))
+        return tl_output_json(line, NULL);
+    tl_json_free(line);
+    return false;
 }
 
 static bool print_json(const tl_import_result *result, tl_error *err)

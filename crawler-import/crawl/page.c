@@ -79,7 +79,7 @@ bool tl_page__add_text(tl_page_reader *reader, size_t picture, tl_caption_kind k
     return true;
 }
 
-bool tl_page__has_text(const tl_page_reader *reader, size_t picture)
+static bool has_text(const tl_page_reader *reader, size_t picture)
 {
     for (size_t i = 0; i < reader->text_count; i++)
         if (reader->texts[i].picture == picture)
@@ -98,7 +98,7 @@ static bool end_block(tl_page_reader *reader)
         size_t picture = reader->waiting_from;
         if (is_one && reader->label_depth != 0 && picture < reader->label_from)
             ok = tl_page__add_text(reader, picture, TL_CAPTION_OF_FIGURE, text);
-        else if (reader->options.takes_nearby && is_one && !tl_page__has_text(reader, picture))
+        else if (reader->options.takes_nearby && is_one && !has_text(reader, picture))
             ok = tl_page__add_text(reader, picture, TL_CAPTION_OF_NEARBY, text);
         reader->waiting_from = reader->picture_count;
     }
@@ -241,8 +241,7 @@ static bool is_aside(const char *name)
 static void open_figure(tl_page_reader *reader)
 {
     if (reader->figure_count < TL_PAGE_MAX_FIGURES)
-        reader->figures[reader->figure_count++] = (tl_page_figure){
-            .depth = reader->depth, .first_picture = reader->picture_count, .first_caption = reader->caption.size};
+        reader->figures[reader->figure_count++] = (tl_page_figure){.depth = reader->depth, .first_caption = reader->caption.size};
 }
 
 /* A figure's caption belongs to its one picture; of several pictures nobody can say which it describes. */

@@ -18,7 +18,6 @@
 
 typedef struct tl_page_figure {
     size_t depth;
-    size_t first_picture;
     size_t first_caption; /* where its caption begins in tl_page_reader.caption */
     size_t picture;       /* its first one, when has_picture */
     bool has_picture, has_many;
@@ -60,7 +59,6 @@ bool tl_page__on_picture(tl_page_reader *reader, const char *const *attributes);
 bool tl_page__on_background(tl_page_reader *reader, const char *const *attributes);
 bool tl_page__on_source(tl_page_reader *reader, const char *const *attributes);
 bool tl_page__add_text(tl_page_reader *reader, size_t picture, tl_caption_kind kind, tl_slice text);
-bool tl_page__has_text(const tl_page_reader *reader, size_t picture);
 /* A copy that lives as long as the page; NULL: no memory. */
 char *tl_page__keep(tl_page_reader *reader, tl_slice text);
 /* Ends the reading with the error that was written; returns false. */

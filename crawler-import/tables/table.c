@@ -15,11 +15,6 @@ static const tl_table_kind_record *const kinds[] = {&tl_table_parquet,  &tl_tabl
                                                     &tl_table_karpathy, &tl_table_json,  &tl_table_json_columns,
                                                     &tl_table_lines,    &tl_table_csv};
 
-const char *tl_table_kind_name(size_t index)
-{
-    return index < sizeof kinds / sizeof kinds[0] ? kinds[index]->name : NULL;
-}
-
 bool tl_table__is_url(tl_slice text)
 {
     return (text.size > 7 && strncasecmp(text.data, "http://", 7) == 0) ||

@@ -43,7 +43,7 @@ typedef enum tl_table_header {
 } tl_table_header;
 
 typedef struct tl_table_options {
-    const char *kind;       /* of tl_table_kind_name, NULL: told from the bytes */
+    const char *kind;       /* as tl_table_kind says it, NULL: told from the bytes */
     tl_table_header header; /* of CSV and TSV */
     /* Asked of CSV and TSV for every delimiter in turn: whether these are the columns. NULL or never true: the delimiter that
      * gives the most columns. */
@@ -57,7 +57,6 @@ typedef struct tl_table tl_table;
 bool tl_table_open(const char *path, const tl_table_options *options, tl_table **out, tl_error *err) TL_MUST_USE;
 /* "csv", "lines", "json", "jsonl", "coco", "karpathy", "parquet". */
 const char *tl_table_kind(const tl_table *table);
-const char *tl_table_kind_name(size_t index); /* NULL past the last */
 /* Names are valid UTF-8 on one line, and no two are equal but for case: the second "url" is "url_2". Without a header they are
  * "url" and "caption" where two columns leave no doubt, else "1", "2", ... */
 size_t tl_table_column_count(const tl_table *table);

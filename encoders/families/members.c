@@ -48,7 +48,8 @@ bool tl_member_text(const tl_json *object, const char *name, const char *fallbac
     return tl_json_member(object, name) == NULL || tl_json_get_text(object, name, out, err);
 }
 
-bool tl_member_is_off(const tl_json *object, const char *name)
+/* True when the member is absent, or false, or 0, or its object is empty: a piece that this model does without. */
+static bool is_off(const tl_json *object, const char *name)
 {
     const tl_json *member = tl_json_member(object, name);
     double number;
@@ -83,7 +84,7 @@ static bool check_member(void *context, const char *name, const tl_json *value)
 {
     const member_lists *lists = context;
     (void)value;
-    if (is_in(lists->known, name) || (is_in(lists->pieces, name) && tl_member_is_off(lists->object, name)))
+    if (is_in(lists->known, name) || (is_in(lists->pieces, name) && is_off(lists->object, name)))
         return true;
     return tl_fail(lists->err, TL_ERROR_UNSUPPORTED, "member '%.80s' is not one this program can compute", name);
 }

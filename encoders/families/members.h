@@ -12,8 +12,6 @@ bool tl_member_number(const tl_json *object, const char *name, double fallback, 
 bool tl_member_flag(const tl_json *object, const char *name, bool fallback, bool *out, tl_error *err) TL_MUST_USE;
 /* A text, borrowed, or the fallback when absent. */
 bool tl_member_text(const tl_json *object, const char *name, const char *fallback, const char **out, tl_error *err) TL_MUST_USE;
-/* True when the member is absent, or false, or 0, or its object is empty: a piece that this model does without. */
-bool tl_member_is_off(const tl_json *object, const char *name);
 /* Fails at the first member whose name is in neither list: each of them may change the arithmetic. `pieces` are those whose
  * presence is understood but whose effect is not written: they must be off. Both end with NULL. */
 bool tl_members_check(const tl_json *object, const char *const *known, const char *const *pieces, tl_error *err) TL_MUST_USE;

@@ -107,18 +107,6 @@ bool tl_unicode__is_mark(uint32_t point)
     return category_of(point) == UTF8PROC_CATEGORY_MN;
 }
 
-bool tl_unicode__is_punctuation(uint32_t point)
-{
-    utf8proc_category_t category = category_of(point);
-    return category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_PO;
-}
-
-bool tl_unicode__is_other(uint32_t point)
-{
-    utf8proc_category_t category = category_of(point);
-    return category == UTF8PROC_CATEGORY_CN || category >= UTF8PROC_CATEGORY_CC;
-}
-
 bool tl_unicode__is_white(uint32_t point)
 {
     if (point < 0x80)

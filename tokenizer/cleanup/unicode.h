@@ -32,8 +32,6 @@ bool tl_unicode__is_letter(uint32_t point);       /* general category L* */
 bool tl_unicode__is_number(uint32_t point);       /* N* */
 bool tl_unicode__is_decimal(uint32_t point);      /* Nd */
 bool tl_unicode__is_mark(uint32_t point);         /* Mn: the accents that a decomposition splits off */
-bool tl_unicode__is_punctuation(uint32_t point);  /* P* */
-bool tl_unicode__is_other(uint32_t point);        /* C*: controls, formats, private use, unassigned */
 bool tl_unicode__is_white(uint32_t point);        /* the property White_Space */
 bool tl_unicode__is_python_space(uint32_t point); /* str.isspace: White_Space and the four information separators */
 

@@ -91,7 +91,8 @@ bool tl_clip__add_special(tl_clip *clip, const char *text, int32_t id, bool is_n
     return true;
 }
 
-const tl_clip_special *tl_clip__match_special(const tl_clip *clip, bool is_normalized, tl_slice text, size_t at)
+/* The longest of the tokens to be found in a text that is cleaned (or not) at text[at]; NULL: none. */
+static const tl_clip_special *match_special(const tl_clip *clip, bool is_normalized, tl_slice text, size_t at)
 {
     const tl_clip_special *best = NULL;
     size_t best_size = 0;
@@ -261,7 +262,7 @@ static bool encode_words(const tl_clip *self, tl_slice text, tl_piece_ids *out, 
     while (tl_clip_words__next(&walk, &word)) {
         /* SimpleTokenizer finds its marks among the words, and only where they are a whole one. */
         const tl_clip_special *mark =
-            self->dialect == TL_CLIP_OPEN_CLIP && word.data[0] == '<' ? tl_clip__match_special(self, false, word, 0) : NULL;
+            self->dialect == TL_CLIP_OPEN_CLIP && word.data[0] == '<' ? match_special(self, false, word, 0) : NULL;
         bool ok = mark != NULL && strlen(mark->text) == word.size ? tl_piece_ids__append(out, mark->id, err)
                   : word.size <= SHORT_WORD                       ? encode_short(self, word, out, err)
                                                                   : encode_long(self, word, out, err);
@@ -280,7 +281,7 @@ static bool encode_around(const tl_clip *self, bool is_normalized, tl_slice text
 {
     size_t start = 0;
     for (size_t at = 0; at < text.size;) {
-        const tl_clip_special *special = tl_clip__match_special(self, is_normalized, text, at);
+        const tl_clip_special *special = match_special(self, is_normalized, text, at);
         if (special == NULL) {
             at++;
             continue;

@@ -90,9 +90,6 @@ bool tl_clip__add_special(tl_clip *clip, const char *text, int32_t id, bool is_n
 /* The vocabulary over it, which takes it over. */
 void tl_clip__publish(tl_clip *clip, tl_vocabulary *out);
 
-/* The tokens to be found in a text that is cleaned (or not); the longest at text[at], NULL: none. */
-const tl_clip_special *tl_clip__match_special(const tl_clip *clip, bool is_normalized, tl_slice text, size_t at);
-
 /* A walk over the words of a cleaned text. */
 typedef struct tl_clip_walk {
     tl_clip_dialect dialect;

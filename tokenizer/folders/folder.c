@@ -26,7 +26,7 @@ bool tl_folder__has_file(const char *directory, const char *name)
     return size > 0 && (size_t)size < sizeof path && tl_file_status_read(path, &status, NULL) && status.kind == TL_FILE_REGULAR;
 }
 
-bool tl_folder__has_folder(const char *directory, const char *name)
+static bool has_folder(const char *directory, const char *name)
 {
     char path[MAX_PATH_SIZE];
     tl_file_status status;
@@ -104,7 +104,7 @@ bool tl_tokenizer_open_folder(const char *directory, size_t context_length, tl_t
         return false;
     if (own) {
         const tl_tokenizer_options options = {.context_length = context_length};
-        const bool is_published = tl_folder__has_folder(directory, "tokenizer");
+        const bool is_published = has_folder(directory, "tokenizer");
         char *path = tl_path_join(directory, is_published ? "tokenizer" : "tokenizer.model", err);
         bool ok = path != NULL &&
                   (is_published ? open_dialect(path, context_length, out, err) : tl_tokenizer_open(path, &options, out, err));

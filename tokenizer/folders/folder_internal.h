@@ -12,7 +12,6 @@
 
 /* Without an allocation, so that exhausted memory never looks like a missing file. */
 bool tl_folder__has_file(const char *directory, const char *name);
-bool tl_folder__has_folder(const char *directory, const char *name);
 /* Reads a configuration; NULL in *out where there is no such file. */
 bool tl_folder__read_config(const char *directory, const char *name, tl_json **out, tl_error *err) TL_MUST_USE;
 /* CLIP's vocabulary, from whichever of its files are there. */

@@ -63,7 +63,6 @@ typedef struct tl_parquet_column {
     tl_parquet_kind kind;
     tl_parquet_unit unit;
     bool is_json;           /* TEXT that the file declares to be JSON */
-    bool is_decimal;        /* TEXT that is a decimal number */
     bool is_list;           /* vectors have offsets */
     bool is_nullable;       /* a row may have no value */
     const char *unreadable; /* why kind is UNREADABLE; else NULL */

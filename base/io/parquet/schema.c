@@ -199,7 +199,6 @@ static void set_decimal(tl_parquet_leaf *leaf, const schema_element *element)
              leaf->physical == TL_PHYSICAL_INT32   ? TL_CONVERT_DECIMAL_32
              : leaf->physical == TL_PHYSICAL_INT64 ? TL_CONVERT_DECIMAL_64
                                                    : TL_CONVERT_DECIMAL_BYTES);
-    leaf->column.is_decimal = true;
     leaf->scale = fits ? (uint32_t)element->scale : 0;
     bool has_bytes = leaf->physical == TL_PHYSICAL_BYTE_ARRAY || leaf->physical == TL_PHYSICAL_FIXED;
     if (!has_bytes && leaf->physical != TL_PHYSICAL_INT32 && leaf->physical != TL_PHYSICAL_INT64)

@@ -291,11 +291,6 @@ bool tl_thrift__write_integer(tl_thrift_writer *writer, int32_t id, tl_thrift_ty
                                   : tl_varint__append(writer->bytes, to_zigzag(value), err);
 }
 
-bool tl_thrift__write_boolean(tl_thrift_writer *writer, int32_t id, bool value, tl_error *err)
-{
-    return write_header(writer, id, value ? TL_THRIFT_TRUE : TL_THRIFT_FALSE, err);
-}
-
 bool tl_thrift__write_item_binary(tl_thrift_writer *writer, tl_slice value, tl_error *err)
 {
     return tl_varint__append(writer->bytes, value.size, err) && tl_string_append(writer->bytes, value.data, value.size, err);

@@ -74,7 +74,6 @@ typedef struct tl_thrift_writer {
 
 bool tl_thrift__write_integer(tl_thrift_writer *writer, int32_t id, tl_thrift_type type, int64_t value,
                               tl_error *err) TL_MUST_USE;
-bool tl_thrift__write_boolean(tl_thrift_writer *writer, int32_t id, bool value, tl_error *err) TL_MUST_USE;
 bool tl_thrift__write_binary(tl_thrift_writer *writer, int32_t id, tl_slice value, tl_error *err) TL_MUST_USE;
 /* The header of a list of count items, which follow by tl_thrift__write_item_* or as structs. */
 bool tl_thrift__write_list(tl_thrift_writer *writer, int32_t id, tl_thrift_type items, size_t count, tl_error *err) TL_MUST_USE;
