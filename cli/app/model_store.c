@@ -12,6 +12,7 @@
 #include "base/core/memory.h"
 #include "base/core/string.h"
 #include "base/io/file.h"
+#include "base/io/file_lock.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -22,7 +23,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { MAX_PATH_BYTES = 1 << 16, MAX_MODELS = 100000 };
 
@@ -213,36 +213,17 @@ static bool make_folder(const tl_runtime *runtime, const char *name, tl_error *e
 
 bool tl_model_store_lock(const tl_runtime *runtime, const tl_model_reference *reference, tl_model_lock *out, tl_error *err)
 {
-    bool ok = false;
-    int file = -1;
     char *path = store_path(runtime, err, "models/.partial/%s.lock", reference->folder);
-    if (path == NULL || !make_folder(runtime, "models/.partial", err))
-        goto done;
-    file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (file < 0) {
-        tl_fail_errno(err, errno, "cannot open '%s'", path);
-        goto done;
-    }
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    if (fcntl(file, F_SETLK, &whole) != 0) {
-        if (errno == EACCES || errno == EAGAIN)
-            tl_fail(err, TL_ERROR_IO, "'%s': another twinlens downloads or removes it right now", reference->repository);
-        else
-            tl_fail_errno(err, errno, "cannot lock '%s'", path);
-        goto done;
-    }
-    out->file = file;
-    ok = true;
-done:
-    if (!ok && file >= 0)
-        close(file);
+    bool ok = path != NULL && make_folder(runtime, "models/.partial", err) && tl_file_lock(path, &out->file, err) &&
+              (out->file >= 0 ||
+               tl_fail(err, TL_ERROR_IO, "'%s': another twinlens downloads or removes it right now", reference->repository));
     tl_memory_free(path);
     return ok;
 }
 
 void tl_model_store_unlock(tl_model_lock *lock)
 {
-    close(lock->file);
+    tl_file_unlock(lock->file);
     lock->file = -1;
 }
 

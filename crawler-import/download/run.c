@@ -2,14 +2,13 @@
 #include "base/core/clock.h"
 #include "base/core/memory.h"
 #include "base/io/file.h"
+#include "base/io/file_lock.h"
 #include "crawler-import/dataset_folder.h"
 #include "crawler-import/download/run_internal.h"
 #include "crawler-import/download/settings.h"
 #include "crawler-import/report.h"
 #include "crawler-import/sinks/sample_json.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -49,17 +48,8 @@ static bool check_options(const tl_download_options *options, tl_error *err)
 static bool lock_spools(tl_download *run, int *lock, tl_error *err)
 {
     char *path = tl_path_join(run->spool_folder, "lock", err);
-    if (path == NULL)
-        return false;
-    *lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    bool ok = true;
-    if (*lock < 0)
-        ok = tl_fail_errno(err, errno, "cannot write '%s'", path);
-    else if (fcntl(*lock, F_SETLK, &whole) != 0)
-        ok = errno == EACCES || errno == EAGAIN
-                 ? tl_fail(err, TL_ERROR_IO, "'%s': another import into it is under way", run->dataset)
-                 : tl_fail_errno(err, errno, "cannot lock '%s'", path);
+    bool ok = path != NULL && tl_file_lock(path, lock, err) &&
+              (*lock >= 0 || tl_fail(err, TL_ERROR_IO, "'%s': another import into it is under way", run->dataset));
     tl_memory_free(path);
     return ok;
 }
@@ -205,8 +195,7 @@ bool tl_download_run(const char *const *sources, size_t source_count, const char
         remove_spool_folder(&run);
     tl_list_close(list);
     tl_ledger_close(run.ledger);
-    if (lock >= 0)
-        close(lock);
+    tl_file_unlock(lock);
     tl_row_judge_clear(&run.judge);
     tl_key_set_clear(&run.pictures);
     pthread_mutex_destroy(&run.failure_mutex);

@@ -1,7 +1,9 @@
-/* base/io/file and mapping: atomic replacement against refusals, full disks and kills; folders; things that are no files. */
+/* base/io/file, file_lock and mapping: atomic replacement against refusals, full disks and kills; folders; things that are no
+ * files. */
 #include "base/core/memory.h"
 #include "base/core/random.h"
 #include "base/io/file.h"
+#include "base/io/file_lock.h"
 #include "base/io/mapping.h"
 
 #include <dirent.h>
@@ -352,6 +354,36 @@ static void mappings_show_regular_files_only(void **state)
     assert_int_equal(err.kind, TL_ERROR_NOT_FOUND);
 }
 
+/* 0: another process gets the lock, 1: it is kept out, 2: an error. */
+static int try_lock_elsewhere(const char *path)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        int file;
+        _exit(!tl_file_lock(path, &file, NULL) ? 2 : file < 0);
+    }
+    int result = 0;
+    assert_int_equal(waitpid(child, &result, 0), child);
+    assert_true(WIFEXITED(result));
+    return WEXITSTATUS(result);
+}
+
+static void a_lock_keeps_others_out(void **state)
+{
+    (void)state;
+    int file;
+    tl_error err;
+    assert_int_equal(try_lock_elsewhere("place/lock"), 0); /* and ends with its process */
+    assert_true(tl_file_lock("place/lock", &file, &err));
+    assert_true(file >= 0);
+    assert_int_equal(try_lock_elsewhere("place/lock"), 1);
+    tl_file_unlock(file);
+    assert_int_equal(try_lock_elsewhere("place/lock"), 0);
+    assert_int_equal(symlink("lock", "place/link"), 0);
+    assert_false(tl_file_lock("place/link", &file, &err));
+    assert_non_null(strstr(err.message, "cannot open 'place/link'"));
+}
+
 int main(void)
 {
     alarm(300); /* a test that waits for a pipe has failed */
@@ -367,6 +399,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_kill_at_any_time_leaves_one_version, make_place, remove_place),
         cmocka_unit_test_setup_teardown(folders_are_made_and_removed_with_all_in_them, make_place, remove_place),
         cmocka_unit_test_setup_teardown(resolve_follows_links, make_place, remove_place),
+        cmocka_unit_test_setup_teardown(a_lock_keeps_others_out, make_place, remove_place),
         cmocka_unit_test_setup_teardown(mappings_show_regular_files_only, make_place, remove_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
