@@ -67,11 +67,17 @@ static const tl_option options[] = {
     {.name = "json", .type = TL_OPTION_FLAG, .help = "print the report as JSON", .offset = AT(json)},
 };
 
+static const char *plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 static bool print_stats_text(const tl_index_summary *summary)
 {
-    printf("%llu pictures, %llu captions, %llu folders, %.1f MB\n", (unsigned long long)summary->stats.items,
-           (unsigned long long)summary->stats.captions, (unsigned long long)summary->stats.roots,
-           (double)summary->stats.file_bytes * 1e-6);
+    const tl_index_stats *stats = &summary->stats;
+    printf("%llu picture%s, %llu caption%s, %llu folder%s, %.1f MB\n", (unsigned long long)stats->items, plural(stats->items),
+           (unsigned long long)stats->captions, plural(stats->captions), (unsigned long long)stats->roots, plural(stats->roots),
+           (double)stats->file_bytes * 1e-6);
     for (size_t i = 0; i < summary->set_count; i++)
         printf("%llu %s vectors of model %s (%.8s), %u dimensions, %s, %u lists\n", (unsigned long long)summary->sets[i].count,
                summary->sets[i].kind == TL_VECTOR_IMAGE ? "image" : "caption", summary->sets[i].model_name,

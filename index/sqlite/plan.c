@@ -153,6 +153,23 @@ static bool plan_limits(planning *at, tl_error *err)
     return true;
 }
 
+/* What is of a search is NULL in a scan: a comparison with it would find nothing, without a word. */
+static bool refuse_search_terms(const planning *at, tl_error *err)
+{
+    static const char *const names[] = {
+        [TL_HIDDEN_DISTANCE] = "distance", [TL_HIDDEN_K] = "k", [TL_HIDDEN_PROBES] = "probes", [TL_HIDDEN_EXACT] = "exact"};
+    int first = tl_table__hidden(at->table, TL_HIDDEN_DISTANCE), count = (int)(sizeof names / sizeof names[0]);
+    for (int i = 0; i < at->info->nConstraint; i++) {
+        const struct sqlite3_index_constraint *constraint = &at->info->aConstraint[i];
+        int hidden = constraint->iColumn - first;
+        char letter = letter_of(constraint->op);
+        if (!is_limit(constraint) && hidden >= 0 && hidden < count && letter != '\0' && strchr("=<>{}", letter) != NULL)
+            return tl_fail(err, TL_ERROR_INVALID, "%s: expected embedding MATCH beside it, which makes the SELECT a search",
+                           names[hidden]);
+    }
+    return true;
+}
+
 static bool plan(planning *at, tl_error *err)
 {
     sqlite3_index_info *info = at->info;
@@ -167,6 +184,8 @@ static bool plan(planning *at, tl_error *err)
     for (int i = 0; i < info->nConstraint; i++)
         if (!plan_constraint(at, i, err))
             return false;
+    if (!at->is_search && !refuse_search_terms(at, err))
+        return false;
     info->idxNum = at->is_search ? TL_PLAN_SEARCH : 0;
     plan_order(at);
     if (!plan_limits(at, err))
@@ -257,11 +276,42 @@ static bool read_ids(tl_plan_call *call, sqlite3_value *list, tl_error *err)
     return ok;
 }
 
+static bool list_values(tl_plan_call *call, size_t first, tl_error *err)
+{
+    if (!tl_string_append_text(&call->conditions, " IN (", err))
+        return false;
+    for (size_t i = first; i < call->value_count; i++)
+        if (!tl_string_append_format(&call->conditions, err, "%s?%zu", i == first ? "" : ",", i + 1))
+            return false;
+    return tl_string_append_text(&call->conditions, ")", err);
+}
+
+static bool has_number(const tl_plan_call *call, size_t first)
+{
+    for (size_t i = first; i < call->value_count; i++)
+        if (sqlite3_value_type(call->values[i]) == SQLITE_INTEGER || sqlite3_value_type(call->values[i]) == SQLITE_FLOAT)
+            return true;
+    return false;
+}
+
+/* Numbers of another table's column are found in texts that read as them ('07'), numbers that are written out in their own texts
+ * alone. Which these are is not told: both are found, and SQLite drops what it does not mean. */
+static bool add_list(tl_plan_call *call, const char *column, sqlite3_value *list, tl_error *err)
+{
+    size_t first = call->value_count;
+    if (!each_value(list, keep_value, call, err) || !list_values(call, first, err))
+        return false;
+    if (call->value_count > MAX_LISTED)
+        return tl_fail(err, TL_ERROR_INVALID, "IN: expected at most %d values for a column, found more", MAX_LISTED);
+    return !has_number(call, first) || (tl_string_append_format(&call->conditions, err, " OR CAST(\"%s\" AS NUMERIC)", column) &&
+                                        list_values(call, first, err));
+}
+
 static bool add_condition(tl_plan_call *call, const char *column, const char *collation, size_t collation_size, char letter,
                           sqlite3_value *value, tl_error *err)
 {
     tl_string *sql = &call->conditions;
-    if (!tl_string_append_format(sql, err, "%s\"%s\"", sql->size == 0 ? " WHERE " : " AND ", column))
+    if (!tl_string_append_format(sql, err, "%s%s\"%s\"", sql->size == 0 ? " WHERE " : " AND ", letter == '~' ? "(" : "", column))
         return false;
     if (letter == 'n' || letter == 'N')
         return tl_string_append_text(sql, letter == 'n' ? " IS NULL" : " IS NOT NULL", err);
@@ -269,17 +319,9 @@ static bool add_condition(tl_plan_call *call, const char *column, const char *co
     call->is_fickle = call->is_fickle || letter == 'L' || letter == 'G' || !is_plain;
     if (collation_size != 0 && !tl_string_append_format(sql, err, " COLLATE \"%.*s\"", (int)collation_size, collation))
         return false;
-    size_t first = call->value_count;
-    if (letter != '~')
-        return tl_string_append_format(sql, err, " %s ?%zu", sql_of(letter), first + 1) && keep_value(call, value, err);
-    if (!each_value(value, keep_value, call, err) || !tl_string_append_text(sql, " IN (", err))
-        return false;
-    if (call->value_count > MAX_LISTED)
-        return tl_fail(err, TL_ERROR_INVALID, "IN: expected at most %d values for a column, found more", MAX_LISTED);
-    for (size_t i = first; i < call->value_count; i++)
-        if (!tl_string_append_format(sql, err, "%s?%zu", i == first ? "" : ",", i + 1))
-            return false;
-    return tl_string_append_text(sql, ")", err);
+    if (letter == '~')
+        return add_list(call, column, value, err) && tl_string_append_text(sql, ")", err);
+    return tl_string_append_format(sql, err, " %s ?%zu", sql_of(letter), call->value_count + 1) && keep_value(call, value, err);
 }
 
 /* The plan is a text of ours, but it comes back through SQLite: what does not read is refused, never followed. */

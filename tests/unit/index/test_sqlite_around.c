@@ -435,9 +435,46 @@ static void limits_count_in_our_order_alone(void **state)
     }
 }
 
+/* A column of texts meets one of numbers: found is what SQLite finds in a table of its own, in a scan and in a search. */
+static void texts_and_numbers_meet_as_in_any_table(void **state)
+{
+    (void)state;
+    static const char *const conditions[] = {"x.label = t.i",
+                                             "x.price = t.s",
+                                             "x.label = t.s",
+                                             "x.price = t.i",
+                                             "x.label > t.i",
+                                             "x.price IN (SELECT s FROM t)",
+                                             "x.label IN (SELECT i FROM t)"};
+    sqlite3 *database = open_sql(":memory:");
+    run_sql(
+        database,
+        "CREATE VIRTUAL TABLE v USING twinlens(dim=2, metric=l2, label TEXT, price REAL);"
+        "INSERT INTO v(rowid, embedding, label, price) VALUES(1, '[1,0]', '7', 7), (2, '[0,1]', '07', 7.5), "
+        "(3, '[1,1]', 'x', 8), (4, '[2,1]', '7.0', NULL);"
+        "CREATE TABLE plain(label TEXT, price REAL); INSERT INTO plain(rowid, label, price) SELECT rowid, label, price FROM v;"
+        "CREATE TABLE t(i INTEGER, s TEXT); INSERT INTO t VALUES(7, '7'), (8, '7.50'), (9, 'x')");
+    for (size_t i = 0; i < sizeof conditions / sizeof conditions[0]; i++) {
+        char sql[1024];
+        snprintf(sql, sizeof sql,
+                 "WITH a AS (SELECT t.i, x.rowid AS id FROM t JOIN plain AS x ON %s), b AS (SELECT t.i, x.rowid AS id FROM t "
+                 "JOIN v AS x ON %s), "
+                 "c AS (SELECT t.i, x.rowid AS id FROM t JOIN v AS x ON %s AND embedding MATCH '[1,0]' AND k = 9) "
+                 "SELECT (SELECT count(*) FROM a) > 0 AND (SELECT count(*) FROM (SELECT * FROM a EXCEPT SELECT * FROM b)) + "
+                 "(SELECT count(*) FROM (SELECT * FROM b EXCEPT SELECT * FROM a)) + (SELECT count(*) FROM (SELECT * FROM a "
+                 "EXCEPT SELECT "
+                 "* FROM c)) + (SELECT count(*) FROM (SELECT * FROM c EXCEPT SELECT * FROM a)) = 0",
+                 conditions[i], conditions[i], conditions[i]);
+        print_message("%s\n", conditions[i]);
+        expect_sql(database, sql, "1");
+    }
+    assert_int_equal(sqlite3_close(database), SQLITE_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(texts_and_numbers_meet_as_in_any_table),
         cmocka_unit_test(rows_deleted_under_a_search_are_null),
         cmocka_unit_test(a_table_that_is_read_keeps_its_name),
         cmocka_unit_test(a_rollback_ends_what_it_took_away),
