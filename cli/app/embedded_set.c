@@ -1,4 +1,4 @@
-#include "cli/app/embedded_set.h"
+#include "cli/app/embedded_set_internal.h"
 
 #include "base/core/memory.h"
 #include "cli/app/picture_queue_internal.h"

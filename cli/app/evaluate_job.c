@@ -3,7 +3,7 @@
 
 #include "base/core/memory.h"
 #include "cli/app/classifier.h"
-#include "cli/app/embedded_set.h"
+#include "cli/app/embedded_set_internal.h"
 
 #include <stdlib.h>
 

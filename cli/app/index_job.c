@@ -13,7 +13,7 @@
 #include "base/core/memory.h"
 #include "base/io/file.h"
 #include "cli/app/item_writer_internal.h"
-#include "cli/app/known_items.h"
+#include "cli/app/known_items_internal.h"
 #include "crawler-import/import.h"
 
 #include <stdlib.h>

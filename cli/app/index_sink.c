@@ -1,5 +1,5 @@
 /* Owns the way of a download's samples into the index. */
-#include "cli/app/index_sink.h"
+#include "cli/app/index_sink_internal.h"
 
 #include "base/core/hash.h"
 #include "base/core/memory.h"

@@ -1,4 +1,4 @@
-#include "cli/app/known_items.h"
+#include "cli/app/known_items_internal.h"
 
 #include "base/core/hash.h"
 #include "base/core/memory.h"

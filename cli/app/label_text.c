@@ -1,4 +1,4 @@
-#include "cli/app/label_text.h"
+#include "cli/app/label_text_internal.h"
 
 #include "base/core/hash.h"
 

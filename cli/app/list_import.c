@@ -3,7 +3,7 @@
 
 #include "base/core/memory.h"
 #include "base/io/file.h"
-#include "cli/app/index_sink.h"
+#include "cli/app/index_sink_internal.h"
 #include "crawler-import/download/download.h"
 
 #include <errno.h>
@@ -71,13 +71,13 @@ static tl_fetch_options fetch_options(const tl_list_import *job)
     static const double mega = 1e6;
     return (tl_fetch_options){.contact = job->contact,
                               .user_agent = job->user_agent,
-                              .most_in_flight = job->in_flight,
+                              .most_in_flight = (uint32_t)job->in_flight,
                               .most_bytes = (uint64_t)(job->most_megabytes * mega),
                               .stall_seconds = job->timeout,
                               .connect_seconds = job->timeout,
                               .total_seconds = 6 * job->timeout,
-                              .attempts = job->attempts,
-                              .host_connections = job->host_connections,
+                              .attempts = (uint32_t)job->attempts,
+                              .host_connections = (uint32_t)job->host_connections,
                               .host_rate = job->host_rate,
                               .host_delay_seconds = job->host_delay,
                               .use_robots = job->use_robots,
@@ -100,29 +100,29 @@ static bool make_options(const tl_list_import *job, tl_download_options *options
         .list = list_options(job),
         .fetch = fetch_options(job),
         .picture = {.resize = (tl_fit)resize,
-                    .size = job->size,
+                    .size = (uint32_t)job->size,
                     .only_if_bigger = job->only_if_bigger,
                     .format = (tl_image_format)format,
-                    .quality = job->quality,
+                    .quality = (uint32_t)job->quality,
                     .drop_metadata = job->drop_metadata,
                     .keep_metadata = job->keep_metadata,
                     .only_headers = job->only_headers,
-                    .min_side = job->min_side,
+                    .min_side = (uint32_t)job->min_side,
                     .max_aspect = job->max_aspect,
                     .max_pixels = (uint64_t)(job->most_megapixels * 1e6)},
         .rows = {.needs_caption = job->needs_caption,
-                 .min_caption = job->min_caption,
-                 .max_caption = job->max_caption,
+                 .min_caption = (uint32_t)job->min_caption,
+                 .max_caption = (uint32_t)job->max_caption,
                  .scripts = job->scripts,
                  .unique_urls = (unique & UNIQUE_URLS) != 0,
                  .unique_pictures = (unique & UNIQUE_PICTURES) != 0},
-        .samples_per_shard = job->samples_per_shard,
+        .samples_per_shard = (size_t)job->samples_per_shard,
         .hold_out = job->hold_out,
         .store = (tl_store_as)store,
         .table = (tl_row_table)table,
         .retry_failed = job->retry_failed,
         .incremental = job->incremental,
-        .threads = job->threads,
+        .threads = (size_t)job->threads,
         .progress = job->progress,
     };
     return read_part(job->part, &options->part, &options->part_count, err);

@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-/* Zero is the default of every field. Words are those of the command's options. */
+/* Zero is the default of every field. Words and numbers are those of the command's options. */
 typedef struct tl_list_import {
     const char *const *sources;
     size_t source_count;
@@ -22,27 +22,27 @@ typedef struct tl_list_import {
 
     /* Which rows. */
     bool needs_caption, incremental, retry_failed;
-    uint32_t min_caption, max_caption;
+    int64_t min_caption, max_caption;
     const char *scripts;
     const char *unique; /* "urls", "pictures", "both" */
     const char *part;   /* "2/8": of a list divided into 8 parts the third */
 
     /* What becomes of a picture. */
     const char *resize; /* "no", "shortest", "longest", "squash", "crop" */
-    uint32_t size;
+    int64_t size;
     bool only_if_bigger, drop_metadata, keep_metadata, only_headers;
     const char *encode; /* "keep", "jpg", "webp", "png" */
-    uint32_t quality, min_side;
+    int64_t quality, min_side;
     double max_aspect, most_megapixels; /* of what came */
 
     /* Where it goes. */
     const char *store; /* "shards", "folder", "nothing" (then there is an index) */
     const char *table; /* "none", "parquet", "jsonl" */
-    size_t samples_per_shard, threads;
+    int64_t samples_per_shard, threads;
     double hold_out;
 
     /* How servers are asked. */
-    uint32_t in_flight, attempts, host_connections;
+    int64_t in_flight, attempts, host_connections;
     double host_rate, host_delay, timeout; /* requests a second; seconds */
     double most_megabytes;                 /* of a picture */
     bool use_robots, ignore_refusals, allow_private, accept_bad_certificates;

@@ -3,7 +3,7 @@
 #include "base/core/memory.h"
 #include "base/core/string.h"
 #include "base/io/file.h"
-#include "cli/app/train_folder.h"
+#include "cli/app/train_folder_internal.h"
 
 #include <errno.h>
 #include <stdio.h>

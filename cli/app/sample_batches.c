@@ -1,5 +1,5 @@
 /* Every pair shown has a number, counted from the start of the run, and streams of random numbers of its own by that number. */
-#include "cli/app/sample_batches.h"
+#include "cli/app/sample_batches_internal.h"
 
 #include "base/core/hash.h"
 #include "base/core/memory.h"

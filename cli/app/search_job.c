@@ -4,7 +4,7 @@
 #include "base/core/memory.h"
 #include "base/io/file.h"
 #include "cli/app/embedder.h"
-#include "cli/app/weight_list.h"
+#include "cli/app/weight_list_internal.h"
 #include "crawler-import/import.h"
 
 #include <math.h>
@@ -145,6 +145,18 @@ static bool cap_by_owners(tl_index *index, bool captions, size_t *k, tl_error *e
     return true;
 }
 
+static bool open_searcher(const tl_search_job *job, tl_index **index, tl_index_searcher **searcher, tl_error *err)
+{
+    const uint32_t dim = job->bundle->info->config.embedding_dim;
+    if (!tl_index_open(job->index_path, TL_INDEX_READ, index, err) ||
+        !tl_index_searcher_create(*index, job->bundle->fingerprint, job->captions ? TL_VECTOR_CAPTION : TL_VECTOR_IMAGE, searcher,
+                                  err))
+        return false;
+    return tl_index_searcher_dim(*searcher) == dim ||
+           tl_fail(err, TL_ERROR_CORRUPT, "'%s': expected vectors of %u dimensions, as the model makes them, found %u",
+                   job->index_path, dim, tl_index_searcher_dim(*searcher));
+}
+
 bool tl_search_job_run(const tl_search_job *job, bool (*visit)(void *context, const tl_search_result *result, tl_error *err),
                        void *context, tl_error *err)
 {
@@ -154,36 +166,23 @@ bool tl_search_job_run(const tl_search_job *job, bool (*visit)(void *context, co
     tl_hit *hits = NULL;
     char *directory = NULL;
     bool ok = false;
+    size_t k = job->k != 0 ? job->k : 1;
+    size_t count = 0;
     if (job->directory != NULL && (directory = tl_path_resolve(job->directory, err)) == NULL)
         return false;
     /* The index first: a wrong file is told before a model is put to work. */
-    if (!tl_index_open(job->index_path, TL_INDEX_READ, &index, err) ||
-        !tl_index_searcher_create(index, job->bundle->fingerprint, job->captions ? TL_VECTOR_CAPTION : TL_VECTOR_IMAGE, &searcher,
-                                  err))
+    if (!open_searcher(job, &index, &searcher, err) ||
+        (k > MAY_BE_MORE_THAN_THERE_ARE && !cap_by_owners(index, job->captions, &k, err)) ||
+        (query = tl_memory_allocate(tl_index_searcher_dim(searcher), sizeof *query, err)) == NULL ||
+        (hits = tl_memory_allocate(k, sizeof *hits, err)) == NULL || !embed_query(job, query, err))
         goto done;
-    uint32_t dim = job->bundle->info->config.embedding_dim;
-    if (tl_index_searcher_dim(searcher) != dim) {
-        tl_fail(err, TL_ERROR_CORRUPT, "'%s': expected vectors of %u dimensions, as the model makes them, found %u",
-                job->index_path, dim, tl_index_searcher_dim(searcher));
-        goto done;
-    }
-    size_t k = job->k != 0 ? job->k : 1;
-    if (k > MAY_BE_MORE_THAN_THERE_ARE && !cap_by_owners(index, job->captions, &k, err))
-        goto done;
-    query = tl_memory_allocate(dim, sizeof *query, err);
-    hits = query != NULL ? tl_memory_allocate(k, sizeof *hits, err) : NULL;
-    if (hits == NULL || !embed_query(job, query, err))
-        goto done;
-    size_t count = 0;
-    tl_search_options options = {.k = k,
-                                 .directory = directory,
-                                 .where = job->where,
-                                 .words = job->hybrid ? job->text : NULL,
-                                 .exact = job->exact,
-                                 .probes = job->probes};
-    if (!tl_index_searcher_search(searcher, query, &options, hits, &count, err))
-        goto done;
-    ok = true;
+    const tl_search_options options = {.k = k,
+                                       .directory = directory,
+                                       .where = job->where,
+                                       .words = job->hybrid ? job->text : NULL,
+                                       .exact = job->exact,
+                                       .probes = job->probes};
+    ok = tl_index_searcher_search(searcher, query, &options, hits, &count, err);
     for (size_t i = 0; ok && i < count; i++)
         ok = show_hit(index, &hits[i], visit, context, err);
 done:

@@ -1,6 +1,6 @@
 /* Speed is that since the last look, so that a machine that has become busy or idle is noticed; a plan that is within a hundredth
  * of the present one changes nothing. */
-#include "cli/app/train_budget.h"
+#include "cli/app/train_budget_internal.h"
 
 #include <math.h>
 #include <stdlib.h>

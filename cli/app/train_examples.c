@@ -1,5 +1,5 @@
 /* The queries are ranked among the validation set, and the few pictures that they find are read once more. */
-#include "cli/app/train_examples.h"
+#include "cli/app/train_examples_internal.h"
 
 #include "base/compute/compute.h"
 #include "base/core/memory.h"

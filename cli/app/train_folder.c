@@ -1,4 +1,4 @@
-#include "cli/app/train_folder.h"
+#include "cli/app/train_folder_internal.h"
 
 #include "base/core/memory.h"
 #include "base/core/string.h"

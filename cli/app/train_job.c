@@ -5,13 +5,13 @@
  * first one alone writes.
  */
 #include "cli/app/train_job.h"
-#include "cli/app/train_examples.h"
+#include "cli/app/train_examples_internal.h"
 #include "cli/app/train_page.h"
 
 #include "base/core/clock.h"
-#include "cli/app/train_setup.h"
-#include "cli/app/train_validation.h"
-#include "cli/app/training_log.h"
+#include "cli/app/train_setup_internal.h"
+#include "cli/app/train_validation_internal.h"
+#include "cli/app/training_log_internal.h"
 
 #include <math.h>
 #include <stdio.h>

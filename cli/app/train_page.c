@@ -8,8 +8,8 @@
 #include "base/core/string.h"
 #include "base/io/file.h"
 #include "base/io/json.h"
-#include "cli/app/train_examples.h"
-#include "cli/app/training_log.h"
+#include "cli/app/train_examples_internal.h"
+#include "cli/app/training_log_internal.h"
 
 #include <math.h>
 #include <stdio.h>

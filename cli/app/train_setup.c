@@ -2,14 +2,14 @@
  * A run that starts from somebody's model keeps that model's configuration and vocabulary in MODEL from the first moment, so that
  * resuming needs the model itself only before the first checkpoint. train.json is written last: where it is, all the rest is.
  */
-#include "cli/app/train_setup.h"
+#include "cli/app/train_setup_internal.h"
 
 #include "base/core/clock.h"
 #include "base/core/memory.h"
 #include "base/core/string.h"
 #include "base/io/file.h"
-#include "cli/app/train_folder.h"
-#include "cli/app/weight_list.h"
+#include "cli/app/train_folder_internal.h"
+#include "cli/app/weight_list_internal.h"
 #include "encoders/encoders.h"
 
 #include <float.h>

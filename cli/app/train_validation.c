@@ -3,13 +3,13 @@
  * model is a copy of the exported files; a run killed between the copy and the line of the log measures again and copies the
  * same bytes.
  */
-#include "cli/app/train_validation.h"
+#include "cli/app/train_validation_internal.h"
 
 #include "base/core/memory.h"
 #include "base/core/string.h"
 #include "base/io/file.h"
 #include "cli/app/evaluate_job.h"
-#include "cli/app/train_folder.h"
+#include "cli/app/train_folder_internal.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "cli/app/training_log.h"
+#include "cli/app/training_log_internal.h"
 
 #include "base/core/memory.h"
 #include "base/core/string.h"

@@ -1,6 +1,6 @@
 /* Loading decodes a group of pictures at a time by the pool, in the order of the source, so that the set is the same on every
  * machine. */
-#include "cli/app/training_set.h"
+#include "cli/app/training_set_internal.h"
 
 #include "base/core/hash.h"
 #include "base/core/memory.h"

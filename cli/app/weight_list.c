@@ -1,4 +1,4 @@
-#include "cli/app/weight_list.h"
+#include "cli/app/weight_list_internal.h"
 
 #include <stdlib.h>
 

@@ -87,11 +87,7 @@ static bool print_json(const print_state *state, const tl_bench_row *row, tl_err
               tl_json_set_number(json, "value", row->value, err) &&
               (row->share <= 0.0 || tl_json_set_number(json, "share_of_products", row->share, err)) &&
               (row->tokens <= 0.0 || tl_json_set_number(json, "tokens", row->tokens, err));
-    if (!ok) {
-        tl_json_free(json);
-        return false;
-    }
-    return tl_output_json(json, err) && tl_output_flush(err);
+    return tl_output_json(ok, json, err) && tl_output_flush(err);
 }
 
 static void print_head(print_state *state)

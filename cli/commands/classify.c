@@ -105,11 +105,7 @@ static bool print_json(const print_state *state, const char *path, tl_error *err
         ok = tl_json_set(json, "labels", labels, err);
     else
         tl_json_free(labels);
-    if (!ok) {
-        tl_json_free(json);
-        return false;
-    }
-    return tl_output_json(json, err);
+    return tl_output_json(ok, json, err);
 }
 
 static void print_header(print_state *state)
@@ -190,8 +186,8 @@ static bool run(tl_command_call *call, tl_error *err)
                                      : tl_labels_read(values->labels_file, &labels, err);
     if (!ok && values->labels != NULL)
         call->exit = TL_EXIT_USAGE;
-    ok = ok && tl_command_open_model(call, values->model, &bundle, err) &&
-         tl_command_set_precision(call, values->precision, &bundle, err) && classify(call, &bundle, &labels, err);
+    ok = ok && tl_command_open_model(call, values->model, values->precision, &bundle, err) &&
+         classify(call, &bundle, &labels, err);
     tl_model_bundle_close(&bundle);
     tl_labels_clear(&labels);
     return ok;

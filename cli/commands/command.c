@@ -32,28 +32,31 @@ void tl_command_warn_of_model(const tl_model_bundle *bundle)
         fprintf(stderr, "twinlens: warning: model %s: %s\n", bundle->name, bundle->info->warning);
 }
 
-bool tl_command_open_model(const tl_command_call *call, const char *given, tl_model_bundle *out, tl_error *err)
-{
-    if (!tl_model_bundle_open_chosen(call->runtime, given, out, err))
-        return false;
-    tl_command_warn_of_model(out);
-    return true;
-}
-
-bool tl_command_set_precision(tl_command_call *call, const char *text, tl_model_bundle *bundle, tl_error *err)
+static bool read_precision(tl_command_call *call, const char *text, tl_precision *out, tl_error *err)
 {
     static const struct {
         const char *name;
         tl_precision precision;
     } choices[] = {{"f32", TL_PRECISION_F32}, {"bf16", TL_PRECISION_BF16}, {"int8", TL_PRECISION_INT8}};
+    *out = TL_PRECISION_F32;
     if (text == NULL)
         return true;
     for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++)
         if (strcmp(text, choices[i].name) == 0) {
-            bundle->precision = choices[i].precision;
+            *out = choices[i].precision;
             return true;
         }
     return tl_command_misuse(call, err, "--precision: expected f32, bf16 or int8, found '%s'", text);
+}
+
+bool tl_command_open_model(tl_command_call *call, const char *given, const char *precision, tl_model_bundle *out, tl_error *err)
+{
+    tl_precision chosen;
+    if (!read_precision(call, precision, &chosen, err) || !tl_model_bundle_open_chosen(call->runtime, given, out, err))
+        return false;
+    out->precision = chosen;
+    tl_command_warn_of_model(out);
+    return true;
 }
 
 void tl_command_print_help(const tl_command *command)
@@ -103,11 +106,11 @@ bool tl_json_set_path(tl_json *object, const char *name, const char *text, tl_er
     return ok;
 }
 
-bool tl_output_json(tl_json *json, tl_error *err)
+bool tl_output_json(bool is_whole, tl_json *json, tl_error *err)
 {
     tl_string line;
     tl_string_init(&line, (size_t)1 << 30);
-    bool ok = json != NULL && tl_json_write(json, TL_JSON_COMPACT, &line, err) && tl_string_append_text(&line, "\n", err);
+    bool ok = is_whole && tl_json_write(json, TL_JSON_COMPACT, &line, err) && tl_string_append_text(&line, "\n", err);
     if (ok && fwrite(line.data, 1, line.size, stdout) != line.size)
         ok = tl_fail_errno(err, errno, "cannot write the output");
     tl_string_clear(&line);

@@ -43,10 +43,12 @@ extern const size_t tl_command_count;
 bool tl_command_misuse(tl_command_call *call, tl_error *err, const char *format, ...) TL_PRINTF(3, 4);
 /* Misuse when one of the prompts has no place for the label. */
 bool tl_command_check_templates(tl_command_call *call, const tl_text_list *templates, tl_error *err) TL_MUST_USE;
-/* The model given by option, else the default one; says on stderr what a user should know about how it was read. */
+/* Says on stderr what a user should know about how a model was read. */
 void tl_command_warn_of_model(const tl_model_bundle *bundle);
-bool tl_command_open_model(const tl_command_call *call, const char *given, tl_model_bundle *out, tl_error *err) TL_MUST_USE;
-/* Help and values of the option that such commands share, and its value into the bundle; NULL: f32. */
+/* The model given by option, else the default one, with such a warning; to be used in the precision of the option (NULL: f32). */
+bool tl_command_open_model(tl_command_call *call, const char *given, const char *precision, tl_model_bundle *out,
+                           tl_error *err) TL_MUST_USE;
+/* Of commands that embed. */
 #define TL_PRECISION_OPTION(place)                                                                  \
     {                                                                                               \
         .name = "precision", .type = TL_OPTION_TEXT, .value = "P",                                  \
@@ -65,7 +67,6 @@ bool tl_command_open_model(const tl_command_call *call, const char *given, tl_mo
         .help = "threads to compute with; 0 (default): TWINLENS_THREADS, else one a processor", .offset = place, .minimum = 0, \
         .maximum = TL_RUNTIME_MOST_THREADS                                                                                     \
     }
-bool tl_command_set_precision(tl_command_call *call, const char *text, tl_model_bundle *bundle, tl_error *err) TL_MUST_USE;
 void tl_command_print_help(const tl_command *command);
 
 /* Tables and JSON go to stdout through these, so that a full disk or a closed pipe behind it is an error and not silence. */
@@ -74,8 +75,8 @@ bool tl_output_flush(tl_error *err) TL_MUST_USE;
 void tl_output_text(FILE *out, const char *text);
 /* Sets a member to text that need not be UTF-8 (a path): bytes that are none become U+FFFD. NULL: no member. */
 bool tl_json_set_path(tl_json *object, const char *name, const char *text, tl_error *err) TL_MUST_USE;
-/* One JSON value as one line; takes it over, and fails when it is NULL (whoever failed to make it has written err). */
-bool tl_output_json(tl_json *json, tl_error *err) TL_MUST_USE;
+/* One JSON value as one line; takes it over. Fails when it is not whole: whoever failed to make it has written err. */
+bool tl_output_json(bool is_whole, tl_json *json, tl_error *err) TL_MUST_USE;
 
 /* Says on stderr what was skipped and why, and turns the exit code into "done with skipped items" when there was any. */
 void tl_command_report_skipped(tl_command_call *call, const tl_reasons *skipped);

@@ -1,10 +1,12 @@
 #include "cli/app/crawl_job.h"
 #include "cli/commands/command.h"
+#include "cli/commands/import_internal.h"
 #include "cli/progress.h"
 
+#include <limits.h>
 #include <stdio.h>
 
-typedef struct crawl_options {
+typedef struct crawl_values {
     const char *output;
     tl_text_list sites, allow, deny;
     int64_t depth, pages, patience;
@@ -14,9 +16,9 @@ typedef struct crawl_options {
     int64_t minimum_side;
     double maximum_aspect, hold_out;
     bool only_list, no_sitemaps, retry_failed, allow_private, nearby, json;
-} crawl_options;
+} crawl_values;
 
-#define AT(field) offsetof(crawl_options, field)
+#define AT(field) offsetof(crawl_values, field)
 static const tl_option options[] = {
     {.name = "output",
      .letter = 'o',
@@ -146,87 +148,91 @@ static bool print_json(const tl_crawl_result *result, tl_error *err)
 {
     static const char *const whats[] = {"page", "link", "caption"};
     tl_json *json = tl_json_object_create(err);
-    bool ok = json != NULL && tl_json_set_integer(json, "pages", (int64_t)result->pages, err) &&
-              tl_json_set_integer(json, "read", (int64_t)result->good_pages, err) &&
-              tl_json_set_integer(json, "waiting", (int64_t)result->waiting, err) &&
-              tl_json_set_integer(json, "pictures", (int64_t)result->pictures, err) &&
-              tl_json_set_integer(json, "captions", (int64_t)result->captions, err);
+    bool ok = json != NULL && tl_json_set_integer(json, "pages", (int64_t)result->crawl.pages, err) &&
+              tl_json_set_integer(json, "read", (int64_t)result->crawl.good_pages, err) &&
+              tl_json_set_integer(json, "waiting", (int64_t)result->crawl.waiting, err) &&
+              tl_json_set_integer(json, "pictures", (int64_t)result->crawl.pictures, err) &&
+              tl_json_set_integer(json, "captions", (int64_t)result->crawl.captions, err);
     for (size_t i = 0; ok && i < sizeof whats / sizeof whats[0]; i++) {
         tl_json *reasons = tl_json_object_create(err);
         ok = reasons != NULL;
-        for (size_t j = 0; ok && j < result->reason_count; j++)
-            if (strcmp(result->reasons[j].what, whats[i]) == 0)
-                ok = tl_json_set_integer(reasons, result->reasons[j].reason, (int64_t)result->reasons[j].count, err);
+        for (size_t j = 0; ok && j < result->crawl.reason_count; j++)
+            if (strcmp(result->crawl.reasons[j].what, whats[i]) == 0)
+                ok = tl_json_set_integer(reasons, result->crawl.reasons[j].reason, (int64_t)result->crawl.reasons[j].count, err);
         ok = tl_json_set(json, whats[i], reasons, ok ? err : NULL) && ok;
     }
     if (ok && result->has_dataset)
-        ok = tl_json_set_integer(json, "imported", (int64_t)result->dataset.imported, err) &&
-             tl_json_set_integer(json, "shards", (int64_t)result->dataset.shards, err) &&
-             tl_json_set_integer(json, "bytes", (int64_t)result->dataset.bytes, err) &&
+        ok = tl_import_describe_result(json, &result->dataset, err) &&
              tl_json_set(json, "skipped", tl_reasons_to_json(&result->dataset.skipped, err), err);
-    if (!ok) {
-        tl_json_free(json);
-        return false;
-    }
-    return tl_output_json(json, err);
+    return tl_output_json(ok, json, err);
+}
+
+static tl_crawl_options crawl_options_of(const tl_command_call *call, const tl_progress *progress)
+{
+    const crawl_values *values = call->options;
+    return (tl_crawl_options){.seeds = call->arguments->items,
+                              .seed_count = call->arguments->count,
+                              .sites = values->sites.items,
+                              .site_count = values->sites.count,
+                              .allow = values->allow.items,
+                              .allow_count = values->allow.count,
+                              .deny = values->deny.items,
+                              .deny_count = values->deny.count,
+                              .maximum_pages = (uint64_t)values->pages,
+                              .maximum_depth = values->depth != 0 ? (unsigned)values->depth : UINT_MAX,
+                              .patience = (uint64_t)values->patience,
+                              .ignore_sitemaps = values->no_sitemaps,
+                              .retry_failed = values->retry_failed,
+                              .delay_seconds = values->delay > 0 ? values->delay : -1,
+                              .allow_private = values->allow_private,
+                              .contact = values->contact,
+                              .user_agent = values->user_agent,
+                              .takes_nearby = values->nearby,
+                              .wanted_width = values->width,
+                              .minimum_words = (unsigned)values->minimum_words,
+                              .maximum_words = (unsigned)values->maximum_words,
+                              .progress = progress};
+}
+
+static void print_result(const char *dataset, const tl_crawl_result *result)
+{
+    const tl_crawl_report *crawl = &result->crawl;
+    printf("%s/pairs.jsonl: %llu pictures with %llu captions from %llu pages", dataset, (unsigned long long)crawl->pictures,
+           (unsigned long long)crawl->captions, (unsigned long long)crawl->good_pages);
+    if (crawl->waiting != 0)
+        printf(" (%llu more are known: give a greater --pages)", (unsigned long long)crawl->waiting);
+    printf("\n");
+    if (result->has_dataset)
+        tl_import_print_result(dataset, &result->dataset);
 }
 
 static bool run(tl_command_call *call, tl_error *err)
 {
-    const crawl_options *values = call->options;
+    const crawl_values *values = call->options;
     if (values->output == NULL)
         return tl_command_misuse(call, err, "expected -o DATASET, found none");
     tl_progress progress;
     tl_progress_line line;
     tl_progress_line_start(&line, "pages", &progress);
-    tl_crawl_job job = {.seeds = call->arguments->items,
-                        .seed_count = call->arguments->count,
-                        .dataset = values->output,
-                        .sites = values->sites.items,
-                        .site_count = values->sites.count,
-                        .allow = values->allow.items,
-                        .allow_count = values->allow.count,
-                        .deny = values->deny.items,
-                        .deny_count = values->deny.count,
-                        .maximum_pages = (uint64_t)values->pages,
-                        .maximum_depth = (unsigned)values->depth,
-                        .patience = (uint64_t)values->patience,
-                        .ignore_sitemaps = values->no_sitemaps,
-                        .retry_failed = values->retry_failed,
-                        .delay_seconds = values->delay,
-                        .allow_private = values->allow_private,
-                        .contact = values->contact,
-                        .user_agent = values->user_agent,
-                        .takes_nearby = values->nearby,
-                        .wanted_width = values->width,
-                        .minimum_words = (unsigned)values->minimum_words,
-                        .maximum_words = (unsigned)values->maximum_words,
-                        .only_list = values->only_list,
-                        .minimum_side = (uint32_t)values->minimum_side,
-                        .maximum_aspect = values->maximum_aspect,
-                        .hold_out = values->hold_out,
-                        .progress = &progress};
+    const tl_crawl_job job = {.dataset = values->output,
+                              .crawl = crawl_options_of(call, &progress),
+                              .only_list = values->only_list,
+                              .minimum_side = (uint32_t)values->minimum_side,
+                              .maximum_aspect = values->maximum_aspect,
+                              .hold_out = values->hold_out};
     tl_crawl_result result;
     bool ok = tl_crawl_job_run(&job, &result, err);
     tl_progress_line_end(&line);
     if (!ok)
         return false;
-    for (size_t i = 0; i < result.reason_count; i++)
-        fprintf(stderr, "%ss left out: %llu %s\n", result.reasons[i].what, (unsigned long long)result.reasons[i].count,
-                result.reasons[i].reason);
+    for (size_t i = 0; i < result.crawl.reason_count; i++)
+        fprintf(stderr, "%ss left out: %llu %s\n", result.crawl.reasons[i].what,
+                (unsigned long long)result.crawl.reasons[i].count, result.crawl.reasons[i].reason);
     if (result.has_dataset)
         tl_command_report_skipped(call, &result.dataset.skipped);
     if (values->json)
         return print_json(&result, err);
-    printf("%s/pairs.jsonl: %llu pictures with %llu captions from %llu pages", values->output,
-           (unsigned long long)result.pictures, (unsigned long long)result.captions, (unsigned long long)result.good_pages);
-    if (result.waiting != 0)
-        printf(" (%llu more are known: give a greater --pages)", (unsigned long long)result.waiting);
-    printf("\n");
-    if (result.has_dataset)
-        printf("%s: %llu samples in %llu shards (%.1f MB), %llu skipped\n", values->output,
-               (unsigned long long)result.dataset.imported, (unsigned long long)result.dataset.shards,
-               (double)result.dataset.bytes * 1e-6, (unsigned long long)result.dataset.skipped.total);
+    print_result(values->output, &result);
     return true;
 }
 
@@ -243,7 +249,7 @@ const tl_command tl_command_crawl = {
     .example = "  twinlens crawl https://example.org/gallery/ --pages 500 --contact me@example.org -o found",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
-    .options_size = sizeof(crawl_options),
+    .options_size = sizeof(crawl_values),
     .minimum_arguments = 1,
     .maximum_arguments = SIZE_MAX,
     .run = run,

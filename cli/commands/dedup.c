@@ -51,16 +51,14 @@ static const tl_option options[] = {
 static bool print_json(const tl_dedup_member *member, tl_error *err)
 {
     tl_json *json = tl_json_object_create(err);
-    if (json == NULL || !tl_json_set_integer(json, "group", (int64_t)member->group, err) ||
-        !tl_json_set_bool(json, "first", member->is_first, err) || !tl_json_set_number(json, "score", member->score, err) ||
-        !tl_json_set_path(json, "root", member->item->root, err) || !tl_json_set_path(json, "path", member->item->path, err) ||
-        !tl_json_set_integer(json, "width", member->item->width, err) ||
-        !tl_json_set_integer(json, "height", member->item->height, err) ||
-        !tl_json_set_integer(json, "size", (int64_t)member->item->size, err)) {
-        tl_json_free(json);
-        return false;
-    }
-    return tl_output_json(json, err);
+    bool ok = json != NULL && tl_json_set_integer(json, "group", (int64_t)member->group, err) &&
+              tl_json_set_bool(json, "first", member->is_first, err) && tl_json_set_number(json, "score", member->score, err) &&
+              tl_json_set_path(json, "root", member->item->root, err) &&
+              tl_json_set_path(json, "path", member->item->path, err) &&
+              tl_json_set_integer(json, "width", member->item->width, err) &&
+              tl_json_set_integer(json, "height", member->item->height, err) &&
+              tl_json_set_integer(json, "size", (int64_t)member->item->size, err);
+    return tl_output_json(ok, json, err);
 }
 
 static bool print_member(void *context, const tl_dedup_member *member, tl_error *err)
@@ -85,7 +83,7 @@ static bool run(tl_command_call *call, tl_error *err)
     tl_model_bundle bundle = {0};
     tl_thread_pool *pool = tl_runtime_pool(call->runtime, err);
     char *index_path = pool != NULL ? tl_runtime_index_path(call->runtime, values->index, err) : NULL;
-    bool ok = index_path != NULL && (values->model == NULL || tl_command_open_model(call, values->model, &bundle, err));
+    bool ok = index_path != NULL && (values->model == NULL || tl_command_open_model(call, values->model, NULL, &bundle, err));
     tl_progress progress;
     tl_progress_line line;
     tl_dedup_report report;

@@ -56,11 +56,7 @@ static bool print_vector(void *context, const char *name, const float *vector, t
         ok = tl_json_set(json, "embedding", numbers, err);
     else
         tl_json_free(numbers);
-    if (!ok) {
-        tl_json_free(json);
-        return false;
-    }
-    return tl_output_json(json, err);
+    return tl_output_json(ok, json, err);
 }
 
 /* Texts that wait for a batch. Its borders follow from the input alone: the same input gives the same bits. */
@@ -167,8 +163,7 @@ static bool run(tl_command_call *call, tl_error *err)
     if (values->images && call->arguments->count == 0)
         return tl_command_misuse(call, err, "--images: expected PICTURE..., found nothing");
     tl_model_bundle bundle = {0};
-    bool ok = tl_command_open_model(call, values->model, &bundle, err) &&
-              tl_command_set_precision(call, values->precision, &bundle, err) && embed(call, &bundle, err);
+    bool ok = tl_command_open_model(call, values->model, values->precision, &bundle, err) && embed(call, &bundle, err);
     tl_model_bundle_close(&bundle);
     return ok;
 }

@@ -79,11 +79,7 @@ static bool print_retrieval_json(const tl_retrieval_report *report, tl_error *er
               set_direction(json, "text_to_image", &report->text_to_image, err) &&
               set_direction(json, "image_to_text", &report->image_to_text, err) &&
               tl_json_set(json, "skipped", tl_reasons_to_json(&report->skipped, err), err);
-    if (!ok) {
-        tl_json_free(json);
-        return false;
-    }
-    return tl_output_json(json, err);
+    return tl_output_json(ok, json, err);
 }
 
 static void print_score(const char *name, const tl_score *score)
@@ -132,11 +128,7 @@ static bool print_zero_shot_json(const tl_zero_shot_report *report, bool per_cla
         ok = tl_json_set(json, "top_1_per_class", classes, err);
     else
         tl_json_free(classes);
-    if (!ok) {
-        tl_json_free(json);
-        return false;
-    }
-    return tl_output_json(json, err);
+    return tl_output_json(ok, json, err);
 }
 
 static bool evaluate_zero_shot(tl_command_call *call, const tl_evaluate_job *job, tl_progress_line *line, tl_error *err)
@@ -176,8 +168,7 @@ static bool run(tl_command_call *call, tl_error *err)
     tl_progress progress;
     tl_progress_line line;
     tl_thread_pool *pool = NULL;
-    bool ok = tl_command_open_model(call, values->model, &bundle, err) &&
-              tl_command_set_precision(call, values->precision, &bundle, err) &&
+    bool ok = tl_command_open_model(call, values->model, values->precision, &bundle, err) &&
               (pool = tl_runtime_pool(call->runtime, err)) != NULL;
     if (ok) {
         tl_progress_line_start(&line, "pictures", &progress);

@@ -40,7 +40,7 @@ static bool run(tl_command_call *call, tl_error *err)
     tl_model_bundle bundle = {0};
     uint64_t rows = 0;
     char *index_path = tl_runtime_index_path(call->runtime, values->index, err);
-    bool ok = index_path != NULL && (values->model == NULL || tl_command_open_model(call, values->model, &bundle, err));
+    bool ok = index_path != NULL && (values->model == NULL || tl_command_open_model(call, values->model, NULL, &bundle, err));
     tl_export_job job = {.index_path = index_path,
                          .model = values->model != NULL ? bundle.fingerprint : NULL,
                          .captions = strcmp(values->target, "caption") == 0,

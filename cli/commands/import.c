@@ -1,5 +1,4 @@
 #include "base/core/memory.h"
-#include "cli/app/list_import.h"
 #include "cli/commands/import_internal.h"
 #include "cli/progress.h"
 
@@ -12,81 +11,42 @@ static bool print_skipped(void *context, const char *origin, const char *reason)
     if (!values->json)
         return printf("%s\t%s\n", origin, reason) > 0;
     tl_json *line = tl_json_object_create(NULL);
-    if (line != NULL && tl_json_set_text(line, "origin", origin, NULL) && tl_json_set_text(line, "reason", reason, NULL))
-        return tl_output_json(line, NULL);
-    tl_json_free(line);
-    return false;
+    bool ok = line != NULL && tl_json_set_text(line, "origin", origin, NULL) && tl_json_set_text(line, "reason", reason, NULL);
+    return tl_output_json(ok, line, NULL);
+}
+
+void tl_import_print_result(const char *dataset, const tl_import_result *result)
+{
+    printf("%s: %llu samples in %llu shards (%.1f MB), %llu skipped\n", dataset, (unsigned long long)result->imported,
+           (unsigned long long)result->shards, (double)result->bytes * 1e-6, (unsigned long long)result->skipped.total);
+}
+
+bool tl_import_describe_result(tl_json *json, const tl_import_result *result, tl_error *err)
+{
+    return tl_json_set_integer(json, "imported", (int64_t)result->imported, err) &&
+           tl_json_set_integer(json, "shards", (int64_t)result->shards, err) &&
+           tl_json_set_integer(json, "bytes", (int64_t)result->bytes, err);
 }
 
 static bool print_json(const tl_import_result *result, tl_error *err)
 {
     tl_json *json = tl_json_object_create(err);
-    bool ok = json != NULL && tl_json_set_integer(json, "imported", (int64_t)result->imported, err) &&
-              tl_json_set_integer(json, "shards", (int64_t)result->shards, err) &&
-              tl_json_set_integer(json, "bytes", (int64_t)result->bytes, err) &&
+    bool ok = json != NULL && tl_import_describe_result(json, result, err) &&
               tl_json_set_integer(json, "skipped", (int64_t)result->skipped.total, err) &&
               tl_json_set(json, "reasons", tl_reasons_to_json(&result->skipped, err), err);
-    if (!ok) {
-        tl_json_free(json);
-        return false;
-    }
-    return tl_output_json(json, err);
+    return tl_output_json(ok, json, err);
 }
 
 static tl_list_import list_job(const tl_command_call *call, const tl_progress *progress)
 {
     const tl_import_values *values = call->options;
-    return (tl_list_import){
-        .sources = call->arguments->items,
-        .source_count = call->arguments->count,
-        .dataset = values->output,
-        .format = values->format,
-        .url_column = values->url_column,
-        .caption_column = values->caption_column,
-        .digest_column = values->digest_column,
-        .keep = values->keep,
-        .where = values->where,
-        .needs_caption = values->needs_caption,
-        .incremental = values->incremental,
-        .retry_failed = values->retry_failed,
-        .min_caption = (uint32_t)values->min_caption,
-        .max_caption = (uint32_t)values->max_caption,
-        .scripts = values->scripts,
-        .unique = values->unique,
-        .part = values->part,
-        .resize = values->resize,
-        .size = (uint32_t)values->size,
-        .only_if_bigger = values->only_if_bigger,
-        .drop_metadata = values->drop_metadata,
-        .keep_metadata = values->keep_metadata,
-        .only_headers = values->only_headers,
-        .encode = values->encode,
-        .quality = (uint32_t)values->quality,
-        .min_side = (uint32_t)values->min_side,
-        .max_aspect = values->max_aspect,
-        .most_megapixels = values->most_megapixels,
-        .store = values->store,
-        .table = values->table,
-        .samples_per_shard = (size_t)values->shard_size,
-        .threads = (size_t)values->threads,
-        .hold_out = values->hold_out,
-        .in_flight = (uint32_t)values->in_flight,
-        .attempts = (uint32_t)values->attempts,
-        .host_connections = (uint32_t)values->host_connections,
-        .host_rate = values->host_rate == 0 ? -1 : values->host_rate,
-        .host_delay = values->host_delay,
-        .timeout = values->timeout,
-        .most_megabytes = values->most_megabytes,
-        .use_robots = values->use_robots,
-        .ignore_refusals = values->ignore_refusals,
-        .allow_private = values->allow_private,
-        .accept_bad_certificates = values->accept_bad_certificates,
-        .contact = values->contact,
-        .user_agent = values->user_agent,
-        .proxy = values->proxy,
-        .dns_servers = values->dns_servers,
-        .progress = progress,
-    };
+    tl_list_import list = values->list;
+    list.sources = call->arguments->items;
+    list.source_count = call->arguments->count;
+    list.dataset = values->output;
+    list.host_rate = list.host_rate == 0 ? -1 : list.host_rate; /* asked for no limit */
+    list.progress = progress;
+    return list;
 }
 
 static tl_import_job local_job(const tl_command_call *call, const tl_progress *progress)
@@ -97,11 +57,11 @@ static tl_import_job local_job(const tl_command_call *call, const tl_progress *p
                            .dataset = values->output,
                            .caption_from_name = strcmp(values->caption_from, "name") == 0,
                            .image_column = values->image_column,
-                           .caption_column = values->caption_column,
+                           .caption_column = values->list.caption_column,
                            .image_folder = values->image_folder,
-                           .hold_out = values->hold_out,
-                           .samples_per_shard = (size_t)values->shard_size,
-                           .only_headers = values->only_headers,
+                           .hold_out = values->list.hold_out,
+                           .samples_per_shard = (size_t)values->list.samples_per_shard,
+                           .only_headers = values->list.only_headers,
                            .progress = progress};
 }
 
@@ -113,8 +73,7 @@ static bool open_index(tl_command_call *call, tl_list_import *list, tl_model_bun
         return values->index == NULL && values->model == NULL
                    ? true
                    : tl_command_misuse(call, err, "expected --to-index beside --index or --model, found none");
-    if (!tl_command_open_model(call, values->model, bundle, err) ||
-        !tl_command_set_precision(call, values->precision, bundle, err) ||
+    if (!tl_command_open_model(call, values->model, values->precision, bundle, err) ||
         (list->pool = tl_runtime_pool(call->runtime, err)) == NULL ||
         (*index_path = tl_runtime_index_path(call->runtime, values->index, err)) == NULL)
         return false;
@@ -170,8 +129,7 @@ static bool run(tl_command_call *call, tl_error *err)
     tl_command_report_skipped(call, &result.not_indexed);
     if (values->json)
         return print_json(&result, err);
-    printf("%s: %llu samples in %llu shards (%.1f MB), %llu skipped\n", values->output, (unsigned long long)result.imported,
-           (unsigned long long)result.shards, (double)result.bytes * 1e-6, (unsigned long long)result.skipped.total);
+    tl_import_print_result(values->output, &result);
     return true;
 }
 

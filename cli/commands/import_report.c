@@ -61,7 +61,7 @@ bool tl_import_print_report(const char *dataset, bool as_json, tl_error *err)
     if (!tl_list_import_report(dataset, MOST_HOSTS_LISTED, &report, err))
         return false;
     if (as_json)
-        return tl_output_json(report, err);
+        return tl_output_json(true, report, err);
     print_table(report);
     tl_json_free(report);
     return tl_output_flush(err);

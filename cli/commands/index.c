@@ -72,7 +72,7 @@ static const char *plural(uint64_t count)
     return count == 1 ? "" : "s";
 }
 
-static bool print_stats_text(const tl_index_summary *summary)
+static void print_stats_text(const tl_index_summary *summary)
 {
     const tl_index_stats *stats = &summary->stats;
     printf("%llu picture%s, %llu caption%s, %llu folder%s, %.1f MB\n", (unsigned long long)stats->items, plural(stats->items),
@@ -83,7 +83,6 @@ static bool print_stats_text(const tl_index_summary *summary)
                summary->sets[i].kind == TL_VECTOR_IMAGE ? "image" : "caption", summary->sets[i].model_name,
                summary->sets[i].model, summary->sets[i].dim, summary->sets[i].storage == TL_VECTOR_STORE_F32 ? "f32" : "f16",
                summary->sets[i].lists);
-    return true;
 }
 
 static tl_json *set_json(const tl_vector_set *set, tl_error *err)
@@ -107,20 +106,29 @@ static bool print_stats_json(const tl_index_summary *summary, tl_error *err)
     bool ok = sets != NULL;
     for (size_t i = 0; ok && i < summary->set_count; i++)
         ok = tl_json_append(sets, set_json(&summary->sets[i], err), err);
-    if (!ok) {
+    if (ok)
+        ok = tl_json_set(json, "vector_sets", sets, err) &&
+             tl_json_set_integer(json, "items", (int64_t)summary->stats.items, err) &&
+             tl_json_set_integer(json, "captions", (int64_t)summary->stats.captions, err) &&
+             tl_json_set_integer(json, "roots", (int64_t)summary->stats.roots, err) &&
+             tl_json_set_integer(json, "file_bytes", (int64_t)summary->stats.file_bytes, err);
+    else
         tl_json_free(sets);
-        tl_json_free(json);
+    return tl_output_json(ok, json, err);
+}
+
+static bool print_stats(const char *index_path, bool as_json, tl_error *err)
+{
+    tl_index_summary summary;
+    if (!tl_index_summarize(index_path, &summary, err))
         return false;
-    }
-    ok = tl_json_set(json, "vector_sets", sets, err) && tl_json_set_integer(json, "items", (int64_t)summary->stats.items, err) &&
-         tl_json_set_integer(json, "captions", (int64_t)summary->stats.captions, err) &&
-         tl_json_set_integer(json, "roots", (int64_t)summary->stats.roots, err) &&
-         tl_json_set_integer(json, "file_bytes", (int64_t)summary->stats.file_bytes, err);
-    if (!ok) {
-        tl_json_free(json);
-        return false;
-    }
-    return tl_output_json(json, err);
+    bool ok = true;
+    if (as_json)
+        ok = print_stats_json(&summary, err);
+    else
+        print_stats_text(&summary);
+    tl_memory_free(summary.sets);
+    return ok;
 }
 
 static bool print_report_json(const tl_index_report *report, tl_error *err)
@@ -133,11 +141,7 @@ static bool print_report_json(const tl_index_report *report, tl_error *err)
               tl_json_set_integer(json, "removed", (int64_t)report->removed, err) &&
               tl_json_set_integer(json, "embedded", (int64_t)report->embedded, err) &&
               tl_json_set(json, "skipped", tl_reasons_to_json(&report->skipped, err), err);
-    if (!ok) {
-        tl_json_free(json);
-        return false;
-    }
-    return tl_output_json(json, err);
+    return tl_output_json(ok, json, err);
 }
 
 static bool index_paths(tl_command_call *call, const char *index_path, tl_error *err)
@@ -148,8 +152,7 @@ static bool index_paths(tl_command_call *call, const char *index_path, tl_error 
     tl_progress progress;
     tl_progress_line line;
     tl_thread_pool *pool = NULL;
-    bool ok = tl_command_open_model(call, values->model, &bundle, err) &&
-              tl_command_set_precision(call, values->precision, &bundle, err) &&
+    bool ok = tl_command_open_model(call, values->model, values->precision, &bundle, err) &&
               (pool = tl_runtime_pool(call->runtime, err)) != NULL;
     for (size_t i = 0; ok && i < call->arguments->count; i++) {
         tl_progress_line_start(&line, "pictures", &progress);
@@ -178,7 +181,7 @@ static bool import_vectors(tl_command_call *call, const char *index_path, tl_err
     const index_options *values = call->options;
     tl_model_bundle bundle = {0};
     uint64_t rows = 0;
-    if (!tl_command_open_model(call, values->model, &bundle, err))
+    if (!tl_command_open_model(call, values->model, NULL, &bundle, err))
         return false;
     tl_vector_import_job job = {
         .index_path = index_path, .npy = values->npy, .keys = values->keys, .root = values->root, .bundle = &bundle};
@@ -223,10 +226,8 @@ static bool check(const char *index_path, bool as_json, tl_error *err)
         return true;
     }
     tl_json *json = tl_json_object_create(err);
-    if (json != NULL && tl_json_set_path(json, "index", index_path, err) && tl_json_set_bool(json, "sound", true, err))
-        return tl_output_json(json, err);
-    tl_json_free(json);
-    return false;
+    bool ok = json != NULL && tl_json_set_path(json, "index", index_path, err) && tl_json_set_bool(json, "sound", true, err);
+    return tl_output_json(ok, json, err);
 }
 
 static bool run(tl_command_call *call, tl_error *err)
@@ -257,14 +258,8 @@ static bool run(tl_command_call *call, tl_error *err)
         ok = tl_index_back_up(index_path, values->backup, err);
     if (ok && values->check)
         ok = check(index_path, values->json, err);
-    if (ok && values->stats) {
-        tl_index_summary summary;
-        ok = tl_index_summarize(index_path, &summary, err);
-        if (ok) {
-            ok = values->json ? print_stats_json(&summary, err) : print_stats_text(&summary);
-            tl_memory_free(summary.sets);
-        }
-    }
+    if (ok && values->stats)
+        ok = print_stats(index_path, values->json, err);
     tl_memory_free(index_path);
     return ok;
 }

@@ -96,11 +96,7 @@ static bool print_json(const tl_model_bundle *bundle, const char *directory, con
               tl_image_recipe_write(&info->recipe, &recipe, err) && tl_json_set(json, "preprocess", recipe, err) &&
               tl_json_set_path(json, "folder", directory, err) && (origin == NULL || set_origin(json, origin, err)) &&
               (!with_tensors || set_tensors(json, bundle->model, err));
-    if (!ok) {
-        tl_json_free(json);
-        return false;
-    }
-    return tl_output_json(json, err);
+    return tl_output_json(ok, json, err);
 }
 
 static bool print_recipe(const tl_image_recipe *recipe, tl_error *err)
@@ -155,14 +151,14 @@ static bool print_text(const tl_model_bundle *bundle, const char *directory, con
     return true;
 }
 
-bool tl_model_command__inspect(const tl_command_call *call, const char *given, bool with_tensors, bool as_json, tl_error *err)
+bool tl_model_command__inspect(tl_command_call *call, const char *given, bool with_tensors, bool as_json, tl_error *err)
 {
     bool ok = false;
     tl_model_bundle bundle = {0};
     tl_model_origin origin = {0};
     tl_error reason = {TL_ERROR_NONE, ""};
     char *directory = tl_runtime_model_path(call->runtime, given, err);
-    if (directory == NULL || !tl_command_open_model(call, directory, &bundle, err))
+    if (directory == NULL || !tl_command_open_model(call, directory, NULL, &bundle, err))
         goto done;
     bool has_origin = tl_model_origin_read(directory, &origin, &reason);
     if (!has_origin && reason.kind != TL_ERROR_NOT_FOUND)

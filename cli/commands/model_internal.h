@@ -5,7 +5,7 @@
 #include "cli/commands/command.h"
 
 /* given: a folder, a name, or NULL for the default model. */
-bool tl_model_command__inspect(const tl_command_call *call, const char *given, bool with_tensors, bool as_json,
+bool tl_model_command__inspect(tl_command_call *call, const char *given, bool with_tensors, bool as_json,
                                tl_error *err) TL_MUST_USE;
 bool tl_model_command__list(const tl_command_call *call, bool as_json, tl_error *err) TL_MUST_USE;
 

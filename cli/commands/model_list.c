@@ -52,11 +52,7 @@ static bool print_json_row(const char *repository, const tl_stored_model *model,
                  tl_json_set_integer(json, "parameters", (int64_t)origin->parameter_count, err) &&
                  (origin->license[0] == '\0' || tl_json_set_text(json, "license", origin->license, err));
     }
-    if (!ok) {
-        tl_json_free(json);
-        return false;
-    }
-    return tl_output_json(json, err);
+    return tl_output_json(ok, json, err);
 }
 
 static void print_row(const tl_stored_model *model, bool is_chosen)
@@ -86,11 +82,7 @@ static bool print_shipped(const char *shipped, bool is_chosen, bool as_json, tl_
     bool ok = json != NULL && tl_json_set_text(json, "name", TL_SHIPPED_MODEL, err) &&
               tl_json_set_text(json, "state", "shipped", err) && tl_json_set_bool(json, "default", is_chosen, err) &&
               tl_json_set_path(json, "folder", shipped, err);
-    if (!ok) {
-        tl_json_free(json);
-        return false;
-    }
-    return tl_output_json(json, err);
+    return tl_output_json(ok, json, err);
 }
 
 static bool print_all(const tl_stored_models *models, const char *shipped, const char *chosen, bool as_json, tl_error *err)

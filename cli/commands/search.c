@@ -92,11 +92,7 @@ static bool print_json(const print_state *state, const tl_search_result *result,
     if (ok && item->has_place)
         ok = tl_json_set_number(json, "latitude", item->latitude, err) &&
              tl_json_set_number(json, "longitude", item->longitude, err);
-    if (!ok) {
-        tl_json_free(json);
-        return false;
-    }
-    return tl_output_json(json, err);
+    return tl_output_json(ok, json, err);
 }
 
 static bool print_result(void *context, const tl_search_result *result, tl_error *err)
@@ -143,8 +139,7 @@ static bool run(tl_command_call *call, tl_error *err)
     tl_model_bundle bundle = {0};
     tl_thread_pool *pool = tl_runtime_pool(call->runtime, err);
     char *index_path = pool != NULL ? tl_runtime_index_path(call->runtime, values->index, err) : NULL;
-    bool ok = index_path != NULL && tl_command_open_model(call, values->model, &bundle, err) &&
-              tl_command_set_precision(call, values->precision, &bundle, err);
+    bool ok = index_path != NULL && tl_command_open_model(call, values->model, values->precision, &bundle, err);
     if (ok) {
         tl_search_job job = {.index_path = index_path,
                              .bundle = &bundle,

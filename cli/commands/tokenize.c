@@ -39,11 +39,7 @@ static bool print_json(const tl_tokenizer *tokenizer, const char *text, const in
         ok = tl_json_set(json, "ids", numbers, err);
         ok = tl_json_set(json, "pieces", pieces, err) && ok;
     }
-    if (!ok) {
-        tl_json_free(json);
-        return false;
-    }
-    return tl_output_json(json, err);
+    return tl_output_json(ok, json, err);
 }
 
 static bool print_text(const tl_tokenizer *tokenizer, const char *text, bool json, tl_error *err)
@@ -82,11 +78,7 @@ static bool print_decoded(tl_command_call *call, const tl_tokenizer *tokenizer, 
     ok = ok && tl_tokenizer_decode(tokenizer, ids, arguments->count, &text, err);
     if (ok && json) {
         tl_json *line = tl_json_object_create(err);
-        ok = line != NULL && tl_json_set_text(line, "text", text.data, err);
-        if (ok)
-            ok = tl_output_json(line, err);
-        else
-            tl_json_free(line);
+        ok = tl_output_json(line != NULL && tl_json_set_text(line, "text", text.data, err), line, err);
     } else if (ok) {
         puts(text.data);
     }

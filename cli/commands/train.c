@@ -154,11 +154,7 @@ static bool print_json(const tl_train_report *report, tl_error *err)
                                       tl_json_set_integer(json, "best_step", (int64_t)report->best_step, err)));
     ok = ok && (report->stopped_at == 0 || tl_json_set_integer(json, "stopped_at", (int64_t)report->stopped_at, err)) &&
          tl_json_set(json, "skipped", tl_reasons_to_json(&report->skipped, err), err);
-    if (!ok) {
-        tl_json_free(json);
-        return false;
-    }
-    return tl_output_json(json, err);
+    return tl_output_json(ok, json, err);
 }
 
 static void print_report(const char *output, const tl_train_report *report)
@@ -193,26 +189,21 @@ static bool write_report(tl_command_call *call, tl_error *err)
     return true;
 }
 
-static bool run(tl_command_call *call, tl_error *err)
+static bool check_call(tl_command_call *call, tl_error *err)
 {
     const train_options *values = call->options;
-    tl_ranks *ranks;
-    if (!tl_runtime_ranks(call->runtime, &ranks, err))
-        return false;
-    call->is_silent = tl_ranks_number(ranks) != 0;
-    if (values->output == NULL)
-        return tl_command_misuse(call, err, "expected -o MODEL, found none");
-    if (values->report)
-        return write_report(call, err);
-    int lengths =
+    const int lengths =
         values->given[TL_TRAIN_SETTING_epochs] + values->given[TL_TRAIN_SETTING_steps] + values->given[TL_TRAIN_SETTING_minutes];
     if (lengths > 1)
         return tl_command_misuse(call, err, "expected one of --epochs, --steps and --minutes, found %d", lengths);
     if (call->arguments->count == 0 && !values->resume)
         return tl_command_misuse(call, err, "expected DATASET..., found none");
-    tl_thread_pool *pool = tl_runtime_pool(call->runtime, err);
-    if (pool == NULL)
-        return false;
+    return true;
+}
+
+static bool train(tl_command_call *call, tl_ranks *ranks, tl_train_report *report, tl_error *err)
+{
+    const train_options *values = call->options;
     tl_progress progress;
     tl_progress_line line;
     tl_json *config = NULL;
@@ -222,22 +213,38 @@ static bool run(tl_command_call *call, tl_error *err)
         .model_directory = values->output,
         .resume = values->resume,
         .checkpoint_seconds = values->checkpoint_seconds,
-        .pool = pool,
+        .pool = tl_runtime_pool(call->runtime, err),
         .ranks = ranks,
         .progress = &progress,
     };
-    tl_train_report report;
-    bool ok = gather_settings(values, &job.settings, &config, err);
+    bool ok = job.pool != NULL && gather_settings(values, &job.settings, &config, err);
     if (ok) {
         tl_progress_line_start(&line, "steps", &progress);
         if (call->is_silent)
             progress.begin = NULL, progress.report = NULL;
-        ok = tl_train_job_run(&job, &report, err);
+        ok = tl_train_job_run(&job, report, err);
         tl_progress_line_end(&line);
     }
     tl_json_free(config);
-    if (!ok || call->is_silent)
-        return ok;
+    return ok;
+}
+
+static bool run(tl_command_call *call, tl_error *err)
+{
+    const train_options *values = call->options;
+    tl_ranks *ranks;
+    tl_train_report report;
+    if (!tl_runtime_ranks(call->runtime, &ranks, err))
+        return false;
+    call->is_silent = tl_ranks_number(ranks) != 0;
+    if (values->output == NULL)
+        return tl_command_misuse(call, err, "expected -o MODEL, found none");
+    if (values->report)
+        return write_report(call, err);
+    if (!check_call(call, err) || !train(call, ranks, &report, err))
+        return false;
+    if (call->is_silent)
+        return true;
     tl_command_report_skipped(call, &report.skipped);
     if (values->json)
         return print_json(&report, err);

@@ -1,6 +1,6 @@
 /* Which captions are labels, and the sentences that they become. */
 #include "base/core/hash.h"
-#include "cli/app/label_text.h"
+#include "cli/app/label_text_internal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,7 +4,7 @@
  */
 #include "base/core/hash.h"
 #include "base/core/memory.h"
-#include "cli/app/sample_batches.h"
+#include "cli/app/sample_batches_internal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

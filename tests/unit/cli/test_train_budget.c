@@ -1,7 +1,7 @@
 /* A time for a run, on machines whose speed changes, and the text that plans are kept as. */
 #include "tests/support/assert_ok.h"
 
-#include "cli/app/train_budget.h"
+#include "cli/app/train_budget_internal.h"
 
 #include <math.h>
 

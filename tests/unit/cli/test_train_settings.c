@@ -3,7 +3,7 @@
 
 #include "base/io/file.h"
 #include "cli/app/train_settings.h"
-#include "cli/app/weight_list.h"
+#include "cli/app/weight_list_internal.h"
 
 static void every_setting_comes_back(void **state)
 {

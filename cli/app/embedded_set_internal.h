@@ -1,6 +1,6 @@
 /* A dataset's pictures (and first captions) as unit rows in memory, with what an evaluation asks of each sample. */
-#ifndef TL_CLI_APP_EMBEDDED_SET_H
-#define TL_CLI_APP_EMBEDDED_SET_H
+#ifndef TL_CLI_APP_EMBEDDED_SET_INTERNAL_H
+#define TL_CLI_APP_EMBEDDED_SET_INTERNAL_H
 
 #include "base/core/arena.h"
 #include "base/core/progress.h"

@@ -1,6 +1,6 @@
 /* What the index already holds of one root, in memory for the length of a job: found by path or by content hash. */
-#ifndef TL_CLI_APP_KNOWN_ITEMS_H
-#define TL_CLI_APP_KNOWN_ITEMS_H
+#ifndef TL_CLI_APP_KNOWN_ITEMS_INTERNAL_H
+#define TL_CLI_APP_KNOWN_ITEMS_INTERNAL_H
 
 #include "base/core/arena.h"
 #include "index/index.h"

@@ -2,14 +2,10 @@
  * A run that is given a time: how many steps that makes is planned anew as the time goes by, and what was planned is a text among
  * the run's settings, "STEP:STEPS,...", so that going on or doing it again takes the same steps.
  */
-#ifndef TL_CLI_APP_TRAIN_BUDGET_H
-#define TL_CLI_APP_TRAIN_BUDGET_H
+#ifndef TL_CLI_APP_TRAIN_BUDGET_INTERNAL_H
+#define TL_CLI_APP_TRAIN_BUDGET_INTERNAL_H
 
 #include "encoders/training.h"
-
-#ifdef __cplusplus
-extern "C" {
-#endif
 
 typedef struct tl_train_budget {
     double seconds;        /* 0: none */
@@ -25,9 +21,5 @@ bool tl_train_budget_replan(tl_train_budget *budget, double now, uint64_t done, 
 
 /* What tl_training_replans_add writes; text NULL: none. */
 bool tl_train_replans_read(const char *text, tl_training_options *options, tl_error *err) TL_MUST_USE;
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif

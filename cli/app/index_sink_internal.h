@@ -2,16 +2,12 @@
  * The samples of a download straight into the index: embedded and stored as they come, a commit a shard. What was committed
  * before a stop stays; a shard that comes again replaces its own items.
  */
-#ifndef TL_CLI_APP_INDEX_SINK_H
-#define TL_CLI_APP_INDEX_SINK_H
+#ifndef TL_CLI_APP_INDEX_SINK_INTERNAL_H
+#define TL_CLI_APP_INDEX_SINK_INTERNAL_H
 
 #include "cli/app/model_bundle.h"
 #include "cli/app/reasons.h"
 #include "crawler-import/download/download.h"
-
-#ifdef __cplusplus
-extern "C" {
-#endif
 
 typedef struct tl_index_sink tl_index_sink;
 
@@ -22,9 +18,5 @@ bool tl_index_sink_open(const char *index_path, const char *root, const tl_model
 /* What a download hands its samples to; borrowed from the sink. */
 const tl_sample_receiver *tl_index_sink_receiver(const tl_index_sink *sink);
 void tl_index_sink_close(tl_index_sink *sink);
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif

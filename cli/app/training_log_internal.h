@@ -2,8 +2,8 @@
  * MODEL/training.jsonl: one flat JSON object of numbers a line, "step" in each: a line for a step, and one for a measurement on
  * validation data ("validation_..."). Resuming drops the lines after the checkpoint, so that no step is there twice.
  */
-#ifndef TL_CLI_APP_TRAINING_LOG_H
-#define TL_CLI_APP_TRAINING_LOG_H
+#ifndef TL_CLI_APP_TRAINING_LOG_INTERNAL_H
+#define TL_CLI_APP_TRAINING_LOG_INTERNAL_H
 
 #include "base/io/json.h"
 #include "encoders/training.h"

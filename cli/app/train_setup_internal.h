@@ -2,11 +2,11 @@
  * A run made ready: settings settled, pairs read, vocabulary and sizes found, batches and trainer made, at the run's start or at
  * its last checkpoint.
  */
-#ifndef TL_CLI_APP_TRAIN_SETUP_H
-#define TL_CLI_APP_TRAIN_SETUP_H
+#ifndef TL_CLI_APP_TRAIN_SETUP_INTERNAL_H
+#define TL_CLI_APP_TRAIN_SETUP_INTERNAL_H
 
-#include "cli/app/sample_batches.h"
-#include "cli/app/train_budget.h"
+#include "cli/app/sample_batches_internal.h"
+#include "cli/app/train_budget_internal.h"
 #include "cli/app/train_job.h"
 
 typedef struct tl_train_run {

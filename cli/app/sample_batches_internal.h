@@ -5,17 +5,13 @@
  * An epoch shows every pair of a dataset `weight` times: whole times all of them, and a share of them, drawn anew each epoch, for
  * the rest. Its order is a permutation drawn for the epoch.
  */
-#ifndef TL_CLI_APP_SAMPLE_BATCHES_H
-#define TL_CLI_APP_SAMPLE_BATCHES_H
+#ifndef TL_CLI_APP_SAMPLE_BATCHES_INTERNAL_H
+#define TL_CLI_APP_SAMPLE_BATCHES_INTERNAL_H
 
-#include "cli/app/label_text.h"
-#include "cli/app/training_set.h"
+#include "cli/app/label_text_internal.h"
+#include "cli/app/training_set_internal.h"
 #include "encoders/training.h"
 #include "encoders/views/augment.h"
-
-#ifdef __cplusplus
-extern "C" {
-#endif
 
 typedef struct tl_sample_options {
     tl_augment_options augment;
@@ -40,9 +36,5 @@ uint64_t tl_sample_batches_epoch_size(const tl_training_set *set, const double *
 bool tl_sample_batches_make(tl_sample_batches *batches, uint64_t step, tl_training_batch *out, tl_error *err) TL_MUST_USE;
 /* Number in the set of picture `index` of the present batch. */
 size_t tl_sample_batches_pair(const tl_sample_batches *batches, size_t index);
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif

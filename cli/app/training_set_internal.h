@@ -2,8 +2,8 @@
  * The pairs of one or more datasets in memory, pictures as RGB8 frames at training size: decoded once, augmented anew for every
  * step (sample_batches.h).
  */
-#ifndef TL_CLI_APP_TRAINING_SET_H
-#define TL_CLI_APP_TRAINING_SET_H
+#ifndef TL_CLI_APP_TRAINING_SET_INTERNAL_H
+#define TL_CLI_APP_TRAINING_SET_INTERNAL_H
 
 #include "base/core/arena.h"
 #include "base/core/progress.h"
@@ -11,10 +11,6 @@
 #include "cli/app/reasons.h"
 #include "encoders/preprocess/recipe.h"
 #include "tokenizer/tokenizer.h"
-
-#ifdef __cplusplus
-extern "C" {
-#endif
 
 typedef struct tl_training_pair {
     const tl_slice *captions; /* at least one */
@@ -53,9 +49,5 @@ typedef struct tl_caption_cursor {
     size_t pair, caption;
 } tl_caption_cursor;
 tl_text_source tl_training_set_captions(tl_caption_cursor *cursor);
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif

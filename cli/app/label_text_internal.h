@@ -3,16 +3,12 @@
  * the templates ("a photo of a {}"), drawn anew each time. A caption is a label when every part between its commas has at most
  * so many words.
  */
-#ifndef TL_CLI_APP_LABEL_TEXT_H
-#define TL_CLI_APP_LABEL_TEXT_H
+#ifndef TL_CLI_APP_LABEL_TEXT_INTERNAL_H
+#define TL_CLI_APP_LABEL_TEXT_INTERNAL_H
 
 #include "base/core/arena.h"
 #include "base/core/random.h"
 #include "base/core/string.h"
-
-#ifdef __cplusplus
-extern "C" {
-#endif
 
 typedef struct tl_label_texts {
     const char *const *templates; /* each holds {} */
@@ -27,9 +23,5 @@ bool tl_label_text_make(const tl_label_texts *labels, tl_slice caption, tl_rando
                         uint64_t *key, tl_error *err) TL_MUST_USE;
 /* The keys that a caption may get, each once or more: how many. keys NULL: counted only. */
 size_t tl_label_text_keys(const tl_label_texts *labels, tl_slice caption, uint64_t *keys);
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif

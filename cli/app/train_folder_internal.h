@@ -1,7 +1,7 @@
 /* What of a MODEL folder training reads and writes besides weights, checkpoint and log: the vocabulary, and the configuration of
  * a run that started from somebody's model. */
-#ifndef TL_CLI_APP_TRAIN_FOLDER_H
-#define TL_CLI_APP_TRAIN_FOLDER_H
+#ifndef TL_CLI_APP_TRAIN_FOLDER_INTERNAL_H
+#define TL_CLI_APP_TRAIN_FOLDER_INTERNAL_H
 
 #include "encoders/model_config.h"
 #include "encoders/preprocess/recipe.h"

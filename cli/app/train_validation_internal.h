@@ -3,14 +3,14 @@
  * in MODEL/best, and after enough measurements without a better one the run ends. What has been measured is in training.jsonl, so
  * a resumed run knows it from there.
  */
-#ifndef TL_CLI_APP_TRAIN_VALIDATION_H
-#define TL_CLI_APP_TRAIN_VALIDATION_H
+#ifndef TL_CLI_APP_TRAIN_VALIDATION_INTERNAL_H
+#define TL_CLI_APP_TRAIN_VALIDATION_INTERNAL_H
 
 #include "base/core/progress.h"
 #include "base/parallel/thread_pool.h"
-#include "cli/app/embedded_set.h"
+#include "cli/app/embedded_set_internal.h"
 #include "cli/app/train_settings.h"
-#include "cli/app/training_log.h"
+#include "cli/app/training_log_internal.h"
 
 typedef struct tl_train_validation {
     uint64_t every;     /* steps; 0: no validation */
