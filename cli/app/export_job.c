@@ -2,6 +2,7 @@
 
 #include "base/compute/codes.h"
 #include "base/core/memory.h"
+#include "base/core/utf8.h"
 #include "base/io/json.h"
 #include "base/io/npy.h"
 #include "base/io/parquet/parquet_writer.h"
@@ -34,20 +35,16 @@ typedef struct export_state {
     uint64_t rows;
 } export_state;
 
-/* The text as UTF-8: bytes that are none become U+FFFD. */
-static bool as_utf8(tl_string *out, const char *text, tl_error *err)
+/* Paths need not be UTF-8. */
+static bool clean_text(export_state *state, const char *text, tl_error *err)
 {
-    size_t bad;
-    tl_string_reset(out);
-    for (; !tl_text_is_utf8(tl_slice_of(text), &bad); text += bad + 1)
-        if (!tl_string_append(out, text, bad, err) || !tl_string_append_text(out, "\xEF\xBF\xBD", err))
-            return false;
-    return tl_string_append_text(out, text, err);
+    tl_string_reset(&state->clean);
+    return tl_utf8_append(&state->clean, tl_slice_of(text), err);
 }
 
 static bool set_text(export_state *state, size_t column, const char *text, tl_error *err)
 {
-    return text == NULL || (as_utf8(&state->clean, text, err) &&
+    return text == NULL || (clean_text(state, text, err) &&
                             tl_parquet_writer_set_text(state->table, column, tl_string_slice(&state->clean), err));
 }
 
@@ -65,7 +62,7 @@ static bool write_table_row(export_state *state, int64_t owner, const tl_item *i
 
 static bool set_json_text(export_state *state, tl_json *json, const char *name, const char *text, tl_error *err)
 {
-    return text == NULL || (as_utf8(&state->clean, text, err) && tl_json_set_text(json, name, state->clean.data, err));
+    return text == NULL || (clean_text(state, text, err) && tl_json_set_text(json, name, state->clean.data, err));
 }
 
 static bool write_json_row(export_state *state, int64_t owner, const tl_item *item, const char *caption, const float *vector,

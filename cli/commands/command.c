@@ -1,6 +1,7 @@
 /* What every command shares: its help text, a misuse error, the check that output arrived. */
 #include "cli/commands/command.h"
 
+#include "base/core/utf8.h"
 #include "cli/app/classifier.h"
 
 #include <errno.h>
@@ -95,13 +96,7 @@ bool tl_json_set_path(tl_json *object, const char *name, const char *text, tl_er
         return true;
     tl_string clean;
     tl_string_init(&clean, (size_t)1 << 24);
-    bool ok = true;
-    size_t bad;
-    while (ok && !tl_text_is_utf8(tl_slice_of(text), &bad)) {
-        ok = tl_string_append(&clean, text, bad, err) && tl_string_append_text(&clean, "\xEF\xBF\xBD", err);
-        text += bad + 1;
-    }
-    ok = ok && tl_string_append_text(&clean, text, err) && tl_json_set_text(object, name, clean.data, err);
+    bool ok = tl_utf8_append(&clean, tl_slice_of(text), err) && tl_json_set_text(object, name, clean.data, err);
     tl_string_clear(&clean);
     return ok;
 }

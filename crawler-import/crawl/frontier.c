@@ -216,12 +216,11 @@ bool tl_frontier_next(tl_frontier *frontier, int64_t host_id, tl_frontier_page *
     if (!tl_database_step(frontier->database, statement, found, err))
         return false;
     if (*found) {
-        const unsigned char *url = sqlite3_column_text(statement, 3);
         *out = (tl_frontier_page){.id = sqlite3_column_int64(statement, 0),
                                   .host_id = host_id,
                                   .kind = sqlite3_column_int(statement, 1) != 0 ? TL_FRONTIER_SITEMAP : TL_FRONTIER_PAGE,
                                   .depth = (unsigned)sqlite3_column_int64(statement, 2)};
-        snprintf(out->url, sizeof out->url, "%s", url != NULL ? (const char *)url : "");
+        snprintf(out->url, sizeof out->url, "%s", tl_row_text(statement, 3));
     }
     sqlite3_reset(statement);
     return true;
@@ -365,8 +364,7 @@ bool tl_frontier_each_reason(tl_frontier *frontier, const char *what,
     if (ok && !is_of_pages)
         sqlite3_bind_text(statement, 1, what, -1, SQLITE_STATIC);
     while (ok && (ok = tl_database_step(frontier->database, statement, &row, err)) && row) {
-        const unsigned char *reason = sqlite3_column_text(statement, 0);
-        if (!visit(context, reason != NULL ? (const char *)reason : "", (uint64_t)sqlite3_column_int64(statement, 1)))
+        if (!visit(context, tl_row_text(statement, 0), tl_row_count(statement, 1)))
             break;
     }
     sqlite3_finalize(statement);

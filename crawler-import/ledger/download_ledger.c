@@ -4,18 +4,6 @@
 #include "base/core/memory.h"
 #include "crawler-import/ledger/ledger_internal.h"
 
-static const char *column_text(sqlite3_stmt *statement, int column)
-{
-    const unsigned char *text = sqlite3_column_text(statement, column);
-    return text != NULL ? (const char *)text : "";
-}
-
-static uint64_t column_count(sqlite3_stmt *statement, int column)
-{
-    int64_t value = sqlite3_column_int64(statement, column);
-    return value > 0 ? (uint64_t)value : 0;
-}
-
 static void bind_text(sqlite3_stmt *statement, int place, const char *text)
 {
     sqlite3_bind_text(statement, place, text, -1, SQLITE_STATIC);
@@ -43,7 +31,7 @@ bool tl_ledger__check_no_download(tl_ledger *ledger, tl_error *err)
               tl_database_step(ledger->database, statement, &row, err);
     if (ok && row)
         ok = tl_fail(err, TL_ERROR_INVALID, "'%s': the download of %s is not finished; run its command to its end first",
-                     ledger->path, column_text(statement, 0));
+                     ledger->path, tl_row_text(statement, 0));
     sqlite3_finalize(statement);
     return ok;
 }
@@ -118,7 +106,7 @@ static bool read_next_shard(tl_ledger *ledger, uint64_t *number, tl_error *err)
                       &statement, err) &&
               tl_database_step(ledger->database, statement, &row, err);
     if (ok)
-        *number = column_count(statement, 0);
+        *number = tl_row_count(statement, 0);
     sqlite3_finalize(statement);
     return ok;
 }
@@ -152,8 +140,8 @@ bool tl_download_ledger_begin(tl_ledger *ledger, const char *sources, const tl_j
         ok = tl_database_step(ledger->database, statement, &row, err);
     }
     if (ok && row) {
-        *out = (tl_listed){sqlite3_column_int64(statement, 0), column_count(statement, 1), sqlite3_column_int(statement, 2) != 0};
-        ok = check_settings(ledger, column_text(statement, 3), settings, err);
+        *out = (tl_listed){sqlite3_column_int64(statement, 0), tl_row_count(statement, 1), sqlite3_column_int(statement, 2) != 0};
+        ok = check_settings(ledger, tl_row_text(statement, 3), settings, err);
     } else if (ok) {
         ok = add_list(ledger, sources, text.data, out, err);
     }
@@ -293,8 +281,8 @@ bool tl_download_ledger_each_shard(tl_ledger *ledger, int64_t list_id,
     if (ok)
         sqlite3_bind_int64(statement, 1, list_id);
     while (ok && (ok = tl_database_step(ledger->database, statement, &row, err)) && row) {
-        const tl_finished_place place = {column_count(statement, 0), column_count(statement, 1), column_count(statement, 2),
-                                         column_count(statement, 3)};
+        const tl_finished_place place = {tl_row_count(statement, 0), tl_row_count(statement, 1), tl_row_count(statement, 2),
+                                         tl_row_count(statement, 3)};
         ok = visit(context, &place, err);
     }
     sqlite3_finalize(statement);
@@ -335,7 +323,7 @@ bool tl_download_ledger_each_picture(tl_ledger *ledger,
     bool row = true;
     bool ok = prepare(ledger, "SELECT shard, picture_hashes FROM list_shards ORDER BY shard", &statement, err);
     while (ok && (ok = tl_database_step(ledger->database, statement, &row, err)) && row) {
-        uint64_t shard = column_count(statement, 0);
+        uint64_t shard = tl_row_count(statement, 0);
         const unsigned char *bytes = sqlite3_column_blob(statement, 1);
         size_t count = (size_t)sqlite3_column_bytes(statement, 1) / 8;
         for (size_t i = 0; ok && i < count; i++)
@@ -357,11 +345,11 @@ bool tl_download_ledger_each_failed(tl_ledger *ledger, uint64_t shard,
     if (ok)
         sqlite3_bind_int64(statement, 1, (int64_t)shard);
     while (ok && (ok = tl_database_step(ledger->database, statement, &row, err)) && row) {
-        const tl_failed_row failed = {(uint32_t)column_count(statement, 0),
-                                      column_text(statement, 1),
-                                      column_text(statement, 2),
-                                      column_text(statement, 3),
-                                      column_text(statement, 4),
+        const tl_failed_row failed = {(uint32_t)tl_row_count(statement, 0),
+                                      tl_row_text(statement, 1),
+                                      tl_row_text(statement, 2),
+                                      tl_row_text(statement, 3),
+                                      tl_row_text(statement, 4),
                                       sqlite3_column_int(statement, 5) != 0};
         ok = visit(context, &failed, err);
     }
@@ -382,9 +370,9 @@ bool tl_download_ledger_sum(tl_ledger *ledger, int64_t list_id, uint64_t *sample
         sqlite3_bind_int64(statement, 1, list_id);
     ok = ok && tl_database_step(ledger->database, statement, &row, err);
     if (ok) {
-        *samples = column_count(statement, 0);
-        *shards = column_count(statement, 1);
-        *bytes = column_count(statement, 2);
+        *samples = tl_row_count(statement, 0);
+        *shards = tl_row_count(statement, 1);
+        *bytes = tl_row_count(statement, 2);
     }
     sqlite3_finalize(statement);
     return ok;
@@ -403,7 +391,7 @@ bool tl_download_ledger_each_reason(tl_ledger *ledger, int64_t list_id,
     if (ok)
         sqlite3_bind_int64(statement, 1, list_id);
     while (ok && (ok = tl_database_step(ledger->database, statement, &row, err)) && row)
-        ok = visit(context, column_text(statement, 0), column_count(statement, 1), err);
+        ok = visit(context, tl_row_text(statement, 0), tl_row_count(statement, 1), err);
     sqlite3_finalize(statement);
     return ok;
 }
@@ -435,7 +423,7 @@ bool tl_download_ledger_each_origin(tl_ledger *ledger, bool (*visit)(void *conte
     statement = NULL;
     ok = ok && (!row || prepare(ledger, "SELECT origin, reason FROM failed_rows ORDER BY shard, row", &statement, err));
     while (ok && row && (ok = tl_database_step(ledger->database, statement, &row, err)) && row)
-        if (!visit(context, column_text(statement, 0), column_text(statement, 1)))
+        if (!visit(context, tl_row_text(statement, 0), tl_row_text(statement, 1)))
             break;
     sqlite3_finalize(statement);
     return ok;

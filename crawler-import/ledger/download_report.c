@@ -102,12 +102,6 @@ static void sort_table(counts_table *table)
         qsort(table->items, table->count, sizeof *table->items, most_first);
 }
 
-static uint64_t column_count(sqlite3_stmt *statement, int column)
-{
-    int64_t value = sqlite3_column_int64(statement, column);
-    return value > 0 ? (uint64_t)value : 0;
-}
-
 /* Runs a query and gives every row of it to take. */
 static bool each_row(tl_ledger *ledger, const char *sql, bool (*take)(report_sums *sums, sqlite3_stmt *row, tl_error *err),
                      report_sums *sums, tl_error *err)
@@ -124,41 +118,40 @@ static bool each_row(tl_ledger *ledger, const char *sql, bool (*take)(report_sum
 static bool take_lists(report_sums *sums, sqlite3_stmt *row, tl_error *err)
 {
     (void)err;
-    sums->lists = sums->lists > column_count(row, 0) ? sums->lists : column_count(row, 0); /* parts have the same ones */
-    sums->unfinished += column_count(row, 1);
+    sums->lists = sums->lists > tl_row_count(row, 0) ? sums->lists : tl_row_count(row, 0); /* parts have the same ones */
+    sums->unfinished += tl_row_count(row, 1);
     return true;
 }
 
 static bool take_shards(report_sums *sums, sqlite3_stmt *row, tl_error *err)
 {
     (void)err;
-    sums->shards += column_count(row, 0);
-    sums->rows += column_count(row, 1);
-    sums->stored += column_count(row, 2);
-    sums->bytes += column_count(row, 3);
+    sums->shards += tl_row_count(row, 0);
+    sums->rows += tl_row_count(row, 1);
+    sums->stored += tl_row_count(row, 2);
+    sums->bytes += tl_row_count(row, 3);
     return true;
 }
 
 static bool take_runs(report_sums *sums, sqlite3_stmt *row, tl_error *err)
 {
     (void)err;
-    sums->runs += column_count(row, 0);
+    sums->runs += tl_row_count(row, 0);
     sums->seconds += sqlite3_column_double(row, 1);
-    sums->run_rows += column_count(row, 2);
-    sums->run_stored += column_count(row, 3);
-    sums->run_bytes += column_count(row, 4);
+    sums->run_rows += tl_row_count(row, 2);
+    sums->run_stored += tl_row_count(row, 3);
+    sums->run_bytes += tl_row_count(row, 4);
     return true;
 }
 
 static bool take_reason(report_sums *sums, sqlite3_stmt *row, tl_error *err)
 {
-    return add_counts(&sums->reasons, (const char *)sqlite3_column_text(row, 0), 0, column_count(row, 1), 0, err);
+    return add_counts(&sums->reasons, tl_row_text(row, 0), 0, tl_row_count(row, 1), 0, err);
 }
 
 static bool take_host(report_sums *sums, sqlite3_stmt *row, tl_error *err)
 {
-    return add_counts(&sums->hosts, (const char *)sqlite3_column_text(row, 0), column_count(row, 1), column_count(row, 2),
-                      column_count(row, 3), err);
+    return add_counts(&sums->hosts, tl_row_text(row, 0), tl_row_count(row, 1), tl_row_count(row, 2), tl_row_count(row, 3), err);
 }
 
 static bool add_ledger(report_sums *sums, const char *dataset, const char *name, tl_error *err)

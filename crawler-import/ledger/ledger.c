@@ -85,18 +85,6 @@ bool tl_ledger__run_once(tl_ledger *ledger, sqlite3_stmt *statement, tl_error *e
     return ok;
 }
 
-static const char *column_text(sqlite3_stmt *statement, int column)
-{
-    const unsigned char *text = sqlite3_column_text(statement, column);
-    return text != NULL ? (const char *)text : "";
-}
-
-static uint64_t column_count(sqlite3_stmt *statement, int column)
-{
-    int64_t value = sqlite3_column_int64(statement, column);
-    return value > 0 ? (uint64_t)value : 0;
-}
-
 bool tl_ledger_begin(tl_ledger *ledger, uint64_t *shard_count, tl_error *err)
 {
     sqlite3_stmt *statement = NULL;
@@ -106,7 +94,7 @@ bool tl_ledger_begin(tl_ledger *ledger, uint64_t *shard_count, tl_error *err)
         return false;
     bool ok = tl_database_step(ledger->database, statement, &row, err);
     if (ok)
-        *shard_count = column_count(statement, 0);
+        *shard_count = tl_row_count(statement, 0);
     sqlite3_finalize(statement);
     return ok;
 }
@@ -162,12 +150,12 @@ bool tl_ledger_put_source(tl_ledger *ledger, const char *path, const char *kind,
     bool is_same = true;
     if (ok && row) {
         *out = (tl_ledger_source){.id = sqlite3_column_int64(statement, 0),
-                                  .position = column_count(statement, 1),
-                                  .is_done = strcmp(column_text(statement, 2), "done") == 0,
+                                  .position = tl_row_count(statement, 1),
+                                  .is_done = strcmp(tl_row_text(statement, 2), "done") == 0,
                                   .items_hash = (uint64_t)sqlite3_column_int64(statement, 5),
                                   .has_items_hash = sqlite3_column_type(statement, 5) == SQLITE_INTEGER,
                                   .is_folder = status.kind == TL_FILE_DIRECTORY};
-        is_same = column_count(statement, 3) == status.size && sqlite3_column_int64(statement, 4) == status.modified_ns;
+        is_same = tl_row_count(statement, 3) == status.size && sqlite3_column_int64(statement, 4) == status.modified_ns;
     }
     sqlite3_finalize(statement);
     if (!ok)
@@ -284,7 +272,7 @@ bool tl_ledger_each_reason(tl_ledger *ledger, int64_t source_id,
         prepare_for_source(ledger, "SELECT reason, count(*) FROM skipped WHERE source_id = ?1 GROUP BY reason ORDER BY reason",
                            source_id, &statement, err);
     while (ok && (ok = tl_database_step(ledger->database, statement, &row, err)) && row)
-        ok = visit(context, column_text(statement, 0), column_count(statement, 1), err);
+        ok = visit(context, tl_row_text(statement, 0), tl_row_count(statement, 1), err);
     sqlite3_finalize(statement);
     return ok;
 }
@@ -297,7 +285,7 @@ bool tl_ledger_count_samples(tl_ledger *ledger, int64_t source_id, uint64_t *sam
                                  &statement, err) &&
               tl_database_step(ledger->database, statement, &row, err);
     if (ok)
-        *samples = column_count(statement, 0);
+        *samples = tl_row_count(statement, 0);
     sqlite3_finalize(statement);
     return ok;
 }
@@ -312,7 +300,7 @@ bool tl_ledger_each_shard(tl_ledger *ledger, int64_t source_id,
         ledger, "SELECT number, bytes FROM shards JOIN parts ON parts.shard = shards.number WHERE source_id = ?1 ORDER BY number",
         source_id, &statement, err);
     while (ok && (ok = tl_database_step(ledger->database, statement, &row, err)) && row)
-        ok = visit(context, column_count(statement, 0), column_count(statement, 1), err);
+        ok = visit(context, tl_row_count(statement, 0), tl_row_count(statement, 1), err);
     sqlite3_finalize(statement);
     return ok;
 }
@@ -324,7 +312,7 @@ bool tl_ledger_each_skipped(tl_ledger *ledger, bool (*visit)(void *context, cons
     bool row = true;
     bool ok = tl_database_prepare(ledger->database, "SELECT origin, reason FROM skipped ORDER BY id", &statement, err);
     while (ok && (ok = tl_database_step(ledger->database, statement, &row, err)) && row)
-        if (!visit(context, column_text(statement, 0), column_text(statement, 1)))
+        if (!visit(context, tl_row_text(statement, 0), tl_row_text(statement, 1)))
             break;
     sqlite3_finalize(statement);
     return ok;

@@ -9,11 +9,11 @@
 #include "encoders/towers/towers.h"
 
 #include "encoders/weights/packed_weights.h"
+#include "tests/bench/processor_time.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { TRIES = 4, MOST_BATCH = 32, CAPTION_TOKENS = 12 };
 
@@ -37,13 +37,6 @@ static const tl_model_config config = {
              .mlp_width = 2048,
              .eos_id = 2},
 };
-
-static double processor_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 typedef struct encode_bench {
     tl_parameter_table table;

@@ -10,20 +10,13 @@
 #include "base/io/file.h"
 #include "encoders/preprocess/recipe.h"
 #include "encoders/views/augment.h"
+#include "tests/bench/processor_time.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { TRIES = 3, VIEWS = 500 };
-
-static double processor_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static void end_with(const tl_error *err)
 {

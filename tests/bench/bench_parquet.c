@@ -6,20 +6,13 @@
  */
 #include "base/core/memory.h"
 #include "base/io/parquet/parquet.h"
+#include "tests/bench/processor_time.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { TRIES = 5 };
-
-static double processor_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* Sums sizes of texts and values of numbers, so that nothing is left undone. */
 static double look_at(const tl_parquet_column *column, const tl_parquet_vector *vector, size_t row_count)

@@ -7,11 +7,11 @@
 #include "base/core/clock.h"
 #include "base/core/memory.h"
 #include "encoders/towers/towers.h"
+#include "tests/bench/processor_time.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { TRIES = 4, MOST_BATCH = 32 };
 
@@ -26,13 +26,6 @@ static const tl_model_config config = {
                .heads = 32,
                .stage_layers = {3, 4, 6, 3}},
 };
-
-static double processor_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 typedef struct resnet_bench {
     tl_parameter_table table;

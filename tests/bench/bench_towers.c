@@ -13,11 +13,11 @@
 #include "base/core/memory.h"
 #include "encoders/objectives/objective.h"
 #include "encoders/towers/towers.h"
+#include "tests/bench/processor_time.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { TRIES = 4, BATCH = 128 };
 
@@ -91,14 +91,6 @@ static double step_operations(const tl_model_config *config, double text_length)
     total += 2.0 * items * config->embedding_dim * (vision_width + text_width);
     double patch_floats = 3.0 * config->vision.patch_size * config->vision.patch_size;
     return 3.0 * total + 2.0 * 2.0 * items * vision_tokens * vision_width * patch_floats;
-}
-
-/* Processor seconds of all threads of this program. */
-static double processor_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 /* Products of one core, operations per processor second. */

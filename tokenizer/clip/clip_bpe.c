@@ -6,6 +6,7 @@
 #include "tokenizer/clip/clip_bpe.h"
 
 #include "base/core/memory.h"
+#include "base/core/utf8.h"
 #include "tokenizer/cleanup/cleanup.h"
 #include "tokenizer/cleanup/unicode.h"
 
@@ -331,18 +332,12 @@ static bool append_piece(const tl_clip *self, tl_slice piece, tl_string *bytes, 
     return !ends_word || tl_string_append(bytes, " ", 1, err);
 }
 
-/* Appends bytes as text: what is no UTF-8 becomes U+FFFD, a byte at a time; trailing spaces go. */
+/* Appends bytes as text, without trailing spaces. */
 static bool append_as_text(tl_slice bytes, tl_string *text, tl_error *err)
 {
     while (bytes.size != 0 && bytes.data[bytes.size - 1] == ' ')
         bytes.size--;
-    size_t bad;
-    while (!tl_text_is_utf8(bytes, &bad)) {
-        if (!tl_string_append(text, bytes.data, bad, err) || !tl_string_append_text(text, "\xEF\xBF\xBD", err))
-            return false;
-        bytes = (tl_slice){bytes.data + bad + 1, bytes.size - bad - 1};
-    }
-    return tl_string_append(text, bytes.data, bytes.size, err);
+    return tl_utf8_append(text, bytes, err);
 }
 
 static bool decode_ids(const void *state, const int32_t *ids, size_t count, tl_string *text, tl_error *err)

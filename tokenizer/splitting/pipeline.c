@@ -232,9 +232,12 @@ static bool split_by_model(pipeline *self, tl_slice part, tl_error *err)
     }
 }
 
-static bool split_part(pipeline *self, size_t step, tl_slice part, bool is_first, tl_error *err);
+typedef bool part_splitter(pipeline *self, size_t step, tl_slice part, bool is_first, tl_error *err);
 
-static bool split_at_white(pipeline *self, size_t step, tl_slice part, bool is_first, tl_error *err)
+static part_splitter split_part;
+
+/* Gives what stands between white space on. */
+static bool split_at_white(pipeline *self, size_t step, tl_slice part, bool is_first, part_splitter *split, tl_error *err)
 {
     size_t start = 0, at = 0;
     while (at <= part.size) {
@@ -243,7 +246,7 @@ static bool split_at_white(pipeline *self, size_t step, tl_slice part, bool is_f
             at += tl_splitting__character_size(part, at);
             continue;
         }
-        if (at != start && !split_part(self, step, (tl_slice){part.data + start, at - start}, is_first && start == 0, err))
+        if (at != start && !split(self, step, (tl_slice){part.data + start, at - start}, is_first && start == 0, err))
             return false;
         at += white != 0 ? white : 1;
         start = at;
@@ -267,24 +270,6 @@ static bool split_at_punctuation(pipeline *self, size_t step, tl_slice part, boo
     }
     return start == part.size ||
            split_part(self, step, (tl_slice){part.data + start, part.size - start}, is_first && start == 0, err);
-}
-
-static bool split_bert(pipeline *self, size_t step, tl_slice part, bool is_first, tl_error *err)
-{
-    size_t start = 0, at = 0;
-    while (at <= part.size) {
-        size_t white = white_size(part, at);
-        if (white == 0 && at < part.size) {
-            at += tl_splitting__character_size(part, at);
-            continue;
-        }
-        if (at != start &&
-            !split_at_punctuation(self, step, (tl_slice){part.data + start, at - start}, is_first && start == 0, err))
-            return false;
-        at += white != 0 ? white : 1;
-        start = at;
-    }
-    return true;
 }
 
 static bool has_meta(tl_slice text, size_t at)
@@ -325,9 +310,9 @@ static bool split_part(pipeline *self, size_t step, tl_slice part, bool is_first
         return split_by_model(self, part, err);
     switch (steps[step]) {
     case TL_STEP_SPLIT_WHITE:
-        return split_at_white(self, step + 1, part, is_first, err);
+        return split_at_white(self, step + 1, part, is_first, split_part, err);
     case TL_STEP_SPLIT_BERT:
-        return split_bert(self, step + 1, part, is_first, err);
+        return split_at_white(self, step + 1, part, is_first, split_at_punctuation, err);
     case TL_STEP_META_ALWAYS:
     case TL_STEP_META_ALWAYS_WHOLE:
         return split_meta(self, true, steps[step] == TL_STEP_META_ALWAYS, part, err);

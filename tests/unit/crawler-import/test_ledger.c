@@ -2,6 +2,7 @@
 #include "made_files.h"
 
 #include "base/store/database.h"
+#include "crawler-import/download/download.h"
 #include "crawler-import/ledger/ledger.h"
 #include "crawler-import/report.h"
 
@@ -88,6 +89,29 @@ static void test_version_1(void **state)
     tl_ledger_close(ledger);
 }
 
+/* Somebody else's tables need not keep to ours: a name may be missing. */
+static void test_names_that_are_null(void **state)
+{
+    (void)state;
+    static const tl_migration tables[] = {
+        {1, "CREATE TABLE skipped(source_id, origin, reason); CREATE TABLE shards(number, samples, bytes)"},
+        {2, "CREATE TABLE lists(state); CREATE TABLE list_shards(shard, row_count)"},
+        {3, "CREATE TABLE runs(seconds, rows, stored, received_bytes); CREATE TABLE failed_rows(reason);"
+            "CREATE TABLE shard_hosts(host, good, failed, bytes);"
+            "INSERT INTO failed_rows VALUES(NULL); INSERT INTO shard_hosts VALUES(NULL, 1, -2, 3)"}};
+    static const tl_database_schema theirs = {
+        .application_id = 0x544c696d, .what = "their ledger", .migrations = tables, .migration_count = 3};
+    sqlite3 *database = NULL;
+    tl_json *report = NULL;
+    make_empty_folder("ledger-theirs");
+    assert_ok(tl_database_open("ledger-theirs/ledger.db", &theirs, TL_DATABASE_CREATE, &database, err));
+    tl_database_close(database);
+    assert_ok(tl_download_report("ledger-theirs", 10, &report, err));
+    assert_int_equal(tl_json_integer_or(tl_json_member(report, "reasons"), "", 0), 1);
+    assert_int_equal(tl_json_array_size(tl_json_member(report, "hosts")), 1);
+    tl_json_free(report);
+}
+
 typedef struct seen_keys {
     uint64_t hashes[8];
     int64_t sources[8];
@@ -153,6 +177,6 @@ static void test_report(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_sources_and_positions), cmocka_unit_test(test_version_1),
-                                       cmocka_unit_test(test_report)};
+                                       cmocka_unit_test(test_names_that_are_null), cmocka_unit_test(test_report)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
