@@ -69,16 +69,29 @@ static size_t visible_keys(const tl_attention_call *call, const head_view *view,
     return call->is_causal ? query + 1 : view->keys;
 }
 
-/* Heads first..end - 1 of all items. */
-static void run_heads(const tl_attention_call *call, size_t first, size_t end, float *probabilities, float *scratch, float *out)
+/* The heads, shared among threads. */
+typedef struct shared_heads {
+    const tl_attention_call *call;
+    float *probabilities; /* or NULL */
+    size_t share_count, scratch_each;
+    float *scratch, *out;
+} shared_heads;
+
+static void run_share(void *context, size_t share, size_t worker)
 {
+    (void)worker;
+    const shared_heads *shared = context;
+    const tl_attention_call *call = shared->call;
     const tl_kernels *kernels = tl_kernels_active();
     const float scale = 1.0f / sqrtf((float)call->head_dim);
-    for (size_t item = 0; item < call->item_count; item++)
+    const size_t first = share * call->heads / shared->share_count, end = (share + 1) * call->heads / shared->share_count;
+    float *transposed = shared->scratch + share * shared->scratch_each, *kept = shared->probabilities;
+    for (size_t item = 0; item < call->item_count; item++) {
+        const head_view whole = view_head(call, item, 0);
+        const size_t score_count = whole.queries * whole.score_row;
         for (size_t head = first; head < end; head++) {
-            head_view view = view_head(call, item, head);
-            float *transposed = scratch;
-            float *scores = probabilities != NULL ? probabilities : scratch + padded(call->head_dim * view.score_row);
+            const head_view view = view_head(call, item, head);
+            float *scores = kept != NULL ? kept + head * score_count : transposed + padded(call->head_dim * view.score_row);
             multiply_transposed(kernels, &view, call->head_dim, call->query + view.query_at, call->query_row,
                                 call->key + view.key_at, call->key_row, transposed, scores);
             for (size_t i = 0; i < view.queries; i++) {
@@ -86,32 +99,11 @@ static void run_heads(const tl_attention_call *call, size_t first, size_t end, f
                 kernels->softmax(scores + i * view.score_row, visible_keys(call, &view, i), view.score_row, scale, &maximum);
             }
             kernels->small_matmul(view.queries, call->head_dim, view.keys, scores, view.score_row, 1, call->value + view.key_at,
-                                  call->key_row, out + view.out_at, call->out_row, false);
-            if (probabilities != NULL)
-                probabilities += view.queries * view.score_row;
+                                  call->key_row, shared->out + view.out_at, call->out_row, false);
         }
-}
-
-void tl_attention(const tl_attention_call *call, float *probabilities, float *scratch, float *out)
-{
-    run_heads(call, 0, call->heads, probabilities, scratch, out);
-}
-
-/* ---- shared ---- */
-
-typedef struct shared_attention {
-    const tl_attention_call *call;
-    size_t share_count, scratch_each;
-    float *scratch, *out;
-} shared_attention;
-
-static void run_share(void *context, size_t share, size_t worker)
-{
-    (void)worker;
-    const shared_attention *shared = context;
-    const size_t heads = shared->call->heads;
-    run_heads(shared->call, share * heads / shared->share_count, (share + 1) * heads / shared->share_count, NULL,
-              shared->scratch + share * shared->scratch_each, shared->out);
+        if (kept != NULL)
+            kept += call->heads * score_count;
+    }
 }
 
 size_t tl_attention_share_count(const tl_thread_pool *pool, size_t heads)
@@ -119,18 +111,19 @@ size_t tl_attention_share_count(const tl_thread_pool *pool, size_t heads)
     return tl_smaller(tl_smaller(tl_thread_pool_size(pool), TL_MOST_ATTENTION_SHARES), heads);
 }
 
-void tl_attention_shared(tl_thread_pool *pool, const tl_attention_call *call, float *scratch, float *out)
+void tl_attention(tl_thread_pool *pool, const tl_attention_call *call, float *probabilities, float *scratch, float *out)
 {
     size_t queries = 0, keys = 0;
     for (size_t i = 0; i < call->item_count; i++) {
         queries = tl_larger(queries, call->query_offsets[i + 1] - call->query_offsets[i]);
         keys = tl_larger(keys, call->key_offsets[i + 1] - call->key_offsets[i]);
     }
-    shared_attention shared = {.call = call,
-                               .share_count = tl_attention_share_count(pool, call->heads),
-                               .scratch_each = tl_whole_line_floats(tl_attention_scratch_count(queries, keys, call->head_dim)),
-                               .scratch = scratch,
-                               .out = out};
+    shared_heads shared = {.call = call,
+                           .probabilities = probabilities,
+                           .share_count = tl_attention_share_count(pool, call->heads),
+                           .scratch_each = tl_whole_line_floats(tl_attention_scratch_count(queries, keys, call->head_dim)),
+                           .scratch = scratch,
+                           .out = out};
     tl_thread_pool_run(pool, shared.share_count, run_share, &shared);
 }
 

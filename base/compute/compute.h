@@ -130,13 +130,11 @@ typedef struct tl_attention_call {
 /* Floats of the probabilities of one item, and of the scratch of a call whose items have at most so many rows. */
 size_t tl_attention_probability_count(size_t heads, size_t queries, size_t keys);
 size_t tl_attention_scratch_count(size_t max_queries, size_t max_keys, size_t head_dim);
-/* probabilities: kept for backward, items one after the other; NULL in inference. */
-void tl_attention(const tl_attention_call *call, float *probabilities, float *scratch, float *out);
-/* In inference, the heads shared among the pool's threads; the same bits for any pool. scratch: for each share as much as above,
- * in whole lines. */
+/* The heads are shared among the pool's threads (NULL: the caller's); the same bits for any pool. probabilities: kept for
+ * backward, items one after the other; NULL in inference. scratch: for each share as much as above, in whole lines. */
 enum { TL_MOST_ATTENTION_SHARES = 8 };
 size_t tl_attention_share_count(const tl_thread_pool *pool, size_t heads);
-void tl_attention_shared(tl_thread_pool *pool, const tl_attention_call *call, float *scratch, float *out);
+void tl_attention(tl_thread_pool *pool, const tl_attention_call *call, float *probabilities, float *scratch, float *out);
 /* Gradients by query, key, value in the rows of those; they may be the same memory as query, key, value. */
 void tl_attention_backward(const tl_attention_call *call, const float *probabilities, const float *out_gradient, float *scratch,
                            float *query_gradient, float *key_gradient, float *value_gradient);

@@ -113,7 +113,7 @@ void tl_attention_pool_forward(const tl_block_shape *shape, const tl_attention_p
     run_layer(pool, rows, chunk->row_count, width, &key_value_weight, in_bias + width, NULL, 2 * width, scratch,
               state->key_value);
     const tl_attention_call call = attention_call(shape, chunk, state);
-    tl_attention(&call, state->probabilities, scratch, state->attended);
+    tl_attention(NULL, &call, state->probabilities, scratch, state->attended);
     run_layer(pool, state->attended, items, width, &values[parameters->out_proj_weight],
               tl_weight_floats(&values[parameters->out_proj_bias]), NULL, width, scratch, state->middle);
 

@@ -241,10 +241,7 @@ void tl_block_forward_attention(const tl_block_shape *shape, const tl_block_para
     if (shape->rotary != NULL)
         turn_rows(shape, chunk, state);
     tl_attention_call attention = attention_call(shape, chunk, state);
-    if (state->probabilities != NULL)
-        tl_attention(&attention, state->probabilities, attention_scratch, attended);
-    else
-        tl_attention_shared(pool, &attention, attention_scratch, attended);
+    tl_attention(pool, &attention, state->probabilities, attention_scratch, attended);
     if (state->kept != TL_F32)
         tl_narrow(state->kept, attended, rows * width, state->attended);
     if (shape->has_inner_norms)

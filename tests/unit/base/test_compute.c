@@ -446,17 +446,22 @@ static void check_attention(const size_t *lengths, size_t items, size_t heads, s
                               .query_row = row,
                               .key_row = row,
                               .out_row = width};
-    tl_attention(&call, kept, scratch, out);
-    tl_attention(&call, NULL, scratch, again);
+    tl_attention(NULL, &call, kept, scratch, out);
+    tl_attention(NULL, &call, NULL, scratch, again);
     assert_memory_equal(out, again, rows * width * sizeof *out);
     for (size_t threads = 1; threads <= 9; threads += 4) { /* fewer than heads, and more */
         tl_thread_pool *pool;
         assert_true(tl_thread_pool_create(threads, &pool, NULL));
         const size_t each = tl_whole_line_floats(tl_attention_scratch_count(longest, longest, dim));
         float *shared = random_block(tl_attention_share_count(pool, heads) * each, 7);
-        memset(again, 0, rows * width * sizeof *again);
-        tl_attention_shared(pool, &call, shared, again);
-        assert_memory_equal(out, again, rows * width * sizeof *out);
+        float *kept_again = random_block(probability_count, 8);
+        for (size_t is_kept = 0; is_kept < 2; is_kept++) {
+            memset(again, 0, rows * width * sizeof *again);
+            tl_attention(pool, &call, is_kept != 0 ? kept_again : NULL, shared, again);
+            assert_memory_equal(out, again, rows * width * sizeof *out);
+        }
+        assert_memory_equal(kept, kept_again, probability_count * sizeof *kept);
+        tl_memory_free(kept_again);
         tl_memory_free(shared);
         tl_thread_pool_destroy(pool);
     }
