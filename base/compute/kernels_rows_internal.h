@@ -20,11 +20,11 @@ KERNEL_INLINE void store_some(float *to, vector v, size_t n)
 
 KERNEL_INLINE vector load_some_halves(const uint16_t *from, size_t n)
 {
-    half_lanes v = {0};
+    half_lanes v;
     if (n == LANES)
         memcpy(&v, from, sizeof v);
     else
-        memcpy(&v, from, n * sizeof *from);
+        v = load_part_halves(from, n);
     return (vector)(__builtin_convertvector(v, group_vector) << 16);
 }
 
@@ -34,7 +34,7 @@ KERNEL_INLINE void store_some_halves(uint16_t *to, vector v, size_t n)
     if (n == LANES)
         memcpy(to, &halves, sizeof halves);
     else
-        memcpy(to, &halves, n * sizeof *to);
+        store_part_halves(to, halves, n);
 }
 
 KERNEL_INLINE size_t step_size(size_t i, size_t count)

@@ -54,15 +54,10 @@ KERNEL_INLINE void turn_block(const float *from, size_t from_row, size_t rows, s
 
 static void transpose(const float *from, size_t from_row, size_t rows, size_t columns, float *to, size_t to_row)
 {
-    const size_t whole = columns - columns % LANES;
-    for (size_t i = 0; i < rows; i += LANES) {
-        const size_t height = rows - i < LANES ? rows - i : LANES;
-        const float *stripe = from + i * from_row;
-        for (size_t j = 0; j < whole; j += LANES) /* a constant width: the block stays in registers */
-            turn_block(stripe + j, from_row, height, LANES, to + j * to_row + i, to_row);
-        if (whole < columns)
-            turn_block(stripe + whole, from_row, height, columns - whole, to + whole * to_row + i, to_row);
-    }
+    for (size_t i = 0; i < rows; i += LANES)
+        for (size_t j = 0; j < columns; j += LANES)
+            turn_block(from + i * from_row + j, from_row, rows - i < LANES ? rows - i : LANES,
+                       columns - j < LANES ? columns - j : LANES, to + j * to_row + i, to_row);
 }
 #else
 KERNEL_INLINE vector_of_4 load_4(const float *from)

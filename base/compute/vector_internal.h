@@ -40,29 +40,55 @@ KERNEL_INLINE void store(float *to, vector v)
     memcpy(to, &v, sizeof v);
 }
 
-/* The last count < LANES floats of a row; the other lanes are 0. A mask spares the call of memcpy, but is seen by no sanitizer.
- */
+/* The last count < LANES numbers of a row; the other lanes are 0. A mask spares the call of memcpy, but no sanitizer sees it. */
 #if TL_VECTOR_FLOATS == 16 && !defined(TL_HAS_ADDRESS_SANITIZER)
+KERNEL_INLINE __mmask16 first_lanes(size_t count)
+{
+    return (__mmask16)((1u << count) - 1u);
+}
+
 KERNEL_INLINE vector load_part(const float *from, size_t count)
 {
-    return (vector)_mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1u), from);
+    return (vector)_mm512_maskz_loadu_ps(first_lanes(count), from);
 }
 
 KERNEL_INLINE void store_part(float *to, vector v, size_t count)
 {
-    _mm512_mask_storeu_ps(to, (__mmask16)((1u << count) - 1u), (__m512)v);
+    _mm512_mask_storeu_ps(to, first_lanes(count), (__m512)v);
+}
+
+KERNEL_INLINE half_lanes load_part_halves(const uint16_t *from, size_t count)
+{
+    return (half_lanes)_mm256_maskz_loadu_epi16(first_lanes(count), from);
+}
+
+KERNEL_INLINE void store_part_halves(uint16_t *to, half_lanes v, size_t count)
+{
+    _mm256_mask_storeu_epi16(to, first_lanes(count), (__m256i)v);
 }
 #else
 KERNEL_INLINE vector load_part(const float *from, size_t count)
 {
     vector v = {0};
-    memcpy(&v, from, count * sizeof(float));
+    memcpy(&v, from, count * sizeof *from);
     return v;
 }
 
 KERNEL_INLINE void store_part(float *to, vector v, size_t count)
 {
-    memcpy(to, &v, count * sizeof(float));
+    memcpy(to, &v, count * sizeof *to);
+}
+
+KERNEL_INLINE half_lanes load_part_halves(const uint16_t *from, size_t count)
+{
+    half_lanes v = {0};
+    memcpy(&v, from, count * sizeof *from);
+    return v;
+}
+
+KERNEL_INLINE void store_part_halves(uint16_t *to, half_lanes v, size_t count)
+{
+    memcpy(to, &v, count * sizeof *to);
 }
 #endif
 
@@ -79,8 +105,13 @@ KERNEL_INLINE vector choose(vector_mask where, vector yes, vector no)
 /* To bf16, to nearest with ties to even; a NaN stays one. */
 KERNEL_INLINE half_lanes narrow(vector value)
 {
-#ifdef TL_NARROW
+#if defined(TL_NARROW)
     return TL_NARROW(value);
+#elif TL_VECTOR_FLOATS == 16
+    const group_vector bits = (group_vector)value, high = bits >> 16, rounded = (bits + 0x7fffu + (high & 1u)) >> 16;
+    const __mmask16 is_nan = _mm512_cmp_ps_mask((__m512)value, (__m512)value, _CMP_UNORD_Q);
+    return __builtin_convertvector(
+        (group_vector)_mm512_mask_or_epi32((__m512i)rounded, is_nan, (__m512i)high, _mm512_set1_epi32(0x40)), half_lanes);
 #else
     const group_vector bits = (group_vector)value;
     const group_vector rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16, kept = (bits >> 16) | 0x40u;
@@ -96,14 +127,29 @@ KERNEL_INLINE vector swap_pairs(vector v)
     return (vector)(pairs << 32 | pairs >> 32);
 }
 
+/* Of two numbers that are equal or not ordered, the second. */
 KERNEL_INLINE vector larger(vector a, vector b)
 {
+#if TL_VECTOR_FLOATS == 16
+    return (vector)_mm512_max_ps((__m512)a, (__m512)b);
+#else
     return choose(a > b, a, b);
+#endif
 }
 
 KERNEL_INLINE vector smaller(vector a, vector b)
 {
+#if TL_VECTOR_FLOATS == 16
+    return (vector)_mm512_min_ps((__m512)a, (__m512)b);
+#else
     return choose(a < b, a, b);
+#endif
+}
+
+/* A NaN stays one. */
+KERNEL_INLINE vector between(float least, float most, vector v)
+{
+    return larger(splat(least), smaller(splat(most), v));
 }
 
 typedef float vector_of_4 __attribute__((vector_size(16)));
@@ -152,8 +198,7 @@ KERNEL_INLINE vector quotient_of(vector a, vector b)
 KERNEL_INLINE vector exponential_of(vector x)
 {
     /* Below -87.3 the answer would be denormal, above 88.3 infinite; a NaN comes out as a NaN. */
-    x = choose(x < -87.3f, splat(-87.3f), x);
-    x = choose(x > 88.3f, splat(88.3f), x);
+    x = between(-87.3f, 88.3f, x);
     const float rounder = 12582912.0f; /* 1.5 * 2^23: adding it leaves the nearest integer in the low bits */
     vector shifted = x * 1.44269504f + rounder;
     vector n = shifted - rounder;
@@ -171,8 +216,7 @@ KERNEL_INLINE vector exponential_of(vector x)
 
 KERNEL_INLINE vector error_function_of(vector x)
 {
-    x = choose(x < -3.925f, splat(-3.925f), x);
-    x = choose(x > 3.925f, splat(3.925f), x);
+    x = between(-3.925f, 3.925f, x);
     vector t = x * x;
     vector p = splat(1.9869532e-08f);
     p = p * t - 1.9565955e-06f;
@@ -187,7 +231,7 @@ KERNEL_INLINE vector error_function_of(vector x)
     q = q * t + 0.5109011f;
     q = q * t + 1.0f;
     vector e = quotient_of(x * p, q);
-    return choose(e < -1.0f, splat(-1.0f), choose(e > 1.0f, splat(1.0f), e));
+    return between(-1.0f, 1.0f, e);
 }
 
 KERNEL_INLINE vector sigmoid_of(vector x)
