@@ -8,10 +8,16 @@
 
 #include "tests/unit/index/index_fixture.h"
 
-enum { ROWS = 1700, DIM = 24, STATES = 12, FIRST_ROWS = 400, MANY_ROWS = 1100, FEW_ROWS = 60, NEAREST = 25 };
+enum { ROWS = 5000, DIM = 24, STATES = 12, FIRST_ROWS = 400, MANY_ROWS = 1100, SOAK_ROWS = 4000, FEW_ROWS = 60, NEAREST = 25 };
 
 typedef enum phase { PHASE_INSERT, PHASE_BUILD, PHASE_COMPACT, PHASE_UPDATE, PHASES } phase;
 static const char *const phase_names[] = {"insert", "build", "compact", "update"};
+
+/* TL_SOAK=1: more of everything, and so many rows and lists that these come in groups (index/ann/kmeans.h). */
+static bool is_soak(void)
+{
+    return getenv("TL_SOAK") != NULL;
+}
 
 /* Version of each row in each state; 0: it is not there. */
 static uint8_t versions[STATES][ROWS];
@@ -28,7 +34,7 @@ static void make_states(void)
     tl_random random = tl_random_stream(31, 0);
     for (size_t state = 1; state < STATES; state++) {
         memcpy(versions[state], versions[state - 1], ROWS);
-        size_t more = state == 1 ? FIRST_ROWS : state == 2 ? MANY_ROWS : state <= 5 ? FEW_ROWS : 0;
+        size_t more = state == 1 ? FIRST_ROWS : state == 2 ? (is_soak() ? SOAK_ROWS : MANY_ROWS) : state <= 5 ? FEW_ROWS : 0;
         for (size_t i = 0; i < more; i++)
             versions[state][there++] = 1;
         for (size_t i = 0; state > 5 && i < FEW_ROWS; i++) {
@@ -118,10 +124,10 @@ static bool run_commits(phase which, tl_index_writer *writer, progress *at, tl_e
                 return false;
         return true;
     case PHASE_BUILD:
-        return divide(writer, 20, err) && commit(writer, 2, at, err) && advance(writer, 3, at, err) && divide(writer, 0, err) &&
-               advance(writer, 4, at, err);
+        return divide(writer, is_soak() ? 530 : 20, err) && commit(writer, 2, at, err) && advance(writer, 3, at, err) &&
+               divide(writer, 0, err) && advance(writer, 4, at, err);
     case PHASE_COMPACT:
-        return divide(writer, 30, err) && commit(writer, 10, at, err);
+        return divide(writer, is_soak() ? 540 : 30, err) && commit(writer, 10, at, err);
     case PHASE_UPDATE:
         for (uint32_t state = 6; state <= 10; state++)
             if (!advance(writer, state, at, err))
