@@ -22,8 +22,9 @@ work=$(cd "$2" && pwd)
 shift 2
 twinlens=${TWINLENS:-twinlens}
 stamps=/usr/share/tuxpaint/stamps clipart=/usr/share/openclipart wordnet=/usr/share/wordnet
+here=$(cd "$(dirname "$0")" && pwd)
 cd "$work"
-for needed in "$stamps" "$clipart/png" "$clipart/svg" "$wordnet/data.noun"; do
+for needed in "$stamps" "$clipart/png" "$clipart/svg" "$wordnet/cntlist.rev"; do
     [ -r "$needed" ] || { echo "train.sh: expected $needed, found none: see train.sh's usage for its package" >&2; exit 1; }
 done
 
@@ -61,64 +62,32 @@ clipart_rows() {
             END { print_rows() }'
 }
 
-# Rows "jpg TAB caption" of unpacked tiny-imagenet shards: the names of the class, what WordNet says of it, and the names with
-# those of the four next kinds above it ("tabby, tabby cat, domestic cat, house cat, cat, feline"), but for kinds that say little.
-tiny_rows() {
-    printf 'file\tcaption\n'
-    find tiny -name '*.json' | LC_ALL=C sort | xargs awk '
-        function member(name,   at, text) {
-            at = index($0, "\"" name "\": \"")
-            text = at ? substr($0, at + length(name) + 5) : ""
-            return substr(text, 1, index(text, "\"") - 1)
-        }
-        FNR == 1 { printf "%s\t%s\t%s\t%s\n", FILENAME, substr(member("wnid"), 2), member("words"), member("gloss") }' |
-        awk -v wordnet="$wordnet/data.noun" '
-        function kinds(id,   level, all) {
-            for (level = 0; level < 4 && (id = above[id]) != ""; level++)
-                if (id in names) all = all ", " names[id]
-            return all
-        }
-        BEGIN {
-            digits = "0123456789abcdef"
-            split("device instrumentality artifact whole object entity organism chordate placental conveyance covering " \
-                  "substance matter solid structure support implement container mechanism nutriment ingredient foodstuff " \
-                  "course produce", words, " ")
-            for (i in words) vague[words[i]] = 1
-            while ((getline line <wordnet) > 0) {
-                if (line ~ /^ /) continue
-                split(line, part, " ")
-                count = 16 * (index(digits, substr(part[4], 1, 1)) - 1) + index(digits, substr(part[4], 2, 1)) - 1
-                list = part[5]
-                for (i = 1; i < count && i < 3; i++) list = list ", " part[5 + 2 * i]
-                gsub(/_/, " ", list)
-                if (!(part[5] in vague) && part[5] !~ /^physical_/) names[part[1]] = list
-                i = 6 + 2 * count
-                while (part[i] ~ /^[^|]/ && part[i] !~ /^@i?$/) i += 4
-                if (part[i] ~ /^@i?$/) above[part[1]] = part[i + 1]
-            }
-            FS = "\t"
-        }
-        {
-            picture = $1
-            sub(/json$/, "jpg", picture)
-            printf "%s\t%s\n%s\t%s\n%s\t%s%s\n", picture, $3, picture, $4, picture, $3, kinds($2)
-        }'
+# Rows "picture TAB caption" of shards, but for what is held out, with the names of things and kinds that WordNet has for them.
+rows_of() {
+    mkdir -p "unpacked/$1"
+    for shard in "${@:2}"; do tar xf "$shard" -C "unpacked/$1"; done
+    {
+        printf 'file\tcaption\n'
+        find "unpacked/$1" -name '*.jpg' -o -name '*.png' | LC_ALL=C sort | awk -f "$here/captions.awk"
+    } | with_kinds
+}
+
+with_kinds() {
+    awk -v wordnet="$wordnet" -f "$here/kinds.awk"
 }
 
 if [ ! -e data.done ]; then
-    rm -rf tiny ./*.dataset
+    rm -rf unpacked ./*.dataset
     run import "$stamps" -o stamps.dataset --hold-out 0.1
-    clipart_rows >clipart.tsv
+    rows_of stamps stamps.dataset/*.tar >stamps.tsv
+    rows_of flickr8k "$packs"/flickr8k/flickr8k-train-*.tar.gz >flickr8k.tsv
+    rows_of emoji "$packs"/emoji/emoji-train-*.tar.gz >emoji.tsv
+    rows_of tiny "$packs"/tiny-imagenet/tiny-imagenet-train-*.tar.gz >tiny.tsv
+    for set in stamps flickr8k emoji tiny; do run import $set.tsv -o $set-kinds.dataset; done
+    clipart_rows | with_kinds >clipart.tsv
     run import clipart.tsv -o clipart.dataset --hold-out 0.05
-    for shard in "$packs"/tiny-imagenet/tiny-imagenet-train-*.tar.gz; do
-        mkdir -p "tiny/$(basename "$shard" .tar.gz)"
-        tar xzf "$shard" -C "tiny/$(basename "$shard" .tar.gz)"
-    done
-    tiny_rows >tiny.tsv
-    run import tiny.tsv -o tiny.dataset
     run import "$packs"/fashion/fashion-train-*.tar.gz -o fashion.dataset
-    run import "$packs"/flickr8k/flickr8k-train-*.tar.gz -o flickr8k.dataset
-    rm -r tiny
+    rm -r unpacked
     touch data.done
 fi
 
@@ -129,11 +98,11 @@ if [ ! -e run.done ] && [ -e run/checkpoint ]; then
     run train -o run --resume
 elif [ ! -e run.done ]; then
     rm -rf run
-    run train fashion.dataset flickr8k.dataset tiny.dataset "$packs"/emoji/emoji-train-00000.tar.gz \
-        "$packs"/imagenette-mini/imagenette-mini-train-00000.tar.gz stamps.dataset clipart.dataset --weights 0.8,4,2,3,1,6,1 \
+    run train fashion.dataset flickr8k-kinds.dataset tiny-kinds.dataset emoji-kinds.dataset \
+        "$packs"/imagenette-mini/imagenette-mini-train-00000.tar.gz stamps-kinds.dataset clipart.dataset --weights 0.5,3,2.2,3,1,6,1.5 \
         "${templates[@]}" --size tiny --stem 4:64x2,128x4 --patch-size 16 --image-width 192 --image-layers 2 --embedding 192 \
-        --precision bf16 --batch 256 --chunk 256 --steps 7400 --learning-rate 1.2e-3 --schedule constant --warmup 500 \
-        --cooldown 1600 --crop 0.5 --jitter 0.1 --blur 0.2 --average 0.999 -o run "$@"
+        --precision bf16 --batch 256 --chunk 256 --steps 9500 --learning-rate 1e-3 --schedule constant --warmup 500 \
+        --cooldown 1600 --crop 0.5 --jitter 0.1 --blur 0.2 --average 0.999 --equal-captions positive -o run "$@"
 fi
 touch run.done
 rm -rf twinlens-small
