@@ -31,6 +31,7 @@ from open_clip.push_to_hf_hub import save_for_hf
 from open_clip.transform import image_transform_v2, PreprocessCfg
 from PIL import Image
 from safetensors.torch import save_file
+from tiny_values import hashed
 
 BATCH = 3
 COLUMNS = 6
@@ -118,14 +119,6 @@ def texts(kind, vocab, context, eos, seed):
         ids[b] = row[:length] + [pad] * (context - length)
         lengths.append(length)
     return torch.from_numpy(ids), torch.tensor(lengths)
-
-
-def hashed(stream, count):
-    """count numbers in [-1, 1): the same as hashed() in parity.c."""
-    with np.errstate(over='ignore'):
-        x = np.arange(count, dtype=np.uint32) + np.uint32(stream) * np.uint32(0x9E3779B9)
-        x ^= x >> np.uint32(16); x *= np.uint32(0x7FEB352D); x ^= x >> np.uint32(15); x *= np.uint32(0x846CA68B); x ^= x >> np.uint32(16)
-    return ((x >> np.uint32(8)).astype(np.float64) / 2.0 ** 23 - 1.0).astype(np.float32)
 
 
 def pixels_of(side):

@@ -9,6 +9,7 @@
 #include "base/core/memory.h"
 #include "encoders/encoders.h"
 #include "encoders/weights/safetensors.h"
+#include "tests/support/tiny_value.h"
 
 #include <math.h>
 #include <string.h>
@@ -42,18 +43,6 @@ typedef struct golden_texts {
     size_t context;
 } golden_texts;
 
-/* count numbers in [-1, 1): the same as hashed() in make_fixtures.py. */
-static float hashed(uint32_t stream, size_t i)
-{
-    uint32_t x = (uint32_t)i + stream * 0x9E3779B9u;
-    x ^= x >> 16;
-    x *= 0x7FEB352Du;
-    x ^= x >> 15;
-    x *= 0x846CA68Bu;
-    x ^= x >> 16;
-    return (float)((double)(x >> 8) / 8388608.0 - 1.0);
-}
-
 /* pixels [batch, 3, side, side] */
 static void make_pixels(float *pixels, size_t batch, size_t side)
 {
@@ -62,9 +51,9 @@ static void make_pixels(float *pixels, size_t batch, size_t side)
         for (size_t y = 0; y < side; y++)
             for (size_t x = 0; x < side; x++) {
                 size_t at = (plane * side + y) * side + x;
-                float grain = contrast[plane / 3 % 3] * hashed(1, at);
-                float colour = 1.5f * hashed(2, plane);
-                pixels[at] = grain + colour + hashed(3, plane * 64 + (y * 8 / side) * 8 + x * 8 / side);
+                float grain = contrast[plane / 3 % 3] * tiny_value(1, (uint32_t)at);
+                float colour = 1.5f * tiny_value(2, (uint32_t)plane);
+                pixels[at] = grain + colour + tiny_value(3, (uint32_t)(plane * 64 + (y * 8 / side) * 8 + x * 8 / side));
             }
 }
 
@@ -74,7 +63,7 @@ static void make_picture(uint8_t *pixels)
         for (int x = 0; x < PICTURE_WIDTH; x++)
             for (int c = 0; c < 3; c++) {
                 size_t at = ((size_t)y * PICTURE_WIDTH + (size_t)x) * 3 + (size_t)c;
-                int value = x * (9 - 3 * c) + y * (2 + 5 * c) + (int)(30.0f * hashed(4, at));
+                int value = x * (9 - 3 * c) + y * (2 + 5 * c) + (int)(30.0f * tiny_value(4, (uint32_t)at));
                 pixels[at] = (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
             }
 }

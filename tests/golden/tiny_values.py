@@ -1,4 +1,4 @@
-"""The integer rule by which both sides make the same parameters and inputs: tests/support/tiny_towers.h in Python."""
+"""The integer rule by which both sides make the same parameters and inputs: tests/support/tiny_value.h in Python."""
 import numpy as np
 
 def hashed(stream, count):

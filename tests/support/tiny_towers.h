@@ -9,6 +9,7 @@
 #include "base/core/memory.h"
 #include "encoders/objectives/objective.h"
 #include "encoders/towers/towers.h"
+#include "tests/support/tiny_value.h"
 
 #include <math.h>
 #include <string.h>
@@ -263,18 +264,6 @@ static const tiny_variant tiny_published_variants[] = {
                .eos_id = 3}}},
 };
 enum { TINY_PUBLISHED_COUNT = sizeof tiny_published_variants / sizeof tiny_published_variants[0], TINY_STEM = 4 };
-
-/* Number i of a stream, in [-1, 1). */
-static inline float tiny_value(uint32_t stream, uint32_t i)
-{
-    uint32_t x = i + stream * 0x9E3779B9u;
-    x ^= x >> 16;
-    x *= 0x7FEB352Du;
-    x ^= x >> 15;
-    x *= 0x846CA68Bu;
-    x ^= x >> 16;
-    return (float)(x >> 8) / 8388608.0f - 1.0f;
-}
 
 static inline uint32_t tiny_stream(const char *name)
 {

@@ -1,7 +1,7 @@
 /*
  * A life of an index in four phases, and an oracle in memory of what it holds after each commit. Rows are items, each with a
  * vector and a caption that tell the version of the row, so whatever is found in a file can be held against every state that it
- * may be in.
+ * may be in. A soak has so many rows and lists that these come in groups (index/ann/kmeans.h).
  */
 #ifndef TL_TESTS_INDEX_CRASH_LIFE_H
 #define TL_TESTS_INDEX_CRASH_LIFE_H
@@ -12,12 +12,6 @@ enum { ROWS = 5000, DIM = 24, STATES = 12, FIRST_ROWS = 400, MANY_ROWS = 1100, S
 
 typedef enum phase { PHASE_INSERT, PHASE_BUILD, PHASE_COMPACT, PHASE_UPDATE, PHASES } phase;
 static const char *const phase_names[] = {"insert", "build", "compact", "update"};
-
-/* TL_SOAK=1: more of everything, and so many rows and lists that these come in groups (index/ann/kmeans.h). */
-static bool is_soak(void)
-{
-    return getenv("TL_SOAK") != NULL;
-}
 
 /* Version of each row in each state; 0: it is not there. */
 static uint8_t versions[STATES][ROWS];

@@ -5,42 +5,22 @@
 #ifndef TL_TESTS_INDEX_FIXTURE_H
 #define TL_TESTS_INDEX_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "base/core/memory.h"
 #include "base/core/random.h"
 #include "base/io/file.h"
 #include "index/index.h"
+#include "tests/support/assert_ok.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define assert_ok(call)                                                                 \
-    do {                                                                                \
-        tl_error assert_ok_error = {0};                                                 \
-        tl_error *err = &assert_ok_error;                                               \
-        if (!(call))                                                                    \
-            fail_msg("%s: %s: %s", #call, tl_error_kind_name(err->kind), err->message); \
-    } while (0)
-
-/* The call fails with that kind and its message holds the text. */
-#define assert_error(call, expected_kind, text)                                                              \
-    do {                                                                                                     \
-        tl_error assert_error_error = {0};                                                                   \
-        tl_error *err = &assert_error_error;                                                                 \
-        if (call)                                                                                            \
-            fail_msg("%s: expected an error, found none", #call);                                            \
-        if (err->kind != (expected_kind) || strstr(err->message, (text)) == NULL)                            \
-            fail_msg("%s: expected %s '%s', found %s: %s", #call, tl_error_kind_name(expected_kind), (text), \
-                     tl_error_kind_name(err->kind), err->message);                                           \
-    } while (0)
+/* TL_SOAK=1: more of everything. */
+static inline bool is_soak(void)
+{
+    return getenv("TL_SOAK") != NULL;
+}
 
 static inline void remove_index(const char *path)
 {

@@ -167,7 +167,7 @@ static void flipped_bits_give_an_error_or_the_exact_answer(void **state)
     tally seen = {0};
     tl_file_status status;
     char what[200] = "";
-    size_t flips = getenv("TL_SOAK") != NULL ? 10000 : 200, wrong_files = 0;
+    size_t flips = is_soak() ? 10000 : 200, wrong_files = 0;
     make_file();
     tl_index *index = open_index(path, TL_INDEX_READ);
     for (size_t way = 0; way < WAYS; way++) {

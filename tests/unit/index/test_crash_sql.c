@@ -101,7 +101,7 @@ static void make_dumps(void)
 
 static void statements_are_whole_or_not_there(const char *journal, bool is_durable)
 {
-    size_t points = getenv("TL_SOAK") != NULL ? 100 : 8, boundaries[STATEMENTS + 1] = {0};
+    size_t points = is_soak() ? 100 : 8, boundaries[STATEMENTS + 1] = {0};
     char whole[4096];
     tl_random random = tl_random_stream(81, is_durable);
     tl_string start;
