@@ -20,11 +20,10 @@ typedef struct tl_objective_input {
     const float *texts;           /* [N, D], not normalised */
     const uint64_t *caption_keys; /* [N], equal where captions are; NULL: all differ */
     const uint64_t *picture_keys; /* [M], equal where pictures are: each other's captions are their own; NULL: all differ */
-    const uint64_t
-        *known_keys; /* keys of captions that fit picture i, in the batch or not, from known_starts[i] on; NULL: none */
-    const size_t *known_starts; /* [M + 1] */
-    bool equals_are_positives;  /* a caption that fits the picture (UniCL, Yang et al. 2022) is its own; else it is left out */
-    float logit_scale;          /* the logarithm: similarity = exp(logit_scale) * cosine + logit_bias */
+    const uint64_t *known_keys;   /* of captions that fit picture i, from known_starts[i] on; NULL: none are known */
+    const size_t *known_starts;   /* [M + 1] */
+    bool equals_are_positives;    /* a caption that fits the picture (UniCL, Yang et al. 2022) is its own; else it is left out */
+    float logit_scale;            /* the logarithm: similarity = exp(logit_scale) * cosine + logit_bias */
     float logit_bias;
     tl_ranks *ranks; /* who share the work, each its pictures and their captions of a batch that all hold; NULL: one */
 } tl_objective_input;

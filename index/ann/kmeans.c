@@ -241,11 +241,10 @@ bool tl_kmeans__train(tl_centroids *centroids, const uint16_t *rows, size_t row_
         return false;
     if (comes_in_groups(count, row_count))
         return train_in_groups(centroids, rows, row_count, pool, err);
-    float *wide = tl_memory_allocate(row_count * dim, sizeof *wide, err);
-    if (wide == NULL)
-        return false;
-    tl_widen_from_f16(rows, wide, row_count * dim);
-    bool ok = find_centres(wide, row_count, count, dim, pool, centroids->rows, err);
-    tl_memory_free(wide);
+    float *all = NULL;
+    size_t all_count;
+    bool ok = widen_some(rows, NULL, row_count, row_count, dim, &all, &all_count, err) &&
+              find_centres(all, all_count, count, dim, pool, centroids->rows, err);
+    tl_memory_free(all);
     return ok;
 }
