@@ -3,13 +3,10 @@
  * SQLite does not take back what one call has done when that call fails; a failure after it (a full disk) spoils the table until
  * a rollback.
  */
-#include "index/sqlite/table.h"
+#include "index/sqlite/rows.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
-
-enum { MAX_SQL = 1 << 16 };
 
 /* f16 ends at 65504, and lists keep differences of vectors as f16. */
 static const double most_length = 32752;
@@ -38,80 +35,12 @@ static bool read_embedding(tl_table *table, sqlite3_value *value, tl_error *err)
     return tl_table__read_vector(table, value, "embedding", err) && check_length(table, err);
 }
 
-/* start, the columns in the form of names, "=" and parameters as form has n, = and ?, end. */
-static bool write_sql(tl_table *table, const char *start, const char *form, const char *end, tl_string *sql, tl_error *err)
-{
-    bool ok = tl_string_append_text(sql, start, err);
-    for (size_t i = 0; ok && i < table->options.column_count; i++)
-        ok = tl_string_append_format(sql, err, ", ") &&
-             (strchr(form, 'n') == NULL || tl_string_append_format(sql, err, "\"%s\"", table->options.columns[i].name)) &&
-             (strchr(form, '=') == NULL || tl_string_append_text(sql, "=", err)) &&
-             (strchr(form, '?') == NULL || tl_string_append_format(sql, err, "?%zu", i + 3));
-    return ok && tl_string_append_text(sql, end, err);
-}
-
-/* Parameters: ?1 the id, ?2 the id that it gets, ?3 and on the columns. */
-static sqlite3_stmt *statement_of(tl_table *table, sqlite3_stmt **kept, const char *start, const char *form, const char *middle,
-                                  const char *form_of_values, const char *end, tl_error *err)
-{
-    if (*kept != NULL) {
-        sqlite3_reset(*kept);
-        sqlite3_clear_bindings(*kept);
-        return *kept;
-    }
-    tl_string sql;
-    tl_string_init(&sql, MAX_SQL);
-    bool ok = write_sql(table, start, form, middle, &sql, err) &&
-              (form_of_values == NULL || write_sql(table, "", form_of_values, end, &sql, err)) &&
-              tl_table__prepare(table, sql.data, kept, err);
-    tl_string_clear(&sql);
-    return ok ? *kept : NULL;
-}
-
-static sqlite3_stmt *insert_statement(tl_table *table, tl_error *err)
-{
-    return statement_of(table, &table->row_insert, "INSERT INTO @rows(id", "n", ") VALUES(?1", "?", ")", err);
-}
-
-static sqlite3_stmt *update_statement(tl_table *table, tl_error *err)
-{
-    return statement_of(table, &table->row_update, "UPDATE @rows SET id=?2", "n=?", " WHERE id=?1", NULL, NULL, err);
-}
-
-static bool run(tl_table *table, sqlite3_stmt *statement, bool *is_taken, tl_error *err)
-{
-    int code = sqlite3_step(statement);
-    *is_taken = (code & 0xff) == SQLITE_CONSTRAINT && (sqlite3_extended_errcode(table->database) == SQLITE_CONSTRAINT_ROWID ||
-                                                       sqlite3_extended_errcode(table->database) == SQLITE_CONSTRAINT_PRIMARYKEY);
-    bool ok = code == SQLITE_DONE || code == SQLITE_ROW;
-    if (*is_taken)
-        tl_fail(err, TL_ERROR_INVALID, "UNIQUE constraint failed: %s.rowid", table->name);
-    else if (!ok)
-        tl_database_fail(table->database, err);
-    sqlite3_reset(statement);
-    return ok;
-}
-
 static bool remove_row(tl_table *table, const tl_stored_set *set, int64_t id, tl_error *err)
 {
-    bool unused;
-    sqlite3_stmt *statement = table->row_remove;
-    if (statement == NULL && !tl_table__prepare(table, "DELETE FROM @rows WHERE id=?1", &table->row_remove, err))
-        return false;
-    statement = table->row_remove;
-    sqlite3_bind_int64(statement, 1, id);
-    bool ok = tl_vector_store_remove(table->store, set, id, err) && run(table, statement, &unused, err);
+    bool ok = tl_vector_store_remove(table->store, set, id, err) && tl_rows__remove(table, id, err);
     if (!ok)
         tl_table__spoil(table);
     return ok;
-}
-
-static bool bind_columns(tl_table *table, sqlite3_stmt *statement, sqlite3_value **values, tl_error *err)
-{
-    for (size_t i = 0; i < table->options.column_count; i++)
-        if (sqlite3_bind_value(statement, (int)i + 3, values[i]) != SQLITE_OK)
-            return tl_database_fail(table->database, err);
-    return true;
 }
 
 static bool put_vector(tl_table *table, const tl_stored_set *set, int64_t id, tl_error *err)
@@ -137,21 +66,14 @@ static bool insert(tl_table *table, const tl_stored_set *set, sqlite3_value *id,
         return tl_fail(err, TL_ERROR_INVALID, "rowid: expected a whole number");
     if (has_vector && !read_embedding(table, values[0], err))
         return false;
-    sqlite3_stmt *statement = insert_statement(table, err);
-    if (statement == NULL)
-        return false;
     bool is_changed = false;
-    if (sqlite3_value_type(id) != SQLITE_NULL) {
-        if (!make_room(table, set, sqlite3_value_int64(id), &is_changed, err))
-            return false;
-        sqlite3_bind_int64(statement, 1, sqlite3_value_int64(id));
-    }
-    if (!bind_columns(table, statement, values + 1, err) || !run(table, statement, is_taken, err)) {
+    if (sqlite3_value_type(id) != SQLITE_NULL && !make_room(table, set, sqlite3_value_int64(id), &is_changed, err))
+        return false;
+    if (!tl_rows__insert(table, id, has_vector, values + 1, rowid, is_taken, err)) {
         if (is_changed)
             tl_table__spoil(table);
         return false;
     }
-    *rowid = sqlite3_last_insert_rowid(table->database);
     return !has_vector || put_vector(table, set, *rowid, err);
 }
 
@@ -164,9 +86,8 @@ static bool update(tl_table *table, const tl_stored_set *set, int64_t id, sqlite
     bool keeps = sqlite3_value_nochange(values[0]) != 0, has_vector = keeps || sqlite3_value_type(values[0]) != SQLITE_NULL;
     if (has_vector && !keeps && !read_embedding(table, values[0], err))
         return false;
-    sqlite3_stmt *statement = update_statement(table, err);
-    if (statement == NULL)
-        return false;
+    if (keeps && new_id == id && table->options.column_count == 0)
+        return true; /* there is nothing else that it could have changed */
     float *moved = NULL;
     if (keeps && new_id != id) {
         moved = sqlite3_malloc64((sqlite3_uint64)set->dim * sizeof *moved);
@@ -178,9 +99,7 @@ static bool update(tl_table *table, const tl_stored_set *set, int64_t id, sqlite
         ok = tl_vector_store_read(table->store, set, id, moved, &has_vector, err);
     ok = ok && (new_id == id || make_room(table, set, new_id, &is_changed, err));
     if (ok) {
-        sqlite3_bind_int64(statement, 1, id);
-        sqlite3_bind_int64(statement, 2, new_id);
-        ok = bind_columns(table, statement, values + 1, err) && run(table, statement, is_taken, err);
+        ok = tl_rows__update(table, id, new_id, has_vector, values + 1, is_taken, err);
         if (!ok && is_changed)
             tl_table__spoil(table);
     }
@@ -195,22 +114,10 @@ static bool update(tl_table *table, const tl_stored_set *set, int64_t id, sqlite
     return ok;
 }
 
-static bool check_row(void *context, int64_t owner, tl_error *err)
-{
-    bool row = false;
-    tl_table *table = context;
-    sqlite3_bind_int64(table->row_find, 1, owner);
-    bool ok = tl_database_step(table->database, table->row_find, &row, err);
-    sqlite3_reset(table->row_find);
-    return ok && (row || tl_fail(err, TL_ERROR_CORRUPT, "expected row %" PRId64 ", found none", owner));
-}
-
 static bool check(tl_table *table, const tl_stored_set *set, tl_error *err)
 {
-    bool ok = tl_table__prepare(table, "SELECT 1 FROM @rows WHERE id=?1", &table->row_find, err) &&
-              tl_vector_store_check(table->store, set, check_row, table, err);
-    sqlite3_finalize(table->row_find); /* not kept: it may name a view that holds this table */
-    table->row_find = NULL;
+    bool ok = tl_vector_store_check(table->store, set, tl_rows__check_owner, table, err);
+    tl_rows__rest(table); /* not kept: it may name a view that holds this table */
     return ok;
 }
 

@@ -4,6 +4,7 @@
  * also counts by it what it drops itself (in a comparison of row values, say).
  */
 #include "index/sqlite/plan.h"
+#include "index/sqlite/rows.h"
 
 #include "base/core/memory.h"
 
@@ -136,12 +137,10 @@ static bool read_limits(const tl_table *table, const tl_plan_call *call, tl_vect
 static bool select_ids(tl_table *table, const tl_plan_call *call, tl_ids *found, tl_error *err)
 {
     bool ok = false, row = true;
-    tl_names names = tl_table__names(table);
     tl_string sql;
     sqlite3_stmt *statement = NULL;
     tl_string_init(&sql, (size_t)1 << 21);
-    if (!tl_statements__expand("SELECT id FROM @rows", &names, &sql, err) ||
-        !tl_string_append(&sql, call->conditions.data, call->conditions.size, err) ||
+    if (!tl_rows__select(table, false, call->conditions.data, "", &sql, err) ||
         !tl_database_prepare(table->database, sql.data, &statement, err) || !tl_plan__bind(call, table->database, statement, err))
         goto done;
     while (row) {
@@ -274,16 +273,6 @@ static bool find_more(tl_table_cursor *cursor, tl_error *err)
     return true;
 }
 
-/* "SELECT id, columns FROM NAME_rows". */
-static bool write_select(const tl_table *table, tl_string *sql, tl_error *err)
-{
-    tl_names names = tl_table__names(table);
-    bool ok = tl_string_append_text(sql, "SELECT id", err);
-    for (size_t i = 0; ok && i < table->options.column_count; i++)
-        ok = tl_string_append_format(sql, err, ", \"%s\"", table->options.columns[i].name);
-    return ok && tl_statements__expand(" FROM @rows", &names, sql, err);
-}
-
 static bool step_scan(tl_table_cursor *cursor, tl_error *err)
 {
     bool ok = tl_database_step(table_of(cursor)->database, cursor->rows, &cursor->has_row, err);
@@ -296,8 +285,7 @@ static bool scan(tl_table_cursor *cursor, const tl_plan_call *call, bool descend
     tl_table *table = table_of(cursor);
     tl_string sql;
     tl_string_init(&sql, (size_t)1 << 21);
-    bool ok = write_select(table, &sql, err) && tl_string_append(&sql, call->conditions.data, call->conditions.size, err) &&
-              tl_string_append_text(&sql, descends ? " ORDER BY id DESC" : " ORDER BY id", err) &&
+    bool ok = tl_rows__select(table, true, call->conditions.data, descends ? " ORDER BY id DESC" : " ORDER BY id", &sql, err) &&
               tl_database_prepare(table->database, sql.data, &cursor->rows, err) &&
               tl_plan__bind(call, table->database, cursor->rows, err) && tl_vector_store_flush(table->store, err) &&
               step_scan(cursor, err);
@@ -370,7 +358,7 @@ static bool find_row(tl_table_cursor *cursor, tl_error *err)
     if (cursor->rows == NULL) {
         tl_string sql;
         tl_string_init(&sql, (size_t)1 << 16);
-        bool ok = write_select(table, &sql, err) && tl_string_append_text(&sql, " WHERE id=?1", err) &&
+        bool ok = tl_rows__select(table, true, " WHERE id=?1", "", &sql, err) &&
                   tl_database_prepare(table->database, sql.data, &cursor->rows, err);
         tl_string_clear(&sql);
         if (!ok)

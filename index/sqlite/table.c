@@ -6,7 +6,7 @@
  * The store holds the block it fills in memory. It is written before anything could look: at a savepoint, before a search, before
  * the commit; and dropped with whatever is rolled back.
  */
-#include "index/sqlite/table.h"
+#include "index/sqlite/rows.h"
 
 #include "base/core/memory.h"
 #include "index/vectors/tables.h"
@@ -67,21 +67,12 @@ int tl_table__refuse(tl_table *table, const tl_error *err)
     return code_of(table, err);
 }
 
-static void finalize_rows(tl_table *table)
-{
-    sqlite3_stmt **all[] = {&table->row_insert, &table->row_update, &table->row_remove, &table->row_find};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        sqlite3_finalize(*all[i]);
-        *all[i] = NULL;
-    }
-}
-
 int tl_table__fail(tl_table *table, const tl_error *err)
 {
     int code = tl_table__refuse(table, err);
     /* In a hostile schema a statement of ours may hold this very table, which then could not be closed. */
     if (err->kind != TL_ERROR_INVALID) {
-        finalize_rows(table);
+        tl_rows__rest(table);
         tl_vector_store_let_go(table->store);
     }
     tl_table__leave(table);
@@ -176,7 +167,7 @@ static void close_table(tl_table *table)
             *at = table->next;
             break;
         }
-    finalize_rows(table);
+    tl_rows__rest(table);
     sqlite3_free(table->base.zErrMsg); /* of a savepoint: SQLite takes the others */
     tl_vector_store_close(table->store);
     tl_vector_value__clear(&table->vector);
@@ -247,29 +238,13 @@ static bool open_table(sqlite3 *database, tl_table_list *list, int count, const 
     return true;
 }
 
-static bool create_rows(tl_table *table, tl_error *err)
-{
-    tl_string sql;
-    tl_string_init(&sql, MAX_SQL);
-    bool ok = tl_string_append_text(&sql, "CREATE TABLE @rows(id INTEGER PRIMARY KEY", err);
-    for (size_t i = 0; ok && i < table->options.column_count; i++)
-        ok = tl_string_append_format(&sql, err, ", \"%s\" %s", table->options.columns[i].name, table->options.columns[i].type);
-    for (size_t i = 0; ok && i < table->options.column_count; i++)
-        if (table->options.columns[i].is_indexed) /* an index that is renamed with its table (index/vectors/tables.c) */
-            ok = tl_string_append_format(&sql, err, ", UNIQUE(\"%s\", id)", table->options.columns[i].name);
-    ok = ok && tl_string_append_text(&sql, ") STRICT", err);
-    ok = ok && execute(table, sql.data, err);
-    tl_string_clear(&sql);
-    return ok;
-}
-
 static int create(sqlite3 *database, void *context, int count, const char *const *texts, sqlite3_vtab **out, char **message)
 {
     tl_error err = {0};
     tl_table *table = NULL;
     bool ok = open_table(database, context, count, texts, &table, &err);
     if (ok)
-        ok = create_rows(table, &err) && tl_vector_store_create_tables(table->store, &err) &&
+        ok = tl_rows__create(table, &err) && tl_vector_store_create_tables(table->store, &err) &&
              tl_vector_store_add_set(table->store, TL_TABLE_SET, table->options.dim, table->options.storage, &err);
     if (ok) {
         tl_vector_store_rest(table->store);
@@ -308,8 +283,8 @@ static int destroy(sqlite3_vtab *base)
     tl_error err = {0};
     if (!tl_table__enter(table, &err))
         return tl_table__refuse(table, &err);
-    finalize_rows(table);
-    if (!tl_vector_store_drop_tables(table->store, &err) || !execute(table, "DROP TABLE IF EXISTS @rows", &err))
+    tl_rows__rest(table);
+    if (!tl_vector_store_drop_tables(table->store, &err) || !tl_rows__drop(table, &err))
         return tl_table__fail(table, &err);
     close_table(table);
     return SQLITE_OK;
@@ -326,7 +301,7 @@ static int rename_table(sqlite3_vtab *base, const char *name)
     }
     if (!tl_table__enter(table, &err))
         return tl_table__refuse(table, &err);
-    finalize_rows(table);
+    tl_rows__rest(table);
     tl_names names = tl_table__names(table);
     char *copy = tl_memory_copy_text(name, strlen(name), &err);
     tl_vector_store *store = NULL;

@@ -35,7 +35,7 @@ typedef struct tl_table {
     char *schema, *name;
     tl_table_options options;
     tl_vector_store *store;
-    sqlite3_stmt *row_insert, *row_update, *row_remove, *row_find;
+    sqlite3_stmt *row_insert, *row_update, *row_remove, *row_find, *row_last;
     tl_vector_value vector; /* the last that was read */
     tl_kept_ids kept;       /* of the last conditions */
     bool is_inside;         /* within a call that runs statements of its own: whatever these lead to must not come back here */

@@ -196,12 +196,34 @@ static void a_table_that_asks_itself_lets_go(void **state)
     }
 }
 
+/* The same of a table without columns, whose ids are asked of its owners too. */
+static void ids_that_ask_their_table_let_go(void **state)
+{
+    (void)state;
+    static const char *const views[] = {
+        "DROP TABLE v_rows; CREATE VIEW v_rows AS SELECT rowid AS id FROM v",
+        "DROP TABLE v_owners; CREATE VIEW v_owners AS SELECT 1 AS set_id, rowid AS owner, 1 AS block_id FROM v",
+    };
+    static const char *const asked[] = {"SELECT rowid FROM v WHERE rowid > 0", "SELECT rowid FROM v WHERE rowid = 1",
+                                        "INSERT INTO v(embedding) VALUES('[1,2]')",
+                                        "INSERT INTO v(rowid, embedding) VALUES(1, '[1,2]')", "DELETE FROM v WHERE rowid = 1"};
+    for (size_t i = 0; i < sizeof views / sizeof views[0]; i++)
+        for (size_t j = 0; j < sizeof asked / sizeof asked[0]; j++) {
+            sqlite3 *database = open_sql(":memory:");
+            run_sql(database, "CREATE VIRTUAL TABLE v USING twinlens(dim=2); INSERT INTO v(embedding) VALUES('[1,2]')");
+            run_sql(database, views[i]);
+            refuse_sql(database, asked[j], "asks this table");
+            assert_int_equal(sqlite3_close(database), SQLITE_OK);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(survives_garbage),
         cmocka_unit_test(searches_notice_damage),
         cmocka_unit_test(a_table_that_asks_itself_lets_go),
+        cmocka_unit_test(ids_that_ask_their_table_let_go),
         cmocka_unit_test(half_a_change_is_never_committed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
