@@ -165,5 +165,5 @@ bool tl_index_vacuum(tl_index *index, tl_error *err)
         return tl_fail(err, TL_ERROR_INVALID, "'%s': expected an index opened for writing, found one opened for reading",
                        index->path);
     tl_statements__rest(&index->statements);
-    return tl_database_execute(index->database, "VACUUM", err);
+    return tl_database_rewrite(index->database, &tl_index__schema, err);
 }

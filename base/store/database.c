@@ -158,6 +158,18 @@ done:
     return ok;
 }
 
+/* SQLite keeps the map for the sake of making files smaller; the mode in which it never does so unasked is what is wanted. It has
+ * an effect on a blank file, and on one that is written anew. */
+static bool map_pages(sqlite3 *database, const tl_database_schema *schema, tl_error *err)
+{
+    return !schema->maps_pages || tl_database_execute(database, "PRAGMA auto_vacuum=INCREMENTAL", err);
+}
+
+bool tl_database_rewrite(sqlite3 *database, const tl_database_schema *schema, tl_error *err)
+{
+    return map_pages(database, schema, err) && tl_database_execute(database, "VACUUM", err);
+}
+
 static int newest_version(const tl_database_schema *schema)
 {
     return schema->migration_count != 0 ? schema->migrations[schema->migration_count - 1].version : 0;
@@ -266,7 +278,8 @@ bool tl_database_open(const char *path, const tl_database_schema *schema, tl_dat
         char pragma[64];
         snprintf(pragma, sizeof pragma, "PRAGMA page_size=%d", PAGE_SIZE); /* has an effect on a blank file only */
         if (identity.version < newest_version(schema) &&
-            !(tl_database_execute(database, pragma, err) && migrate(database, path, schema, mode, err)))
+            !(tl_database_execute(database, pragma, err) && map_pages(database, schema, err) &&
+              migrate(database, path, schema, mode, err)))
             goto done;
         if (!write_ahead(database, err))
             goto done;

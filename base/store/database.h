@@ -20,6 +20,9 @@ typedef struct tl_database_schema {
     const char *what; /* "picture index": for messages */
     const tl_migration *migrations;
     size_t migration_count;
+    /* Rows span many pages: the file keeps a map of which page follows which, so that what lies deep in a row is found without
+     * touching the pages before it. A file without one gets it by tl_database_rewrite. */
+    bool maps_pages;
     /* After migrations from that version (0: a new file), in their transaction: what SQL cannot do. NULL: nothing. */
     bool (*finish)(sqlite3 *database, int64_t version, tl_error *err);
 } tl_database_schema;
@@ -35,6 +38,8 @@ typedef enum tl_database_mode { TL_DATABASE_READ, TL_DATABASE_WRITE, TL_DATABASE
  */
 bool tl_database_open(const char *path, const tl_database_schema *schema, tl_database_mode mode, sqlite3 **out,
                       tl_error *err) TL_MUST_USE;
+/* Writes the file anew, without free pages; outside a transaction. */
+bool tl_database_rewrite(sqlite3 *database, const tl_database_schema *schema, tl_error *err) TL_MUST_USE;
 void tl_database_close(sqlite3 *database); /* NULL is fine */
 
 #endif

@@ -103,6 +103,7 @@ const tl_database_schema tl_index__schema = {
     .what = "picture index",
     .migrations = migrations,
     .migration_count = sizeof migrations / sizeof migrations[0],
+    .maps_pages = true,
     .finish = finish_migrations,
 };
 

@@ -22,9 +22,12 @@ static bool finish_steps(sqlite3 *database, int64_t version, tl_error *err)
     return tl_database_execute(database, "INSERT INTO t SELECT 100 + count(*) FROM u", err);
 }
 
-static const tl_database_schema version_1 = {77, "test store", steps, 1, NULL}, version_2 = {77, "test store", steps, 2, NULL},
-                                broken = {77, "test store", broken_steps, 2, NULL}, another = {78, "other store", steps, 2, NULL},
-                                finished = {77, "test store", steps, 2, finish_steps};
+static const tl_database_schema version_1 = {77, "test store", steps, 1, false, NULL},
+                                version_2 = {77, "test store", steps, 2, false, NULL},
+                                broken = {77, "test store", broken_steps, 2, false, NULL},
+                                another = {78, "other store", steps, 2, false, NULL},
+                                finished = {77, "test store", steps, 2, false, finish_steps},
+                                mapped = {77, "test store", steps, 2, true, NULL};
 
 static const char path[] = "store.db";
 
@@ -113,6 +116,29 @@ static void a_step_beyond_sql_is_part_of_the_migration(void **state)
     tl_database_close(database);
 }
 
+/* As SQLite says it: 0 without a map, 2 with one and no page moved unasked. */
+static void pages_are_mapped_where_wanted(void **state)
+{
+    (void)state;
+    start_afresh();
+    sqlite3 *database = open_database(path, &mapped, TL_DATABASE_CREATE);
+    assert_int_equal(number(database, "PRAGMA auto_vacuum"), 2);
+    assert_int_equal(number(database, "PRAGMA page_size"), 16384);
+    tl_database_close(database);
+    start_afresh();
+    tl_database_close(open_database(path, &version_2, TL_DATABASE_CREATE));
+    database = open_database(path, &mapped, TL_DATABASE_WRITE);
+    assert_int_equal(number(database, "PRAGMA auto_vacuum"), 0);
+    assert_ok(tl_database_rewrite(database, &version_2, err));
+    assert_int_equal(number(database, "PRAGMA auto_vacuum"), 0);
+    assert_ok(tl_database_rewrite(database, &mapped, err));
+    tl_database_close(database);
+    database = open_database(path, &version_2, TL_DATABASE_READ);
+    assert_int_equal(number(database, "PRAGMA auto_vacuum"), 2);
+    assert_int_equal(number(database, "SELECT count(*) FROM t"), 2);
+    tl_database_close(database);
+}
+
 static void connections_are_set_up(void **state)
 {
     (void)state;
@@ -186,6 +212,7 @@ int main(void)
         cmocka_unit_test(migrations_run_once_and_in_order),
         cmocka_unit_test(a_failed_migration_changes_nothing),
         cmocka_unit_test(a_step_beyond_sql_is_part_of_the_migration),
+        cmocka_unit_test(pages_are_mapped_where_wanted),
         cmocka_unit_test(connections_are_set_up),
         cmocka_unit_test(names_are_names),
         cmocka_unit_test(missing_files_are_not_made),
