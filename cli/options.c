@@ -16,10 +16,8 @@ static void *field(void *values, const tl_option *option)
 
 static bool append_text(tl_text_list *list, const char *text, tl_error *err)
 {
-    void *items = list->items;
-    if (!tl_memory_reserve(&items, &list->capacity, list->count + 1, sizeof *list->items, err))
+    if (!tl_memory_reserve(&list->items, &list->capacity, list->count + 1, sizeof *list->items, err))
         return false;
-    list->items = items;
     list->items[list->count++] = text;
     return true;
 }

@@ -150,10 +150,8 @@ static bool put_part_aside(import_job *job, tl_error *err)
 {
     if (job->part_count == 0)
         return true;
-    void *parts = job->parts;
-    if (!tl_memory_reserve(&parts, &job->parts_capacity, job->parts_count + 1, sizeof *job->parts, err))
+    if (!tl_memory_reserve(&job->parts, &job->parts_capacity, job->parts_count + 1, sizeof *job->parts, err))
         return false;
-    job->parts = parts;
     job->parts[job->parts_count++] = (struct part){job->source.id, job->part_hashes, job->part_count};
     job->part_hashes = NULL;
     job->part_count = job->part_capacity = 0;
@@ -196,13 +194,11 @@ static bool write_sample(import_job *job, const tl_sample *sample, const tl_imag
     const char *split = NULL;
     if (job->options->hold_out > 0 && sample->split == NULL)
         split = tl_import_key_is_held_out(job->key.data, job->options->hold_out) ? "held-out" : "train";
-    void *hashes = job->part_hashes;
     if ((job->shard == NULL && !tl_shard_writer_open(job->dataset, job->shard_number, &job->shard, err)) ||
         !tl_shard_writer_add(job->shard, sample, job->key.data, split, info, err) ||
         !tl_key_set_add(&job->keys, hash, (uint32_t)job->source.id, err) ||
-        !tl_memory_reserve(&hashes, &job->part_capacity, job->part_count + 1, sizeof *job->part_hashes, err))
+        !tl_memory_reserve(&job->part_hashes, &job->part_capacity, job->part_count + 1, sizeof *job->part_hashes, err))
         return false;
-    job->part_hashes = hashes;
     job->part_hashes[job->part_count++] = hash;
     job->shard_samples++;
     job->sample_count++;

@@ -26,10 +26,8 @@ static bool count_reason(void *context, const char *reason, uint64_t count, tl_e
             sums->reasons[i].count += count;
             return true;
         }
-    void *reasons = sums->reasons;
-    if (!tl_memory_reserve(&reasons, &sums->capacity, sums->count + 1, sizeof *sums->reasons, err))
+    if (!tl_memory_reserve(&sums->reasons, &sums->capacity, sums->count + 1, sizeof *sums->reasons, err))
         return false;
-    sums->reasons = reasons;
     tl_import_reason *added = &sums->reasons[sums->count++];
     *added = (tl_import_reason){.count = count};
     snprintf(added->reason, sizeof added->reason, "%s", reason);
@@ -43,10 +41,8 @@ static bool count_shard(void *context, uint64_t number, uint64_t bytes, tl_error
     for (size_t i = sums->shard_count; i-- != 0;)
         if (sums->shards[i] == number)
             return true;
-    void *shards = sums->shards;
-    if (!tl_memory_reserve(&shards, &sums->shard_capacity, sums->shard_count + 1, sizeof *sums->shards, err))
+    if (!tl_memory_reserve(&sums->shards, &sums->shard_capacity, sums->shard_count + 1, sizeof *sums->shards, err))
         return false;
-    sums->shards = shards;
     sums->shards[sums->shard_count++] = number;
     sums->report->shards++;
     sums->report->bytes += bytes;

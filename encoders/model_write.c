@@ -4,8 +4,6 @@
  * caller's affair.
  */
 #include "base/core/memory.h"
-#include "encoders/families/activation.h"
-#include "encoders/fingerprint.h"
 #include "encoders/model_internal.h"
 #include "encoders/weights/tensor_values.h"
 #include "encoders/writers/writer.h"

@@ -131,7 +131,7 @@ bool tl_statements__run_integers(tl_statements *statements, int which, int64_t f
 
 bool tl_ids__append(tl_ids *ids, int64_t id, tl_error *err)
 {
-    if (!tl_memory_reserve((void **)&ids->items, &ids->capacity, ids->count + 1, sizeof *ids->items, err))
+    if (!tl_memory_reserve(&ids->items, &ids->capacity, ids->count + 1, sizeof *ids->items, err))
         return false;
     ids->items[ids->count++] = id;
     return true;

@@ -165,7 +165,7 @@ bool tl_tokenizer_encode_whole(const tl_tokenizer *tokenizer, tl_slice text, int
     tl_piece_ids pieces = {0};
 
     /* One id of room, so that an empty text gives a block to free as well. */
-    if (!tl_memory_reserve((void **)&pieces.ids, &pieces.capacity, 1, sizeof *pieces.ids, err))
+    if (!tl_memory_reserve(&pieces.ids, &pieces.capacity, 1, sizeof *pieces.ids, err))
         return false;
     if (!encode_text(tokenizer, text, &pieces, err)) {
         tl_memory_free(pieces.ids);

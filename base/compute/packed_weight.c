@@ -2,7 +2,6 @@
 #include "base/compute/packed.h"
 
 #include "base/compute/packed_internal.h"
-#include "base/core/error.h"
 
 #include <math.h>
 #include <string.h>

@@ -5,8 +5,6 @@
 #ifndef TL_BASE_COMPUTE_WEIGHT_H
 #define TL_BASE_COMPUTE_WEIGHT_H
 
-#include "base/core/compiler.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

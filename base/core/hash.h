@@ -3,7 +3,6 @@
 #define TL_BASE_CORE_HASH_H
 
 #include "base/core/error.h"
-#include "base/core/slice.h"
 
 #include <stdint.h>
 

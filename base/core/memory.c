@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { ALIGNMENT = 64, LARGE_PAGE = 2 << 20 };
+enum { ALIGNMENT = 64 };
 
 bool tl_size_multiply(size_t a, size_t b, size_t *product)
 {
@@ -34,8 +34,8 @@ void *tl_memory_allocate(size_t count, size_t item_size, tl_error *err)
 void tl_memory_use_large_pages(void *block, size_t size)
 {
 #ifdef MADV_HUGEPAGE
-    const uintptr_t first = ((uintptr_t)block + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
-    const uintptr_t end = ((uintptr_t)block + size) / LARGE_PAGE * LARGE_PAGE;
+    const uintptr_t first = ((uintptr_t)block + TL_LARGE_PAGE_SIZE - 1) / TL_LARGE_PAGE_SIZE * TL_LARGE_PAGE_SIZE;
+    const uintptr_t end = ((uintptr_t)block + size) / TL_LARGE_PAGE_SIZE * TL_LARGE_PAGE_SIZE;
     if (first < end) /* a wish: where it is refused the pages are small */
         (void)madvise((char *)block + (first - (uintptr_t)block), end - first, MADV_HUGEPAGE);
 #else
@@ -94,7 +94,7 @@ void tl_memory_free(void *block)
     free(block);
 }
 
-bool tl_memory_reserve(void **items, size_t *capacity, size_t needed, size_t item_size, tl_error *err)
+bool tl_memory_reserve(void *items, size_t *capacity, size_t needed, size_t item_size, tl_error *err)
 {
     if (needed <= *capacity)
         return true;
@@ -103,10 +103,12 @@ bool tl_memory_reserve(void **items, size_t *capacity, size_t needed, size_t ite
         grown = needed;
     if (grown < 8)
         grown = 8;
-    void *resized = tl_memory_resize(*items, grown, item_size, err);
-    if (resized == NULL)
+    void *block; /* copied, since the caller's pointer is of another type */
+    memcpy(&block, items, sizeof block);
+    block = tl_memory_resize(block, grown, item_size, err);
+    if (block == NULL)
         return false;
-    *items = resized;
+    memcpy(items, &block, sizeof block);
     *capacity = grown;
     return true;
 }

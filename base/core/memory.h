@@ -19,6 +19,8 @@ void *tl_memory_allocate_aligned(size_t count, size_t item_size, tl_error *err) 
 /* The same in large pages, where the system has them: for tens of MiB that are gone through again and again in strides longer
  * than a small page, whose addresses are then found without a walk. */
 void *tl_memory_allocate_large(size_t count, size_t item_size, tl_error *err) TL_MUST_USE;
+/* What a large page is taken to be: wherever the system has others, the wish for them goes unheard at worst. */
+enum { TL_LARGE_PAGE_SIZE = 2 << 20 };
 /* Asks for large pages within a block of which nothing has been touched yet. */
 void tl_memory_use_large_pages(void *block, size_t size);
 /* Grows or shrinks a block of tl_memory_allocate; added bytes are not zeroed. On failure NULL, the old block stays valid and
@@ -29,10 +31,10 @@ char *tl_memory_copy_text(const char *text, size_t size, tl_error *err) TL_MUST_
 void tl_memory_free(void *block);
 
 /*
- * Makes room for `needed` items in a growable array: `*items` points to its block (or is NULL), `*capacity` counts items.
- * Doubles, so that appending is amortised. The pointer may be passed as `(void **)&array->items`.
+ * Makes room for `needed` items in a growable array: `items` is where the pointer to its block (or NULL) lies, `&array->items`,
+ * whatever it points to; `*capacity` counts items. Doubles, so that appending is amortised.
  */
-bool tl_memory_reserve(void **items, size_t *capacity, size_t needed, size_t item_size, tl_error *err) TL_MUST_USE;
+bool tl_memory_reserve(void *items, size_t *capacity, size_t needed, size_t item_size, tl_error *err) TL_MUST_USE;
 
 /* Rounded up to whole lines of the cache: pieces of one aligned block start there. Of bytes, and of floats. */
 static inline size_t tl_whole_lines(size_t bytes)

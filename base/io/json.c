@@ -1,7 +1,6 @@
 /* The one file that includes jansson.h. tl_json is jansson's json_t under another name; NULL reads as "absent" everywhere. */
 #include "base/io/json.h"
 
-#include "base/core/memory.h"
 #include "base/io/file.h"
 
 #include <jansson.h>

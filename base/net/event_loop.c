@@ -44,7 +44,7 @@ static bool tell(tl_event_loop *loop, int fd, unsigned events, tl_error *err)
 bool tl_event_loop_watch(tl_event_loop *loop, int fd, unsigned events, tl_event_handler handler, void *context, tl_error *err)
 {
     size_t old = loop->watch_capacity;
-    if (!tl_memory_reserve((void **)&loop->watches, &loop->watch_capacity, (size_t)fd + 1, sizeof *loop->watches, err))
+    if (!tl_memory_reserve(&loop->watches, &loop->watch_capacity, (size_t)fd + 1, sizeof *loop->watches, err))
         return false;
     for (size_t i = old; i < loop->watch_capacity; i++)
         loop->watches[i] = (watch){0};

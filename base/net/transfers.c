@@ -92,7 +92,7 @@ static bool is_guarded_address_public(const struct sockaddr *address, size_t siz
 static bool note_open(tl_transfers *transfers, int fd)
 {
     size_t known = transfers->socket_capacity;
-    if (!tl_memory_reserve((void **)&transfers->is_socket_open, &transfers->socket_capacity, (size_t)fd + 1, sizeof(bool), NULL))
+    if (!tl_memory_reserve(&transfers->is_socket_open, &transfers->socket_capacity, (size_t)fd + 1, sizeof(bool), NULL))
         return false;
     for (size_t i = known; i < transfers->socket_capacity; i++)
         transfers->is_socket_open[i] = false;

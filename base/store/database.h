@@ -5,7 +5,6 @@
 #ifndef TL_BASE_STORE_DATABASE_H
 #define TL_BASE_STORE_DATABASE_H
 
-#include "base/core/slice.h"
 #include "base/store/sql.h"
 
 #include <stdint.h>

@@ -27,10 +27,8 @@ static bool add_label(tl_labels *labels, const char *text, size_t size, tl_error
     for (size_t i = 0; i < labels->count; i++)
         if (strlen(labels->names[i]) == size && memcmp(labels->names[i], text, size) == 0)
             return tl_fail(err, TL_ERROR_INVALID, "label '%s' is there twice", labels->names[i]);
-    void *names = labels->names;
-    if (!tl_memory_reserve(&names, &labels->capacity, labels->count + 1, sizeof *labels->names, err))
+    if (!tl_memory_reserve(&labels->names, &labels->capacity, labels->count + 1, sizeof *labels->names, err))
         return false;
-    labels->names = names;
     char *copy = tl_memory_copy_text(text, size, err);
     if (copy == NULL)
         return false;

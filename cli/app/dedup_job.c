@@ -44,7 +44,7 @@ static bool add_picture(dedup_state *state, found_picture picture, tl_error *err
 {
     if (state->count == UINT32_MAX - 1)
         return tl_fail(err, TL_ERROR_UNSUPPORTED, "expected at most %u pictures", UINT32_MAX - 1);
-    if (!tl_memory_reserve((void **)&state->pictures, &state->capacity, state->count + 1, sizeof picture, err))
+    if (!tl_memory_reserve(&state->pictures, &state->capacity, state->count + 1, sizeof picture, err))
         return false;
     picture.leader = no_leader;
     state->pictures[state->count++] = picture;
@@ -55,7 +55,7 @@ static bool add_vector(void *context, int64_t owner, const float *vector, tl_err
 {
     dedup_state *state = context;
     const size_t end = state->count * state->dim;
-    if (!tl_memory_reserve((void **)&state->vectors, &state->vector_capacity, end + state->dim, sizeof *vector, err))
+    if (!tl_memory_reserve(&state->vectors, &state->vector_capacity, end + state->dim, sizeof *vector, err))
         return false;
     memcpy(state->vectors + end, vector, state->dim * sizeof *vector);
     return add_picture(state, (found_picture){.item = owner}, err);

@@ -8,14 +8,10 @@ enum { FIRST_ARENA_SIZE = 1 << 18 };
 
 static bool add_sample(tl_embedded_set *set, const tl_embedded_sample *sample, const float *row, tl_error *err)
 {
-    void *samples = set->samples;
-    void *pictures = set->pictures;
-    if (!tl_memory_reserve(&samples, &set->capacity, set->count + 1, sizeof *set->samples, err))
+    if (!tl_memory_reserve(&set->samples, &set->capacity, set->count + 1, sizeof *set->samples, err))
         return false;
-    set->samples = samples;
-    if (!tl_memory_reserve(&pictures, &set->vector_capacity, set->count + 1, set->dim * sizeof *set->pictures, err))
+    if (!tl_memory_reserve(&set->pictures, &set->vector_capacity, set->count + 1, set->dim * sizeof *set->pictures, err))
         return false;
-    set->pictures = pictures;
     set->samples[set->count] = *sample;
     memcpy(set->pictures + set->count * set->dim, row, set->dim * sizeof *row);
     set->count++;

@@ -6,6 +6,7 @@
 #include "base/io/json.h"
 #include "base/io/npy.h"
 #include "base/io/parquet/parquet_writer.h"
+#include "index/index.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -3,7 +3,6 @@
 #define TL_CLI_APP_EXPORT_JOB_H
 
 #include "cli/app/model_bundle.h"
-#include "index/index.h"
 
 #ifdef __cplusplus
 extern "C" {

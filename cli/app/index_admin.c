@@ -48,10 +48,8 @@ typedef struct id_list {
 static bool collect_id(void *context, const tl_item *item, tl_error *err)
 {
     id_list *list = context;
-    void *ids = list->ids;
-    if (!tl_memory_reserve(&ids, &list->capacity, list->count + 1, sizeof *list->ids, err))
+    if (!tl_memory_reserve(&list->ids, &list->capacity, list->count + 1, sizeof *list->ids, err))
         return false;
-    list->ids = ids;
     list->ids[list->count++] = item->id;
     return true;
 }

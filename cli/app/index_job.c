@@ -65,10 +65,8 @@ static tl_known_items *known_of_root(job_state *state, const char *root, tl_erro
     for (size_t i = 0; i < state->known_count; i++)
         if (strcmp(state->known[i].root, root) == 0)
             return &state->known[i];
-    void *known = state->known;
-    if (!tl_memory_reserve(&known, &state->known_capacity, state->known_count + 1, sizeof *state->known, err))
+    if (!tl_memory_reserve(&state->known, &state->known_capacity, state->known_count + 1, sizeof *state->known, err))
         return NULL;
-    state->known = known;
     if (!tl_known_items_load(&state->known[state->known_count], state->writer.index, root, err))
         return NULL;
     return &state->known[state->known_count++];

@@ -5,7 +5,6 @@
 #include "base/core/progress.h"
 #include "cli/app/model_bundle.h"
 #include "cli/app/reasons.h"
-#include "index/index.h"
 
 #ifdef __cplusplus
 extern "C" {

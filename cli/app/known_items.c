@@ -30,10 +30,8 @@ uint64_t tl_words_hash(const tl_slice *captions, size_t count, const char *split
 static bool keep_item(void *context, const tl_item *item, tl_error *err)
 {
     tl_known_items *known = context;
-    void *items = known->items;
-    if (!tl_memory_reserve(&items, &known->capacity, known->count + 1, sizeof *known->items, err))
+    if (!tl_memory_reserve(&known->items, &known->capacity, known->count + 1, sizeof *known->items, err))
         return false;
-    known->items = items;
     const char *hash = item->hash != NULL ? item->hash : "";
     tl_known_item *kept = &known->items[known->count];
     *kept = (tl_known_item){.id = item->id, .size = item->size, .modified_ns = item->modified_ns};

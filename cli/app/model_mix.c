@@ -4,6 +4,7 @@
 #include "base/core/string.h"
 #include "base/io/file.h"
 #include "cli/app/train_folder_internal.h"
+#include "encoders/encoders.h"
 
 #include <errno.h>
 #include <stdio.h>

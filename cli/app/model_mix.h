@@ -3,7 +3,7 @@
 #ifndef TL_CLI_APP_MODEL_MIX_H
 #define TL_CLI_APP_MODEL_MIX_H
 
-#include "encoders/encoders.h"
+#include "base/core/error.h"
 
 #ifdef __cplusplus
 extern "C" {

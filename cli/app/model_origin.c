@@ -2,7 +2,6 @@
 #include "cli/app/model_origin.h"
 
 #include "base/core/memory.h"
-#include "base/io/file.h"
 #include "base/io/json.h"
 
 #include <stdio.h>
@@ -15,10 +14,8 @@ static const char origin_file[] = "origin.json";
 
 bool tl_model_file_list_add(tl_model_file_list *list, const tl_model_file *file, tl_error *err)
 {
-    void *items = list->items;
-    if (!tl_memory_reserve(&items, &list->capacity, list->count + 1, sizeof *list->items, err))
+    if (!tl_memory_reserve(&list->items, &list->capacity, list->count + 1, sizeof *list->items, err))
         return false;
-    list->items = items;
     list->items[list->count++] = *file;
     return true;
 }

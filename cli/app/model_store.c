@@ -101,7 +101,7 @@ static tl_stored_model *listed_model(tl_stored_models *models, const char *name,
     for (size_t i = 0; i < models->count; i++)
         if (strcmp(models->items[i].name, name) == 0)
             return &models->items[i];
-    if (!tl_memory_reserve((void **)&models->items, &models->capacity, models->count + 1, sizeof *models->items, err))
+    if (!tl_memory_reserve(&models->items, &models->capacity, models->count + 1, sizeof *models->items, err))
         return NULL;
     tl_stored_model *added = &models->items[models->count++];
     *added = (tl_stored_model){0};

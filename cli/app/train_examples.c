@@ -5,7 +5,6 @@
 #include "base/core/memory.h"
 #include "base/core/string.h"
 #include "base/image/encode.h"
-#include "base/io/file.h"
 #include "crawler-import/import.h"
 
 #include <string.h>

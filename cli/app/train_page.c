@@ -70,7 +70,7 @@ typedef struct page {
 
 static bool add_point(page *self, series *line, double step, double value)
 {
-    if (!tl_memory_reserve((void **)&line->points, &line->capacity, line->count + 1, sizeof *line->points, self->err))
+    if (!tl_memory_reserve(&line->points, &line->capacity, line->count + 1, sizeof *line->points, self->err))
         return false;
     line->points[line->count++] = (curve_point){step, value};
     return true;

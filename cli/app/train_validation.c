@@ -7,7 +7,6 @@
 
 #include "base/core/memory.h"
 #include "base/core/string.h"
-#include "base/io/file.h"
 #include "cli/app/evaluate_job.h"
 #include "cli/app/train_folder_internal.h"
 

@@ -45,19 +45,15 @@ static void decode_one(void *context, size_t index, size_t worker)
 static bool add_pair(tl_training_set *set, const tl_training_pair *pair, const uint8_t *frame, tl_error *err)
 {
     if (set->count % TL_FRAMES_PER_BLOCK == 0) {
-        void *blocks = set->frame_blocks;
-        if (!tl_memory_reserve(&blocks, &set->block_capacity, set->block_count + 1, sizeof *set->frame_blocks, err))
+        if (!tl_memory_reserve(&set->frame_blocks, &set->block_capacity, set->block_count + 1, sizeof *set->frame_blocks, err))
             return false;
-        set->frame_blocks = blocks;
         uint8_t *block = tl_memory_allocate(TL_FRAMES_PER_BLOCK, frame_size(&set->recipe), err);
         if (block == NULL)
             return false;
         set->frame_blocks[set->block_count++] = block;
     }
-    void *pairs = set->pairs;
-    if (!tl_memory_reserve(&pairs, &set->capacity, set->count + 1, sizeof *set->pairs, err))
+    if (!tl_memory_reserve(&set->pairs, &set->capacity, set->count + 1, sizeof *set->pairs, err))
         return false;
-    set->pairs = pairs;
     set->pairs[set->count] = *pair;
     memcpy(frame_of(set, set->count), frame, frame_size(&set->recipe));
     set->count++;

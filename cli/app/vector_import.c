@@ -5,6 +5,7 @@
 #include "base/io/mapping.h"
 #include "base/io/npy.h"
 #include "cli/app/export_job.h"
+#include "index/index.h"
 
 #include <math.h>
 #include <stdio.h>

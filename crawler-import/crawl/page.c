@@ -72,8 +72,8 @@ bool tl_page__add_text(tl_page_reader *reader, size_t picture, tl_caption_kind k
         if (reader->texts[i].picture == picture && tl_slice_equal(reader->texts[i].text, text))
             return true;
     char *kept = tl_page__keep(reader, text);
-    if (kept == NULL || !tl_memory_reserve((void **)&reader->texts, &reader->text_capacity, reader->text_count + 1,
-                                           sizeof *reader->texts, reader->err))
+    if (kept == NULL ||
+        !tl_memory_reserve(&reader->texts, &reader->text_capacity, reader->text_count + 1, sizeof *reader->texts, reader->err))
         return tl_page__fail(reader);
     reader->texts[reader->text_count++] = (tl_page_text){picture, kind, {kept, text.size}};
     return true;
@@ -120,8 +120,8 @@ static bool add_link(tl_page_reader *reader, const char *reference)
         !tl_link_resolve(reader->base, tl_slice_of(reference), url))
         return true;
     char *kept = tl_page__keep(reader, tl_slice_of(url));
-    if (kept == NULL || !tl_memory_reserve((void **)&reader->links, &reader->link_capacity, reader->link_count + 1,
-                                           sizeof *reader->links, reader->err))
+    if (kept == NULL ||
+        !tl_memory_reserve(&reader->links, &reader->link_capacity, reader->link_count + 1, sizeof *reader->links, reader->err))
         return tl_page__fail(reader);
     reader->links[reader->link_count++] = kept;
     return true;

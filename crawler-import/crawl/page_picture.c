@@ -127,7 +127,7 @@ static bool place_of(tl_page_reader *reader, const char *url, size_t *place)
         if (strcmp(reader->pictures[*place], url) == 0)
             return true;
     char *kept = tl_page__keep(reader, tl_slice_of(url));
-    if (kept == NULL || !tl_memory_reserve((void **)&reader->pictures, &reader->picture_capacity, reader->picture_count + 1,
+    if (kept == NULL || !tl_memory_reserve(&reader->pictures, &reader->picture_capacity, reader->picture_count + 1,
                                            sizeof *reader->pictures, reader->err))
         return tl_page__fail(reader);
     reader->pictures[reader->picture_count++] = kept;

@@ -106,9 +106,6 @@ bool tl_download_run(const char *const *sources, size_t source_count, const char
  */
 bool tl_download_report(const char *dataset, size_t most_hosts, tl_json **out, tl_error *err) TL_MUST_USE;
 
-/* The names of scripts that tl_row_rules may have; NULL past the last. */
-const char *tl_script_name(size_t index);
-
 #ifdef __cplusplus
 }
 #endif

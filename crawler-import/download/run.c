@@ -4,6 +4,7 @@
 #include "base/io/file.h"
 #include "base/io/file_lock.h"
 #include "crawler-import/dataset_folder.h"
+#include "crawler-import/download/picture_change.h"
 #include "crawler-import/download/run_internal.h"
 #include "crawler-import/download/settings.h"
 #include "crawler-import/report.h"

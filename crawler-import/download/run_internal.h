@@ -10,7 +10,6 @@
 #define TL_CRAWLER_IMPORT_DOWNLOAD_RUN_INTERNAL_H
 
 #include "base/parallel/work_queue.h"
-#include "crawler-import/download/picture_change.h"
 #include "crawler-import/download/spool.h"
 #include "crawler-import/filters/row_judge.h"
 #include "crawler-import/ledger/download_ledger.h"

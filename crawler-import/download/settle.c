@@ -1,6 +1,5 @@
 /* Owns what becomes of one row on a worker thread: checked against its digest, changed, described, and put into its spool. */
 #include "base/core/digest.h"
-#include "base/core/hash.h"
 #include "base/core/memory.h"
 #include "crawler-import/download/describe.h"
 #include "crawler-import/download/run_internal.h"

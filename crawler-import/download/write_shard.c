@@ -78,10 +78,8 @@ static bool tally_failed(shard_writing *writing, const tl_spool_record *record, 
 {
     shard_tallies *tallies = &writing->tallies;
     tl_host_tally *host = NULL;
-    void *failed = tallies->failed;
-    if (!tl_memory_reserve(&failed, &tallies->failed_capacity, tallies->failed_count + 1, sizeof *tallies->failed, err))
+    if (!tl_memory_reserve(&tallies->failed, &tallies->failed_capacity, tallies->failed_count + 1, sizeof *tallies->failed, err))
         return false;
-    tallies->failed = failed;
     if (!find_host(tallies, record->parts[TL_SPOOL_HOST], &host, err))
         return false;
     host->failed++;

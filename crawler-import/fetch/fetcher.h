@@ -29,9 +29,6 @@
 extern "C" {
 #endif
 
-/* Wherever 0 is a default, this is "no limit" (of counts and rates). */
-#define TL_FETCH_UNLIMITED UINT32_MAX
-
 /* What is wanted; anything else is refused when its first bytes have come, whatever the headers say. */
 typedef enum tl_fetch_kind {
     TL_FETCH_ANYTHING,

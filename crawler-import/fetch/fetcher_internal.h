@@ -10,7 +10,6 @@
 #ifndef TL_CRAWLER_IMPORT_FETCH_FETCHER_INTERNAL_H
 #define TL_CRAWLER_IMPORT_FETCH_FETCHER_INTERNAL_H
 
-#include "base/core/random.h"
 #include "base/net/resolver.h"
 #include "base/net/transfers.h"
 #include "base/net/url.h"

@@ -4,7 +4,6 @@
  * A transfer that has said nothing for two seconds is slow: it no longer counts against most_in_flight (up to three times as many
  * may be open), so that dead and stalled servers do not take the places of live ones.
  */
-#include "base/core/memory.h"
 #include "crawler-import/fetch/fetcher_internal.h"
 
 #include <math.h>

@@ -1,5 +1,6 @@
 /* The way of a job between its hops: addresses, redirects, attempts and the end. */
 #include "base/core/memory.h"
+#include "base/core/random.h"
 #include "crawler-import/fetch/fetcher_internal.h"
 
 #include <math.h>

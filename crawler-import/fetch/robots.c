@@ -91,7 +91,7 @@ static bool add_rule(rule_set *set, tl_slice pattern, bool allows, tl_error *err
     if (pattern.size == 0 || pattern.size > MAX_PATTERN_BYTES) /* "Disallow:" refuses nothing */
         return true;
     size_t at = set->texts.size;
-    if (!tl_memory_reserve((void **)&set->rules, &set->capacity, set->count + 1, sizeof *set->rules, err) ||
+    if (!tl_memory_reserve(&set->rules, &set->capacity, set->count + 1, sizeof *set->rules, err) ||
         !normalize(pattern, true, &set->texts, err))
         return false;
     set->rules[set->count++] =

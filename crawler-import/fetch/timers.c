@@ -7,7 +7,7 @@
 
 bool tl_timers_reserve(tl_timers *timers, size_t count, tl_error *err)
 {
-    return tl_memory_reserve((void **)&timers->heap, &timers->capacity, count, sizeof(tl_timer *), err);
+    return tl_memory_reserve(&timers->heap, &timers->capacity, count, sizeof(tl_timer *), err);
 }
 
 void tl_timers_clear(tl_timers *timers)

@@ -4,8 +4,6 @@
  */
 #include "crawler-import/filters/script.h"
 
-#include "crawler-import/download/download.h"
-
 #include <string.h>
 
 typedef enum script {
@@ -27,9 +25,8 @@ typedef enum script {
     OTHER /* letters of scripts that have no name here */
 } script;
 
-static const char *const names[] = {"latin", "greek", "cyrillic", "armenian", "hebrew", "arabic", "devanagari", "bengali",
-                                    "tamil", "thai",  "georgian", "ethiopic", "hangul", "kana",   "han"};
-enum { NAME_COUNT = sizeof names / sizeof names[0] };
+static const char *const names[OTHER] = {"latin", "greek", "cyrillic", "armenian", "hebrew", "arabic", "devanagari", "bengali",
+                                         "tamil", "thai",  "georgian", "ethiopic", "hangul", "kana",   "han"};
 
 typedef struct script_range {
     uint32_t first, last;
@@ -56,20 +53,15 @@ static const script_range ranges[] = {
     {0xffa0, 0xffdc, HANGUL},   {0x1b000, 0x1b16f, KANA},   {0x20000, 0x323af, HAN},
 };
 
-const char *tl_script_name(size_t index)
-{
-    return index < NAME_COUNT ? names[index] : NULL;
-}
-
 bool tl_scripts_parse(const char *text, uint32_t *set, tl_error *err)
 {
     *set = 0;
     while (*text != '\0') {
         size_t size = strcspn(text, ",");
         size_t found = 0;
-        while (found < NAME_COUNT && !(strlen(names[found]) == size && strncmp(names[found], text, size) == 0))
+        while (found < OTHER && !(strlen(names[found]) == size && strncmp(names[found], text, size) == 0))
             found++;
-        if (found == NAME_COUNT)
+        if (found == OTHER)
             return tl_fail(err, TL_ERROR_INVALID,
                            "script: expected latin, greek, cyrillic, armenian, hebrew, arabic, devanagari, bengali, tamil, thai, "
                            "georgian, ethiopic, hangul, kana or han, found '%.*s'",

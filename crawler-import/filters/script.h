@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-/* Bit i of a set stands for tl_script_name(i). "latin,cyrillic" gives two bits; an unknown name is an error that lists all. */
+/* A set has a bit for each script: "latin,cyrillic" gives two. An unknown name is an error that lists all. */
 bool tl_scripts_parse(const char *names, uint32_t *set, tl_error *err) TL_MUST_USE;
 /* True when more than half of the letters of valid UTF-8 are of the scripts in set; a text without letters is of none. */
 bool tl_text_is_of_scripts(tl_slice text, uint32_t set);

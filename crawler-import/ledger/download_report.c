@@ -68,10 +68,8 @@ static bool add_counts(counts_table *table, const char *name, uint64_t good, uin
         return false;
     size_t *place = find_place(table, name);
     if (*place == 0) {
-        void *items = table->items;
-        if (!tl_memory_reserve(&items, &table->capacity, table->count + 1, sizeof *table->items, err))
+        if (!tl_memory_reserve(&table->items, &table->capacity, table->count + 1, sizeof *table->items, err))
             return false;
-        table->items = items;
         char *copy = tl_memory_copy_text(name, strlen(name), err);
         if (copy == NULL)
             return false;

@@ -1,5 +1,6 @@
 /* Owns the ledger's schema and its statements. docs/FORMATS.md describes the tables for people. */
 #include "base/core/memory.h"
+#include "base/io/file.h"
 #include "crawler-import/ledger/ledger_internal.h"
 
 #include <inttypes.h>

@@ -6,7 +6,6 @@
 #ifndef TL_CRAWLER_IMPORT_LEDGER_LEDGER_H
 #define TL_CRAWLER_IMPORT_LEDGER_LEDGER_H
 
-#include "base/io/file.h"
 #include "crawler-import/import.h"
 
 typedef struct tl_ledger tl_ledger;

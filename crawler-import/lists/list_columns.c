@@ -2,6 +2,7 @@
 #include "crawler-import/lists/list_columns.h"
 
 #include "base/core/memory.h"
+#include "base/core/string.h"
 
 #include <strings.h>
 

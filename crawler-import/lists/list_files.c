@@ -32,12 +32,10 @@ static bool is_named_as_list(const char *path)
 /* Takes over path, also on failure. */
 static bool add_file(tl_list_files *files, char *path, size_t name_offset, uint64_t size, tl_error *err)
 {
-    void *items = files->files;
-    if (path == NULL || !tl_memory_reserve(&items, &files->capacity, files->count + 1, sizeof *files->files, err)) {
+    if (path == NULL || !tl_memory_reserve(&files->files, &files->capacity, files->count + 1, sizeof *files->files, err)) {
         tl_memory_free(path);
         return false;
     }
-    files->files = items;
     files->files[files->count++] = (tl_list_file){path, path + name_offset, size};
     return true;
 }

@@ -132,7 +132,6 @@ static bool build_url(tl_row_builder *builder, const tl_cell *cell, tl_list_row 
 static bool add_caption(tl_row_builder *builder, tl_slice text, tl_list_row *out, tl_error *err)
 {
     size_t start = builder->captions.size;
-    void *slices = builder->slices;
     if (out->caption_count == MAX_CAPTIONS)
         return true;
     if (!tl_text_is_utf8(text, NULL)) {
@@ -148,9 +147,8 @@ static bool add_caption(tl_row_builder *builder, tl_slice text, tl_list_row *out
         return true;
     }
     if (!tl_string_append(&builder->captions, "", 1, err) ||
-        !tl_memory_reserve(&slices, &builder->slice_capacity, out->caption_count + 1, sizeof *builder->slices, err))
+        !tl_memory_reserve(&builder->slices, &builder->slice_capacity, out->caption_count + 1, sizeof *builder->slices, err))
         return false;
-    builder->slices = slices;
     builder->slices[out->caption_count++] = (tl_slice){NULL, size};
     return true;
 }

@@ -2,6 +2,7 @@
 #ifndef TL_CRAWLER_IMPORT_LISTS_ROW_BUILDER_H
 #define TL_CRAWLER_IMPORT_LISTS_ROW_BUILDER_H
 
+#include "base/core/string.h"
 #include "crawler-import/lists/list_columns.h"
 
 typedef struct tl_row_builder {

@@ -10,6 +10,7 @@
 #include "crawler-import/lists/row_filter.h"
 
 #include "base/core/memory.h"
+#include "base/core/string.h"
 #include "base/store/database.h"
 
 #include <strings.h>

@@ -69,13 +69,11 @@ static void close_table(void *state)
 
 static bool add_column(parquet_table *table, const char *name, tl_parquet_written_kind kind, bool is_fixed)
 {
-    void *columns = table->columns;
     if (table->column_count == MAX_COLUMNS)
         return tl_fail(table->err, TL_ERROR_UNSUPPORTED, "'%s': expected at most %d columns, found more", table->path,
                        (int)MAX_COLUMNS);
-    if (!tl_memory_reserve(&columns, &table->column_capacity, table->column_count + 1, sizeof *table->columns, table->err))
+    if (!tl_memory_reserve(&table->columns, &table->column_capacity, table->column_count + 1, sizeof *table->columns, table->err))
         return false;
-    table->columns = columns;
     char *copy = tl_memory_copy_text(name, strlen(name), table->err);
     if (copy == NULL)
         return false;
@@ -105,10 +103,8 @@ static bool open_table(const char *path, void **state, tl_error *err)
 static bool add_row(void *state, tl_slice json, tl_error *err)
 {
     parquet_table *table = state;
-    void *ends = table->ends;
-    if (!tl_memory_reserve(&ends, &table->end_capacity, table->row_count + 1, sizeof *table->ends, err))
+    if (!tl_memory_reserve(&table->ends, &table->end_capacity, table->row_count + 1, sizeof *table->ends, err))
         return false;
-    table->ends = ends;
     if (!tl_string_append(&table->rows, json.data, json.size, err))
         return false;
     table->ends[table->row_count++] = table->rows.size;

@@ -168,9 +168,7 @@ static bool list_pictures(const char *folder, char ***names, size_t *count, tl_e
         const char *dot = strchr(entry->d_name, '.');
         if (dot == NULL || dot == entry->d_name || strcmp(dot, ".txt") == 0 || strcmp(dot, ".json") == 0)
             continue;
-        void *grown = *names;
-        ok = tl_memory_reserve(&grown, &capacity, *count + 1, sizeof **names, err);
-        *names = grown;
+        ok = tl_memory_reserve(names, &capacity, *count + 1, sizeof **names, err);
         ok = ok && ((*names)[*count] = tl_memory_copy_text(entry->d_name, strlen(entry->d_name), err)) != NULL;
         *count += ok;
     }

@@ -102,10 +102,8 @@ static bool list_one(level *folder, int directory, const char *name, tl_error *e
                                           : TL_FILE_OTHER;
     item.size = status.st_size > 0 ? (uint64_t)status.st_size : 0;
     item.modified_ns = (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec;
-    void *items = folder->items;
-    if (!tl_memory_reserve(&items, &folder->capacity, folder->count + 1, sizeof *folder->items, err))
+    if (!tl_memory_reserve(&folder->items, &folder->capacity, folder->count + 1, sizeof *folder->items, err))
         return false;
-    folder->items = items;
     folder->items[folder->count++] = item;
     const char *end = item.kind == TL_FILE_DIRECTORY ? "/" : "";
     return tl_string_append_text(&folder->names, name, err) && tl_string_append(&folder->names, end, strlen(end), err) &&
@@ -133,10 +131,8 @@ static bool enter_link(tl_folder_walk *walk, place where, bool *is_new, tl_error
             *is_new = false;
             return true;
         }
-    void *linked = walk->linked;
-    if (!tl_memory_reserve(&linked, &walk->linked_capacity, walk->linked_count + 1, sizeof *walk->linked, err))
+    if (!tl_memory_reserve(&walk->linked, &walk->linked_capacity, walk->linked_count + 1, sizeof *walk->linked, err))
         return false;
-    walk->linked = linked;
     walk->linked[walk->linked_count++] = where;
     *is_new = true;
     return true;
@@ -176,15 +172,13 @@ static bool enter_folder(tl_folder_walk *walk, bool is_link, const char **proble
     bool entered = false;
     bool ok = false;
     char *full_path = NULL;
-    void *levels = walk->levels;
     if (walk->depth == MAX_DEPTH) {
         *problem = unreadable_folder;
         return true;
     }
     full_path = tl_path_join(walk->root, walk->path.data, err);
-    if (full_path == NULL || !tl_memory_reserve(&levels, &walk->level_capacity, walk->depth + 1, sizeof *walk->levels, err))
+    if (full_path == NULL || !tl_memory_reserve(&walk->levels, &walk->level_capacity, walk->depth + 1, sizeof *walk->levels, err))
         goto done;
-    walk->levels = levels;
     if (!read_folder(full_path, &folder, problem, err))
         goto done;
     bool is_new = true;

@@ -80,10 +80,9 @@ static bool end_caption(tl_sample_parts *parts, size_t start, tl_error *err)
 {
     if (parts->captions.size == start)
         return true;
-    void *ends = parts->caption_ends;
-    if (!tl_memory_reserve(&ends, &parts->caption_capacity, parts->caption_count + 1, sizeof *parts->caption_ends, err))
+    if (!tl_memory_reserve(&parts->caption_ends, &parts->caption_capacity, parts->caption_count + 1, sizeof *parts->caption_ends,
+                           err))
         return false;
-    parts->caption_ends = ends;
     parts->caption_ends[parts->caption_count++] = parts->captions.size;
     return tl_string_append(&parts->captions, "", 1, err);
 }
@@ -189,10 +188,8 @@ bool tl_sample_parts_hand_over(tl_sample_parts *parts, tl_caption_from caption_f
 {
     if (parts->caption_count == 0 && caption_from != TL_CAPTION_NONE)
         tl_sample_parts_skip(parts, parts->has_long_caption ? "caption too long" : "no caption");
-    void *slices = parts->slices;
-    if (!tl_memory_reserve(&slices, &parts->slice_capacity, parts->caption_count, sizeof *parts->slices, err))
+    if (!tl_memory_reserve(&parts->slices, &parts->slice_capacity, parts->caption_count, sizeof *parts->slices, err))
         return false;
-    parts->slices = slices;
     for (size_t i = 0; i < parts->caption_count; i++)
         parts->slices[i] = caption_at(parts, i);
     bool is_good = parts->skip_reason == NULL;

@@ -113,13 +113,12 @@ static bool add_shard(shards_state *state, const char *name, tl_error *err)
     tl_memory_free(path);
     if (!ok || status.kind != TL_FILE_REGULAR)
         return ok;
-    void *shards = state->shards;
     char *copy = tl_memory_copy_text(name, strlen(name), err);
-    if (copy == NULL || !tl_memory_reserve(&shards, &state->shard_capacity, state->shard_count + 1, sizeof *state->shards, err)) {
+    if (copy == NULL ||
+        !tl_memory_reserve(&state->shards, &state->shard_capacity, state->shard_count + 1, sizeof *state->shards, err)) {
         tl_memory_free(copy);
         return false;
     }
-    state->shards = shards;
     state->shards[state->shard_count++] = (shard_file){copy, status.size, status.modified_ns};
     state->total_size += status.size;
     return true;

@@ -10,7 +10,6 @@
 #include "crawler-import/tables/csv_rows.h"
 
 #include "base/core/memory.h"
-#include "base/core/string.h"
 #include "crawler-import/tables/window.h"
 
 enum { MAX_ROW_SIZE = 1024 * 1024, WINDOW_SIZE = MAX_ROW_SIZE + 256 * 1024, MAX_FIELDS = 4096, STRETCH = 4096 };

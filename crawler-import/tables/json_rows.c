@@ -67,10 +67,8 @@ static bool add_key(void *context, const char *name, const tl_json *value)
             return true;
     if (rows->key_count == MAX_KEYS)
         return true; /* a row of data as names is not to become columns without end */
-    void *keys = (void *)rows->keys;
-    if (!tl_memory_reserve(&keys, &rows->key_capacity, rows->key_count + 1, sizeof *rows->keys, NULL))
+    if (!tl_memory_reserve(&rows->keys, &rows->key_capacity, rows->key_count + 1, sizeof *rows->keys, NULL))
         return false;
-    rows->keys = keys;
     rows->keys[rows->key_count] = tl_memory_copy_text(name, strlen(name), NULL);
     if (rows->keys[rows->key_count] == NULL)
         return false;

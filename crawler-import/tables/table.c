@@ -32,12 +32,10 @@ static bool is_taken(const tl_table *table, const char *name)
 bool tl_table__add_column(tl_table *table, tl_slice name, tl_error *err)
 {
     tl_string text;
-    void *names = (void *)table->names;
     if (table->column_count == TL_TABLE_MAX_COLUMNS)
         return tl_fail(err, TL_ERROR_UNSUPPORTED, "expected at most %d columns, found more", TL_TABLE_MAX_COLUMNS);
-    if (!tl_memory_reserve(&names, &table->column_capacity, table->column_count + 1, sizeof *table->names, err))
+    if (!tl_memory_reserve(&table->names, &table->column_capacity, table->column_count + 1, sizeof *table->names, err))
         return false;
-    table->names = names;
     tl_string_init(&text, 4 * MAX_NAME_SIZE);
     size_t size = name.size < MAX_NAME_SIZE ? name.size : MAX_NAME_SIZE;
     bool ok = tl_text_append_readable((tl_slice){name.data, size}, &text, err);

@@ -8,7 +8,6 @@
 
 #include "base/core/error.h"
 #include "base/core/slice.h"
-#include "base/core/string.h"
 
 #include <stdint.h>
 

@@ -2,7 +2,7 @@
 #ifndef TL_ENCODERS_FAMILIES_MEMBERS_H
 #define TL_ENCODERS_FAMILIES_MEMBERS_H
 
-#include "encoders/model_config.h"
+#include "base/io/json.h"
 
 /* A whole number of 0 to 2^31 - 1, or the fallback when absent. */
 bool tl_member_size(const tl_json *object, const char *name, uint32_t fallback, uint32_t *out, tl_error *err) TL_MUST_USE;

@@ -19,9 +19,6 @@ tl_image_recipe tl_recipe__open_clip_defaults(void);
 bool tl_recipe__read_word(const tl_json *json, const char *name, const char *const *words, size_t word_count, size_t *out,
                           tl_error *err) TL_MUST_USE;
 bool tl_recipe__read_flag(const tl_json *json, const char *name, bool *out, tl_error *err) TL_MUST_USE;
-/* A number, or a list of 1 or `count` numbers: spread over values[count]. */
-bool tl_recipe__read_numbers(const tl_json *json, const char *name, size_t count, double minimum, double maximum, double *values,
-                             tl_error *err) TL_MUST_USE;
 /* rescale_factor; 1 / 255, of which all 256 levels come out as from a division, is kept as 0. */
 bool tl_recipe__read_factor(const tl_json *json, float *out, tl_error *err) TL_MUST_USE;
 /* A whole number of pixels, or a list of one or of two equal ones. */

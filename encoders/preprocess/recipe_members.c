@@ -44,8 +44,9 @@ bool tl_recipe__read_flag(const tl_json *json, const char *name, bool *out, tl_e
     return true;
 }
 
-bool tl_recipe__read_numbers(const tl_json *json, const char *name, size_t count, double minimum, double maximum, double *values,
-                             tl_error *err)
+/* A number, or a list of 1 or `count` numbers: spread over values[count]. */
+static bool read_numbers(const tl_json *json, const char *name, size_t count, double minimum, double maximum, double *values,
+                         tl_error *err)
 {
     const tl_json *member = tl_json_member(json, name);
     if (member == NULL)
@@ -67,7 +68,7 @@ bool tl_recipe__read_numbers(const tl_json *json, const char *name, size_t count
 bool tl_recipe__read_factor(const tl_json *json, float *out, tl_error *err)
 {
     double factor = (double)*out;
-    if (!tl_recipe__read_numbers(json, "rescale_factor", 1, SMALLEST, 1e6, &factor, err))
+    if (!read_numbers(json, "rescale_factor", 1, SMALLEST, 1e6, &factor, err))
         return false;
     *out = fabs(factor * 255 - 1) < 1e-12 ? 0 : (float)factor;
     return true;
@@ -78,7 +79,7 @@ bool tl_recipe__read_side(const tl_json *json, const char *name, uint32_t *out, 
     double sides[2] = {0, 0};
     if (tl_json_member(json, name) == NULL)
         return true;
-    if (!tl_recipe__read_numbers(json, name, 2, 1, TL_RECIPE_MAX_SIZE, sides, err))
+    if (!read_numbers(json, name, 2, 1, TL_RECIPE_MAX_SIZE, sides, err))
         return false;
     if (sides[0] != sides[1] || sides[0] != floor(sides[0]))
         return tl_fail(err, TL_ERROR_UNSUPPORTED, "%s: expected a square of whole pixels, found %g x %g", name, sides[0],
@@ -90,7 +91,7 @@ bool tl_recipe__read_side(const tl_json *json, const char *name, uint32_t *out, 
 static bool read_channels(const tl_json *json, const char *name, double minimum, double maximum, float values[3], tl_error *err)
 {
     double numbers[3] = {(double)values[0], (double)values[1], (double)values[2]};
-    if (!tl_recipe__read_numbers(json, name, 3, minimum, maximum, numbers, err))
+    if (!read_numbers(json, name, 3, minimum, maximum, numbers, err))
         return false;
     for (int i = 0; i < 3; i++)
         values[i] = (float)numbers[i];
@@ -111,7 +112,7 @@ bool tl_recipe__read_colors(const tl_json *json, tl_image_recipe *recipe, tl_err
     size_t color = 0;
     if (!tl_recipe__read_word(json, "mode", color_names, 1, &color, err) ||
         !tl_recipe__read_mean_and_std(json, "mean", "std", recipe, err) ||
-        !tl_recipe__read_numbers(json, "fill_color", 3, 0, 255, fill, err))
+        !read_numbers(json, "fill_color", 3, 0, 255, fill, err))
         return false;
     for (int i = 0; i < 3; i++) {
         if (fill[i] != floor(fill[i]))

@@ -8,9 +8,12 @@
  * save or resume first completes it: NAME.new if its state.json is sound (then all of it is there), else NAME.old.
  * Loading checks everything before it copies anything.
  */
+#include "base/core/hash.h"
 #include "base/core/memory.h"
+#include "base/io/file.h"
 #include "base/io/mapping.h"
 #include "encoders/training/trainer_internal.h"
+#include "encoders/weights/safetensors.h"
 
 #include <errno.h>
 #include <inttypes.h>

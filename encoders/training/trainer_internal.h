@@ -7,7 +7,6 @@
 #include "encoders/training.h"
 #include "encoders/training/adamw.h"
 #include "encoders/training/repacked_weights.h"
-#include "encoders/weights/safetensors.h"
 
 struct tl_trainer {
     tl_model_config config;

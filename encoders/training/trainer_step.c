@@ -9,6 +9,7 @@
  * step, behind everything. Of a clip's norm and all that follows they then hold the same bits.
  */
 #include "base/compute/compute.h"
+#include "base/core/random.h"
 #include "encoders/training/schedule.h"
 #include "encoders/training/trainer_internal.h"
 

@@ -5,6 +5,7 @@
 #include "encoders/weights/parameters.h"
 
 #include "base/core/memory.h"
+#include "base/core/random.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -37,7 +38,7 @@ bool tl_parameter_table_add(tl_parameter_table *table, const char *name, uint32_
     /* Bytes of the block, and of its rounding, must fit as well. */
     if (count > SIZE_MAX / sizeof(float) / 2 - table->flat_count)
         return tl_fail(err, TL_ERROR_INVALID, "parameter '%s': the parameters do not fit this machine", name);
-    if (!tl_memory_reserve((void **)&table->items, &table->capacity, table->count + 1, sizeof *table->items, err))
+    if (!tl_memory_reserve(&table->items, &table->capacity, table->count + 1, sizeof *table->items, err))
         return false;
 
     tl_parameter *row = &table->items[table->count];

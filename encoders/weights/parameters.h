@@ -8,7 +8,6 @@
 
 #include "base/compute/weight.h"
 #include "base/core/error.h"
-#include "base/core/random.h"
 
 #include <stdint.h>
 

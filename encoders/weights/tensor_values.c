@@ -1,8 +1,6 @@
 /* Piece by piece through the caller's buffer, so that a large tensor takes no memory of its own. */
 #include "encoders/weights/tensor_values.h"
 
-#include "base/compute/compute.h"
-
 const char *tl_dtype_tensor_name(tl_dtype dtype)
 {
     static const char *const names[] = {[TL_F32] = "F32", [TL_F16] = "F16", [TL_BF16] = "BF16"};

@@ -94,7 +94,7 @@ static bool fail_in_file(const weight_folder *folder, const char *name, tl_error
 /* Appends a file of this name, its bytes not there yet. */
 static bool add_file(tl_weight_files *files, const char *name, tl_error *err)
 {
-    if (!tl_memory_reserve((void **)&files->files, &files->file_capacity, files->file_count + 1, sizeof *files->files, err))
+    if (!tl_memory_reserve(&files->files, &files->file_capacity, files->file_count + 1, sizeof *files->files, err))
         return false;
     char *copy = tl_memory_copy_text(name, strlen(name), err);
     if (copy == NULL)

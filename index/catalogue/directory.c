@@ -5,7 +5,6 @@
  */
 #include "index/catalogue/items.h"
 
-#include "base/core/memory.h"
 #include "base/core/string.h"
 
 #include <string.h>

@@ -251,7 +251,7 @@ static bool read_old_captions(tl_statements *statements, int64_t item_id, old_ca
         if (!row)
             break;
         const char *text = (const char *)sqlite3_column_text(statement, 1);
-        if (!tl_memory_reserve((void **)&old->items, &old->capacity, old->count + 1, sizeof *old->items, err))
+        if (!tl_memory_reserve(&old->items, &old->capacity, old->count + 1, sizeof *old->items, err))
             return false;
         old->items[old->count++] =
             (old_caption){sqlite3_column_int64(statement, 0), sqlite3_column_int64(statement, 2), old->texts.size, false};

@@ -101,7 +101,7 @@ bool tl_sets__list(tl_statements *statements, tl_vector_set **sets, tl_ids *ids,
     tl_vector_set *list = NULL;
     size_t capacity = 0, used = 0;
     sqlite3_stmt *statement = tl_statements__get(statements, TL_SQL_SET_EACH, err);
-    if (statement == NULL || !tl_memory_reserve((void **)&list, &capacity, 1, sizeof *list, err))
+    if (statement == NULL || !tl_memory_reserve(&list, &capacity, 1, sizeof *list, err))
         goto done;
     while (row) {
         if (!tl_statements__step(statements, statement, &row, err))
@@ -113,8 +113,7 @@ bool tl_sets__list(tl_statements *statements, tl_vector_set **sets, tl_ids *ids,
         const char *kind = (const char *)sqlite3_column_text(statement, 2);
         if (!tl_stored_set__check(id, dim, vectors, lists, err))
             goto done;
-        if (!tl_memory_reserve((void **)&list, &capacity, used + 1, sizeof *list, err) ||
-            (ids != NULL && !tl_ids__append(ids, id, err)))
+        if (!tl_memory_reserve(&list, &capacity, used + 1, sizeof *list, err) || (ids != NULL && !tl_ids__append(ids, id, err)))
             goto done;
         tl_vector_set *set = &list[used++];
         copy_column(set->model, sizeof set->model, statement, 1);

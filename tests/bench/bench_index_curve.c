@@ -13,7 +13,6 @@
 #include "base/compute/codes.h"
 #include "base/core/clock.h"
 #include "base/core/memory.h"
-#include "base/io/file.h"
 #include "index/index.h"
 
 #include <fcntl.h>

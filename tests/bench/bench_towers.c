@@ -11,6 +11,7 @@
 #include "base/compute/compute.h"
 #include "base/core/clock.h"
 #include "base/core/memory.h"
+#include "base/core/random.h"
 #include "encoders/objectives/objective.h"
 #include "encoders/towers/towers.h"
 #include "tests/bench/processor_time.h"

@@ -2,7 +2,6 @@
  * Clean-ups over arbitrary text. The first byte chooses the clean-up, the rest is the text: whatever is UTF-8 is cleaned to
  * UTF-8, and what open_clip's clean-ups have collapsed has no blank at either end.
  */
-#include "base/core/memory.h"
 #include "tokenizer/cleanup/cleanup.h"
 
 #include <stddef.h>

@@ -1,5 +1,4 @@
 /* base/io/json over arbitrary bytes: what is accepted can be walked, written, and read back as the same text. */
-#include "base/core/memory.h"
 #include "base/io/json.h"
 
 static bool walk(const tl_json *json);

@@ -5,7 +5,6 @@
  */
 #include "parity.h"
 
-#include "base/core/memory.h"
 #include "base/core/string.h"
 #include "base/io/file.h"
 

@@ -105,8 +105,7 @@ static void visit_stage(void *context, const char *stage, size_t index, const fl
         record->width = width;
     }
     if (record == NULL || record->width != width ||
-        !tl_memory_reserve((void **)&record->rows, &record->capacity, record->row_count + row_count, ENTRIES * sizeof(float),
-                           NULL)) {
+        !tl_memory_reserve(&record->rows, &record->capacity, record->row_count + row_count, ENTRIES * sizeof(float), NULL)) {
         recorder->failed = true;
         return;
     }

@@ -2,7 +2,6 @@
  * parquet_copy FROM TO CODEC GROUP-ROWS: reads a Parquet file and writes it anew; CODEC is a number of tl_parquet_codec. Lists
  * must be of floats, as long as the first one.
  */
-#include "base/core/memory.h"
 #include "base/io/parquet/parquet.h"
 #include "base/io/parquet/parquet_writer.h"
 

@@ -59,8 +59,7 @@ static inline void disk_keep(disk_call call, const void *bytes)
         call.bytes = tl_memory_allocate(call.size, 1, NULL);
         memcpy(call.bytes, bytes, call.size);
     }
-    if (!tl_memory_reserve((void **)&faulty_disk.log, &faulty_disk.log_capacity, faulty_disk.log_count + 1,
-                           sizeof *faulty_disk.log, NULL))
+    if (!tl_memory_reserve(&faulty_disk.log, &faulty_disk.log_capacity, faulty_disk.log_count + 1, sizeof *faulty_disk.log, NULL))
         raise(SIGABRT);
     faulty_disk.log[faulty_disk.log_count++] = call;
 }

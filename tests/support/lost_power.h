@@ -30,7 +30,7 @@ typedef struct lost_file {
 static inline void lost_resize(lost_file *file, size_t size)
 {
     tl_error error;
-    if (!tl_memory_reserve((void **)&file->bytes, &file->capacity, size, 1, &error))
+    if (!tl_memory_reserve(&file->bytes, &file->capacity, size, 1, &error))
         raise(SIGABRT);
     if (size > file->size)
         memset(file->bytes + file->size, 0, size - file->size);
@@ -142,8 +142,7 @@ static inline void lost_play(lost_files *all, const disk_call *call)
         return;
     case DISK_WRITE:
     case DISK_TRUNCATE:
-        if (!tl_memory_reserve((void **)&file->waiting, &file->waiting_capacity, file->waiting_count + 1, sizeof *file->waiting,
-                               NULL))
+        if (!tl_memory_reserve(&file->waiting, &file->waiting_capacity, file->waiting_count + 1, sizeof *file->waiting, NULL))
             raise(SIGABRT);
         file->waiting[file->waiting_count++] = call;
     }

@@ -26,7 +26,7 @@ typedef struct byte_array {
 
 static bool append_byte(byte_array *bytes, unsigned value, tl_error *err)
 {
-    if (bytes->count == bytes->capacity && !tl_memory_reserve((void **)&bytes->items, &bytes->capacity, bytes->count + 1, 1, err))
+    if (bytes->count == bytes->capacity && !tl_memory_reserve(&bytes->items, &bytes->capacity, bytes->count + 1, 1, err))
         return false;
     bytes->items[bytes->count++] = (unsigned char)value;
     return true;

@@ -172,7 +172,7 @@ static bool unescape(tl_code_points *text, tl_error *err)
 
 static bool copy_points(const uint32_t *items, size_t count, tl_code_points *out, tl_error *err)
 {
-    if (!tl_memory_reserve((void **)&out->items, &out->capacity, count, sizeof *items, err))
+    if (!tl_memory_reserve(&out->items, &out->capacity, count, sizeof *items, err))
         return false;
     if (count != 0)
         memcpy(out->items, items, count * sizeof *items);

@@ -34,8 +34,7 @@ uint32_t tl_unicode__next(tl_slice text, size_t *at)
 
 bool tl_unicode__append(tl_code_points *out, uint32_t point, tl_error *err)
 {
-    if (out->count == out->capacity &&
-        !tl_memory_reserve((void **)&out->items, &out->capacity, out->count + 1, sizeof *out->items, err))
+    if (out->count == out->capacity && !tl_memory_reserve(&out->items, &out->capacity, out->count + 1, sizeof *out->items, err))
         return false;
     out->items[out->count++] = point;
     return true;
@@ -43,7 +42,7 @@ bool tl_unicode__append(tl_code_points *out, uint32_t point, tl_error *err)
 
 bool tl_unicode__decode(tl_slice text, tl_code_points *out, tl_error *err)
 {
-    if (!tl_memory_reserve((void **)&out->items, &out->capacity, out->count + text.size, sizeof *out->items, err))
+    if (!tl_memory_reserve(&out->items, &out->capacity, out->count + text.size, sizeof *out->items, err))
         return false;
     for (size_t at = 0; at < text.size;)
         out->items[out->count++] = tl_unicode__next(text, &at);
@@ -188,7 +187,7 @@ static bool lower_sigmas(tl_code_points *points, tl_error *err)
 /* Makes room for the second code point of each capital dotted I and writes both. */
 static bool lower_dotted(tl_code_points *points, size_t dotted, tl_error *err)
 {
-    if (!tl_memory_reserve((void **)&points->items, &points->capacity, points->count + dotted, sizeof *points->items, err))
+    if (!tl_memory_reserve(&points->items, &points->capacity, points->count + dotted, sizeof *points->items, err))
         return false;
     size_t to = points->count + dotted;
     for (size_t from = points->count; from-- > 0;) {
@@ -278,7 +277,7 @@ bool tl_unicode__normalize(tl_code_points *points, tl_normal_form form, tl_error
         options |= UTF8PROC_COMPAT;
     tl_code_points parts = {0};
 
-    if (!tl_memory_reserve((void **)&parts.items, &parts.capacity, points->count, sizeof *parts.items, err))
+    if (!tl_memory_reserve(&parts.items, &parts.capacity, points->count, sizeof *parts.items, err))
         goto done;
     for (size_t i = 0; i < points->count; i++) {
         utf8proc_int32_t found[MAX_DECOMPOSED];

@@ -82,8 +82,7 @@ bool tl_clip__add_special(tl_clip *clip, const char *text, int32_t id, bool is_n
             clip->specials[i].is_normalized = is_normalized;
             return true;
         }
-    if (!tl_memory_reserve((void **)&clip->specials, &clip->special_capacity, clip->special_count + 1, sizeof *clip->specials,
-                           err))
+    if (!tl_memory_reserve(&clip->specials, &clip->special_capacity, clip->special_count + 1, sizeof *clip->specials, err))
         return false;
     char *copy = tl_memory_copy_text(text, strlen(text), err);
     if (copy == NULL)

@@ -8,7 +8,6 @@
 
 #include "base/core/error.h"
 #include "base/core/slice.h"
-#include "base/core/string.h"
 #include "tokenizer/splitting/compiled.h"
 #include "tokenizer/vocabulary.h"
 
@@ -39,8 +38,6 @@ typedef struct tl_clip_byte_ids {
 
 typedef struct tl_clip_builder tl_clip_builder;
 
-bool tl_clip_builder__create(tl_clip_builder **out, tl_error *err) TL_MUST_USE;
-void tl_clip_builder__destroy(tl_clip_builder *builder);
 /* Adds a piece as it is written in vocab.json (bytes as the 256 characters of GPT-2, "</w>" at the end of a word). A text or an
  * id that was added before is an error. */
 bool tl_clip_builder__add_piece(tl_clip_builder *builder, tl_slice text, int64_t id, tl_error *err) TL_MUST_USE;

@@ -7,7 +7,6 @@
 
 #include "base/core/hash.h"
 #include "base/core/memory.h"
-#include "base/io/file.h"
 #include "tokenizer/cleanup/unicode.h"
 
 enum {
@@ -44,7 +43,7 @@ struct tl_clip_builder {
     tl_clip_byte_ids bytes;
 };
 
-bool tl_clip_builder__create(tl_clip_builder **out, tl_error *err)
+static bool create_builder(tl_clip_builder **out, tl_error *err)
 {
     tl_clip_builder *self = tl_memory_allocate(1, sizeof *self, err);
     if (self == NULL)
@@ -54,7 +53,7 @@ bool tl_clip_builder__create(tl_clip_builder **out, tl_error *err)
     return true;
 }
 
-void tl_clip_builder__destroy(tl_clip_builder *builder)
+static void destroy_builder(tl_clip_builder *builder)
 {
     if (builder == NULL)
         return;
@@ -111,7 +110,7 @@ static bool grow_texts(tl_clip_builder *self, tl_error *err)
 static bool grow_pieces(tl_clip_builder *self, size_t id, tl_error *err)
 {
     size_t before = self->piece_capacity;
-    if (!tl_memory_reserve((void **)&self->pieces, &self->piece_capacity, id + 1, sizeof *self->pieces, err))
+    if (!tl_memory_reserve(&self->pieces, &self->piece_capacity, id + 1, sizeof *self->pieces, err))
         return false;
     if (self->piece_capacity != before)
         memset(self->pieces + before, 0, (self->piece_capacity - before) * sizeof *self->pieces);
@@ -326,10 +325,10 @@ static bool read_and_compile(const tl_clip_source *files, const char *kept_path,
     tl_clip_builder *builder = NULL;
     tl_compiled_source source;
     char fingerprint[TL_HASH_TEXT_SIZE];
-    bool ok = tl_compiled__source_read(files->paths, files->path_count, &source, err) && tl_clip_builder__create(&builder, err) &&
+    bool ok = tl_compiled__source_read(files->paths, files->path_count, &source, err) && create_builder(&builder, err) &&
               files->read(files, builder, fingerprint, err) &&
               compile(builder, source.size >= WORTH_KEEPING ? kept_path : NULL, &source, fingerprint, variant, out, err);
-    tl_clip_builder__destroy(builder);
+    destroy_builder(builder);
     return ok;
 }
 

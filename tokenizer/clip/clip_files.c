@@ -6,7 +6,6 @@
 #include "tokenizer/clip/clip_bpe.h"
 
 #include "base/core/hash.h"
-#include "base/core/memory.h"
 #include "base/io/file.h"
 #include "tokenizer/cleanup/unicode.h"
 #include "tokenizer/files/gzip.h"

@@ -70,8 +70,7 @@ static bool check_piece(checker *self, tl_slice message, tl_error *err)
     if (!isfinite(score) || fabsf(score) > MAX_SCORE)
         return tl_fail(err, TL_ERROR_CORRUPT, "expected a score between -1e9 and 1e9, found %g", (double)score);
     if (type == TYPE_USER_DEFINED) {
-        if (!tl_memory_reserve((void **)&self->symbols, &self->symbol_capacity, self->symbol_count + 1, sizeof *self->symbols,
-                               err))
+        if (!tl_memory_reserve(&self->symbols, &self->symbol_capacity, self->symbol_count + 1, sizeof *self->symbols, err))
             return false;
         self->symbols[self->symbol_count++] = text;
     }

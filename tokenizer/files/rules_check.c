@@ -82,7 +82,7 @@ static bool visit_unit(const trie *self, uint32_t index, unsigned depth, unsigne
         if (label_of(read_unit(self, child)) != byte || last_depth[child] == depth + 1)
             continue;
         last_depth[child] = (unsigned char)(depth + 1);
-        if (!tl_memory_reserve((void **)&next->units, &next->capacity, next->count + 1, sizeof *next->units, err))
+        if (!tl_memory_reserve(&next->units, &next->capacity, next->count + 1, sizeof *next->units, err))
             return false;
         next->units[next->count++] = child;
     }
@@ -96,7 +96,7 @@ static bool check_trie(const trie *self, tl_error *err)
     size_t visits = 0;
     unsigned char *last_depth = tl_memory_allocate(self->count, 1, err); /* the deepest level a unit was queued for */
 
-    if (last_depth == NULL || !tl_memory_reserve((void **)&levels[0].units, &levels[0].capacity, 1, sizeof(uint32_t), err))
+    if (last_depth == NULL || !tl_memory_reserve(&levels[0].units, &levels[0].capacity, 1, sizeof(uint32_t), err))
         goto done;
     levels[0].units[levels[0].count++] = 0;
     for (unsigned depth = 0; levels[depth % 2].count != 0; depth++) {

@@ -43,9 +43,9 @@ bool tl_table_builder__add_piece(tl_table_builder *self, tl_slice text, double s
                        self->count);
     if (!isfinite(score) || fabs(score) > 1e9)
         return tl_fail(err, TL_ERROR_CORRUPT, "expected scores between -1e9 and 1e9, found %g for piece %zu", score, self->count);
-    if (!tl_memory_reserve((void **)&self->texts, &self->text_capacity, needed, sizeof *self->texts, err) ||
-        !tl_memory_reserve((void **)&self->scores, &self->score_capacity, needed, sizeof *self->scores, err) ||
-        !tl_memory_reserve((void **)&self->types, &self->type_capacity, needed, sizeof *self->types, err))
+    if (!tl_memory_reserve(&self->texts, &self->text_capacity, needed, sizeof *self->texts, err) ||
+        !tl_memory_reserve(&self->scores, &self->score_capacity, needed, sizeof *self->scores, err) ||
+        !tl_memory_reserve(&self->types, &self->type_capacity, needed, sizeof *self->types, err))
         return false;
     self->texts[self->count] = text;
     self->scores[self->count] = score;
@@ -62,9 +62,9 @@ bool tl_table_builder__add_token(tl_table_builder *self, tl_slice text, int32_t 
     if (text.size == 0 || text.size > MAX_PIECE_SIZE)
         return tl_fail(err, TL_ERROR_CORRUPT, "expected added tokens of 1 to %d bytes, found one of %zu", MAX_PIECE_SIZE,
                        text.size);
-    if (!tl_memory_reserve((void **)&self->added, &self->added_capacity, needed, sizeof *self->added, err) ||
-        !tl_memory_reserve((void **)&self->added_texts, &self->added_text_capacity, needed, sizeof *self->added_texts, err) ||
-        !tl_memory_reserve((void **)&self->added_is_normalized, &self->added_normalized_capacity, needed,
+    if (!tl_memory_reserve(&self->added, &self->added_capacity, needed, sizeof *self->added, err) ||
+        !tl_memory_reserve(&self->added_texts, &self->added_text_capacity, needed, sizeof *self->added_texts, err) ||
+        !tl_memory_reserve(&self->added_is_normalized, &self->added_normalized_capacity, needed,
                            sizeof *self->added_is_normalized, err))
         return false;
     self->added[self->added_count] = (tl_added_token){id, flags};
@@ -133,7 +133,7 @@ bool tl_table_builder__add_merge(tl_table_builder *self, tl_slice left, tl_slice
                        self->merge_count);
     if (self->merge_count == MAX_MERGES)
         return tl_fail(err, TL_ERROR_UNSUPPORTED, "expected at most %d merges, found more", MAX_MERGES);
-    if (!tl_memory_reserve((void **)&self->merges, &self->merge_capacity, self->merge_count + 1, sizeof *self->merges, err))
+    if (!tl_memory_reserve(&self->merges, &self->merge_capacity, self->merge_count + 1, sizeof *self->merges, err))
         return false;
     self->merges[self->merge_count] =
         (tl_merge){(uint32_t)left_id, (uint32_t)right_id, (uint32_t)self->merge_count, (uint32_t)merged + 1};

@@ -68,7 +68,7 @@ static bool keep_added(tl_json_scan *scan, void *context, tl_error *err)
     if (out->added_count == MAX_ADDED)
         return tl_json_scan__fail(scan, err, "expected at most %d added tokens, found more", MAX_ADDED);
     if (!read_token(scan, &added, err) ||
-        !tl_memory_reserve((void **)&out->added, &out->added_capacity, out->added_count + 1, sizeof *out->added, err))
+        !tl_memory_reserve(&out->added, &out->added_capacity, out->added_count + 1, sizeof *out->added, err))
         return false;
     if (added.text[0] != '\0')
         out->added[out->added_count++] = added;

@@ -3,7 +3,6 @@
 #define TL_TOKENIZER_FOLDERS_SETTINGS_INTERNAL_H
 
 #include "base/core/error.h"
-#include "base/core/string.h"
 
 #include <stdint.h>
 

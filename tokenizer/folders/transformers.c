@@ -5,7 +5,6 @@
 #include "tokenizer/folders/folder_internal.h"
 
 #include "base/core/memory.h"
-#include "base/io/file.h"
 #include "tokenizer/files/published.h"
 
 enum { MAX_SIGLIP_SPECIALS = 64 };

@@ -153,10 +153,8 @@ bool tl_sentencepiece__encode(const tl_sentencepiece *pieces, tl_slice text, tl_
         const sentencepiece::util::Status status = pieces->processor.Encode(view_of(text), &ids);
         if (!status.ok())
             return fail_status(status, TL_ERROR_CORRUPT, doing, err);
-        void *block = out->ids;
-        if (!tl_memory_reserve(&block, &out->capacity, ids.size(), sizeof(int32_t), err))
+        if (!tl_memory_reserve(&out->ids, &out->capacity, ids.size(), sizeof(int32_t), err))
             return false;
-        out->ids = static_cast<int32_t *>(block);
         for (size_t i = 0; i < ids.size(); i++)
             out->ids[i] = ids[i];
         out->count = ids.size();

@@ -57,7 +57,7 @@ static const special_token *match_special(const siglip *self, tl_slice text, siz
 
 static bool append_ids(tl_piece_ids *out, const int32_t *ids, size_t count, tl_error *err)
 {
-    if (!tl_memory_reserve((void **)&out->ids, &out->capacity, out->count + count, sizeof *ids, err))
+    if (!tl_memory_reserve(&out->ids, &out->capacity, out->count + count, sizeof *ids, err))
         return false;
     if (count != 0)
         memcpy(out->ids + out->count, ids, count * sizeof *ids);

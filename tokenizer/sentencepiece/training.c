@@ -86,7 +86,7 @@ static bool add_run(corpus *self, tl_slice run, tl_error *err)
         place = tl_random_below(&self->random, self->seen);
         if (place >= MAX_RUN_COUNT)
             return true;
-    } else if (!tl_memory_reserve((void **)&self->runs, &self->capacity, self->count + 1, sizeof *self->runs, err)) {
+    } else if (!tl_memory_reserve(&self->runs, &self->capacity, self->count + 1, sizeof *self->runs, err)) {
         return false;
     }
     char *copy = tl_memory_copy_text(run.data, run.size, err);

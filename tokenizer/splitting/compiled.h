@@ -173,8 +173,7 @@ static inline bool tl_compiled__has_piece(const tl_compiled *self, int32_t id)
 /* Appends one id. */
 static inline bool tl_piece_ids__append(tl_piece_ids *out, int32_t id, tl_error *err)
 {
-    if (out->count == out->capacity &&
-        !tl_memory_reserve((void **)&out->ids, &out->capacity, out->count + 1, sizeof *out->ids, err))
+    if (out->count == out->capacity && !tl_memory_reserve(&out->ids, &out->capacity, out->count + 1, sizeof *out->ids, err))
         return false;
     out->ids[out->count++] = id;
     return true;

@@ -85,7 +85,7 @@ static bool add_block(builder *self, tl_error *err)
     size_t start = self->out->count;
     if (start + BLOCK > MAX_UNITS)
         return tl_fail(err, TL_ERROR_UNSUPPORTED, "expected texts that fit a trie of %d units, found more", MAX_UNITS);
-    if (!tl_memory_reserve((void **)&self->out->units, &self->out->capacity, start + BLOCK, sizeof *self->out->units, err))
+    if (!tl_memory_reserve(&self->out->units, &self->out->capacity, start + BLOCK, sizeof *self->out->units, err))
         return false;
     if (start >= WINDOW + BLOCK)
         for (uint32_t i = 0; i < BLOCK; i++)
@@ -127,7 +127,7 @@ static bool find_base(builder *self, const unsigned char *labels, size_t count, 
 
 static bool push(builder *self, pending item, tl_error *err)
 {
-    if (!tl_memory_reserve((void **)&self->stack, &self->stack_capacity, self->stack_count + 1, sizeof *self->stack, err))
+    if (!tl_memory_reserve(&self->stack, &self->stack_capacity, self->stack_count + 1, sizeof *self->stack, err))
         return false;
     self->stack[self->stack_count++] = item;
     return true;
@@ -180,11 +180,12 @@ static int compare_keys(const void *left, const void *right)
     return order != 0 ? order : (a->value > b->value) - (a->value < b->value);
 }
 
-/* Removes all but the last of equal keys; returns how many stay. */
+/* Removes all but the last of equal keys; *count is then how many stay. */
 static bool merge_equal_keys(tl_trie_key *keys, size_t *count, bool last_wins, tl_error *err)
 {
     size_t kept = 0;
     for (size_t i = 0; i < *count; i++) {
+        TL_ASSERT(keys[i].value <= TL_TRIE_MAX_VALUE);
         if (kept != 0 && tl_slice_equal(keys[kept - 1].text, keys[i].text)) {
             if (!last_wins)
                 return tl_fail(err, TL_ERROR_CORRUPT, "expected pieces that differ, found %u and %u with the same text",

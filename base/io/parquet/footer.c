@@ -51,7 +51,7 @@ static bool add_chunk(tl_parquet_file *file, const chunk_metadata *metadata, tl_
     if (offset < LEADING_MAGIC || offset > file->size || size > file->size - offset)
         return tl_fail(err, TL_ERROR_CORRUPT, "column '%s': expected its pages within %llu bytes, found %llu bytes from %llu on",
                        leaf->column.path, (unsigned long long)file->size, (unsigned long long)size, (unsigned long long)offset);
-    if (!tl_memory_reserve((void **)&file->chunks, &file->chunk_capacity, file->chunk_count + 1, sizeof *file->chunks, err))
+    if (!tl_memory_reserve(&file->chunks, &file->chunk_capacity, file->chunk_count + 1, sizeof *file->chunks, err))
         return false;
     file->chunks[file->chunk_count++] =
         (tl_parquet_chunk){offset, size, (uint64_t)metadata->value_count, (tl_parquet_packing)metadata->packing};
@@ -123,8 +123,7 @@ static bool read_group(tl_parquet_file *file, tl_thrift_reader *in, tl_error *er
         return tl_fail(err, TL_ERROR_CORRUPT, "expected columns and the number of rows, found fewer");
     if (group.row_count > INT64_MAX - (int64_t)file->row_count)
         return tl_fail(err, TL_ERROR_CORRUPT, "expected at most %lld rows, found more in the row groups", (long long)INT64_MAX);
-    if (!tl_memory_reserve((void **)&file->group_rows, &file->group_capacity, file->group_count + 1, sizeof *file->group_rows,
-                           err))
+    if (!tl_memory_reserve(&file->group_rows, &file->group_capacity, file->group_count + 1, sizeof *file->group_rows, err))
         return false;
     file->group_rows[file->group_count++] = (uint64_t)group.row_count;
     file->row_count += (uint64_t)group.row_count;

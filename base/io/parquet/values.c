@@ -11,7 +11,7 @@ bool tl_parquet__bytes_reserve(tl_parquet_bytes *bytes, size_t more, tl_error *e
     if (more > bytes->max_size - bytes->size)
         return tl_fail(err, TL_ERROR_UNSUPPORTED, "expected at most %zu bytes in one piece of a column, found more",
                        bytes->max_size);
-    return tl_memory_reserve((void **)&bytes->data, &bytes->capacity, bytes->size + more + TL_PARQUET_PADDING, 1, err);
+    return tl_memory_reserve(&bytes->data, &bytes->capacity, bytes->size + more + TL_PARQUET_PADDING, 1, err);
 }
 
 size_t tl_parquet__value_size(tl_parquet_kind kind)

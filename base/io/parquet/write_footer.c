@@ -5,7 +5,7 @@ enum { FORMAT_VERSION = 1, CONVERTED_UTF8 = 0, CONVERTED_LIST = 3, CONVERTED_JSO
 enum { LOGICAL_STRING = 1, LOGICAL_LIST = 3, LOGICAL_JSON = 12 };
 enum { REQUIRED, OPTIONAL, REPEATED };
 
-tl_parquet_physical tl_parquet__physical_of(tl_parquet_written_kind kind)
+static tl_parquet_physical physical_of(tl_parquet_written_kind kind)
 {
     switch (kind) {
     case TL_PARQUET_WRITE_INTEGER:
@@ -47,7 +47,7 @@ static bool write_element(tl_thrift_writer *out, const char *name, int physical,
 static bool write_column_elements(tl_thrift_writer *out, const tl_parquet_written_column *column, tl_error *err)
 {
     int repetition = column->is_nullable ? OPTIONAL : REQUIRED;
-    int physical = (int)tl_parquet__physical_of(column->kind);
+    int physical = (int)physical_of(column->kind);
     switch (column->kind) {
     case TL_PARQUET_WRITE_TEXT:
         return write_element(out, column->name, physical, repetition, -1, CONVERTED_UTF8, LOGICAL_STRING, err);
@@ -102,7 +102,7 @@ static bool write_chunk(tl_thrift_writer *out, const tl_parquet_writer *writer, 
            tl_thrift__write_integer(out, 2, TL_THRIFT_I64,
                                     (int64_t)(has_dictionary ? chunk->dictionary_offset : chunk->data_offset), err) &&
            tl_thrift__begin_struct(out, 3, &inner, err) &&
-           tl_thrift__write_integer(out, 1, TL_THRIFT_I32, tl_parquet__physical_of(column->kind), err) &&
+           tl_thrift__write_integer(out, 1, TL_THRIFT_I32, physical_of(column->kind), err) &&
            write_encodings(out, has_dictionary, err) && write_path(out, column, err) &&
            tl_thrift__write_integer(out, 4, TL_THRIFT_I32, writer->packing, err) &&
            tl_thrift__write_integer(out, 5, TL_THRIFT_I64, (int64_t)chunk->value_count, err) &&

@@ -71,8 +71,7 @@ bool tl_parquet__distinct_add(tl_parquet_distinct *distinct, tl_slice value, uin
         return true;
     }
     if (!tl_parquet__bytes_reserve(values, value.size + 4, err) ||
-        !tl_memory_reserve((void **)&distinct->offsets, &distinct->offset_capacity, distinct->count + 1,
-                           sizeof *distinct->offsets, err))
+        !tl_memory_reserve(&distinct->offsets, &distinct->offset_capacity, distinct->count + 1, sizeof *distinct->offsets, err))
         return false;
     uint32_t size = (uint32_t)value.size;
     distinct->offsets[distinct->count] = values->size;
@@ -236,7 +235,7 @@ static bool append_flat_levels(tl_parquet_writer *writer, const tl_parquet_outpu
     if (!column->column.is_nullable)
         return true;
     size_t count = end.row - start.row;
-    if (!tl_memory_reserve((void **)&writer->levels, &writer->level_capacity, count, sizeof *writer->levels, err))
+    if (!tl_memory_reserve(&writer->levels, &writer->level_capacity, count, sizeof *writer->levels, err))
         return false;
     for (size_t i = 0; i < count; i++)
         writer->levels[i] = column->present.data[start.row + i];
@@ -248,7 +247,7 @@ static bool append_list_levels(tl_parquet_writer *writer, const tl_parquet_outpu
                                page_cursor end, uint32_t *level_count, tl_error *err)
 {
     size_t most = (size_t)(end.row - start.row) * column->column.list_size, count = 0;
-    if (!tl_memory_reserve((void **)&writer->levels, &writer->level_capacity, most, sizeof *writer->levels, err))
+    if (!tl_memory_reserve(&writer->levels, &writer->level_capacity, most, sizeof *writer->levels, err))
         return false;
     for (uint32_t row = start.row; row < end.row; row++) {
         writer->levels[count++] = 0;

@@ -164,8 +164,7 @@ static bool add_index(tl_parquet_output_column *column, tl_slice value, tl_error
     if (column->distinct.is_given_up)
         return true;
     if (!tl_parquet__distinct_add(&column->distinct, value, &index, err) ||
-        !tl_memory_reserve((void **)&column->indexes, &column->index_capacity, column->index_count + 1, sizeof *column->indexes,
-                           err))
+        !tl_memory_reserve(&column->indexes, &column->index_capacity, column->index_count + 1, sizeof *column->indexes, err))
         return false;
     column->indexes[column->index_count++] = index;
     return true;
@@ -212,9 +211,8 @@ static bool end_column_row(tl_parquet_output_column *column, tl_error *err)
 static bool write_group(tl_parquet_writer *writer, tl_error *err)
 {
     size_t count = writer->column_count;
-    if (!tl_memory_reserve((void **)&writer->chunks, &writer->chunk_capacity, writer->chunk_count + count, sizeof *writer->chunks,
-                           err) ||
-        !tl_memory_reserve((void **)&writer->rows_of_groups, &writer->group_capacity, writer->group_count + 1,
+    if (!tl_memory_reserve(&writer->chunks, &writer->chunk_capacity, writer->chunk_count + count, sizeof *writer->chunks, err) ||
+        !tl_memory_reserve(&writer->rows_of_groups, &writer->group_capacity, writer->group_count + 1,
                            sizeof *writer->rows_of_groups, err))
         return false;
     for (size_t i = 0; i < count; i++) {

@@ -59,7 +59,6 @@ struct tl_parquet_writer {
 
 enum { TL_PARQUET_MAX_VALUE_SIZE = 1 << 28, TL_PARQUET_MAX_COLUMN_SIZE = 1 << 30, TL_PARQUET_MAX_DICTIONARY_SIZE = 1 << 20 };
 
-tl_parquet_physical tl_parquet__physical_of(tl_parquet_written_kind kind);
 /* Adds a value, or gives up. */
 bool tl_parquet__distinct_add(tl_parquet_distinct *distinct, tl_slice value, uint32_t *index, tl_error *err) TL_MUST_USE;
 void tl_parquet__distinct_reset(tl_parquet_distinct *distinct);
