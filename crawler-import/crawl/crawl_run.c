@@ -8,8 +8,9 @@
 #include "base/core/string.h"
 #include "base/io/file.h"
 #include "crawler-import/crawl/caption_cleaning.h"
+#include "crawler-import/crawl/crawl_report.h"
 #include "crawler-import/crawl/frontier.h"
-#include "crawler-import/crawl/pair_list.h"
+#include "crawler-import/crawl/page_rules.h"
 #include "crawler-import/crawl/sitemap.h"
 #include "crawler-import/fetch/fetcher.h"
 
@@ -168,7 +169,7 @@ static bool take_page(crawl *self, const tl_frontier_page *asked, const tl_fetch
     bool has_links = !is_copy && (refusals & TL_REFUSAL_NOFOLLOW) == 0 && asked->depth < self->options.maximum_depth;
     if (!is_copy && !has_pairs)
         *reason = "refused by the page";
-    if ((has_pairs && !take_pairs(self, &page, asked->id, &has_yielded, err)))
+    if (has_pairs && !take_pairs(self, &page, asked->id, &has_yielded, err))
         return false;
     folder_has_yielded = has_yielded;
     if (has_links && !follow_links(self, asked, &page, &has_yielded, &folder_has_yielded, err))
@@ -410,62 +411,6 @@ static void close_crawl(crawl *self)
     tl_memory_free(self);
 }
 
-static void add_reason(tl_crawl_report *report, const char *what, const char *reason, uint64_t count)
-{
-    if (count == 0 || report->reason_count == sizeof report->reasons / sizeof report->reasons[0])
-        return;
-    tl_crawl_reason *added = &report->reasons[report->reason_count++];
-    snprintf(added->what, sizeof added->what, "%s", what);
-    snprintf(added->reason, sizeof added->reason, "%s", reason);
-    added->count = count;
-}
-
-typedef struct reason_visit {
-    tl_crawl_report *report;
-    const char *what;
-} reason_visit;
-
-static bool visit_reason(void *context, const char *reason, uint64_t count)
-{
-    const reason_visit *visit = context;
-    add_reason(visit->report, visit->what, reason, count);
-    return true;
-}
-
-static bool finish(crawl *self, const char *folder, tl_crawl_report *report, tl_error *err)
-{
-    static const char *const whats[] = {"page", "link", "caption"};
-    const tl_pair_list_options options = {.limits = {self->options.minimum_words, self->options.maximum_words},
-                                          .most_repeats = self->options.most_repeats};
-    tl_frontier_totals totals;
-    tl_pair_list_report list;
-    char *path = tl_crawl_list_path(folder, err);
-    bool ok = path != NULL && tl_pair_list_write(self->frontier, path, &options, &list, err) &&
-              tl_frontier_total(self->frontier, &totals, err);
-    tl_memory_free(path);
-    if (!ok)
-        return false;
-    *report = (tl_crawl_report){.pages = totals.pages,
-                                .good_pages = totals.good_pages,
-                                .waiting = totals.waiting,
-                                .pictures = list.pictures,
-                                .captions = list.captions};
-    for (size_t i = 0; i < sizeof whats / sizeof whats[0]; i++) {
-        reason_visit visit = {report, whats[i]};
-        if (!tl_frontier_each_reason(self->frontier, whats[i], visit_reason, &visit, err))
-            return false;
-    }
-    add_reason(report, "caption", "of a picture on every page", list.furniture);
-    add_reason(report, "caption", "on too many pictures", list.repeated);
-    add_reason(report, "caption", "the site's own words", list.emptied);
-    return true;
-}
-
-char *tl_crawl_list_path(const char *folder, tl_error *err)
-{
-    return tl_path_join(folder, "pairs.jsonl", err);
-}
-
 bool tl_crawl_run(const char *folder, const tl_crawl_options *options, tl_crawl_report *report, tl_error *err)
 {
     tl_frontier_totals totals;
@@ -479,7 +424,7 @@ bool tl_crawl_run(const char *folder, const tl_crawl_options *options, tl_crawl_
         tl_progress_begin(self->options.progress, "pages");
         bool is_done = walk(self, &reason);
         bool is_stopped = !is_done && reason.kind == TL_ERROR_CANCELLED;
-        ok = (is_done || is_stopped || tl_fail(err, reason.kind, "%s", reason.message)) && finish(self, folder, report, err) &&
+        ok = ((!is_done && !is_stopped) || tl_crawl_report_make(self->frontier, &self->options, folder, report, err)) &&
              (is_done || tl_fail(err, reason.kind, "%s", reason.message));
     }
     close_crawl(self);

@@ -7,8 +7,8 @@
 
 #include "base/core/error.h"
 #include "base/core/slice.h"
+#include "crawler-import/crawl/link.h"
 #include "crawler-import/crawl/page.h"
-#include "crawler-import/crawl/page_rules.h"
 
 #include <stdint.h>
 
