@@ -1,6 +1,7 @@
 #include "cli/app/label_text_internal.h"
 
 #include "base/core/hash.h"
+#include "base/core/memory.h"
 
 #include <string.h>
 
@@ -28,14 +29,19 @@ static size_t count_words(tl_slice text)
     return words;
 }
 
+/* A caption is a label where all its parts are names. */
+static bool is_name(const tl_label_texts *labels, tl_slice part)
+{
+    const size_t most = labels->most_words != 0 ? labels->most_words : DEFAULT_MOST_WORDS, words = count_words(part);
+    return labels->count != 0 && words != 0 && words <= most;
+}
+
 /* How many names a label has; 0: the caption is none. */
 static size_t count_names(const tl_label_texts *labels, tl_slice caption)
 {
-    const size_t most = labels->most_words != 0 ? labels->most_words : DEFAULT_MOST_WORDS;
     size_t names = 0, at = 0;
     do {
-        size_t words = count_words(next_name(caption, &at));
-        if (words == 0 || words > most)
+        if (!is_name(labels, next_name(caption, &at)))
             return 0;
         names++;
     } while (at < caption.size);
@@ -47,17 +53,12 @@ static uint64_t key_of(tl_slice text)
     return tl_hash64(text.data, text.size);
 }
 
-bool tl_label_text_is_label(const tl_label_texts *labels, tl_slice caption)
-{
-    return labels->count != 0 && count_names(labels, caption) != 0;
-}
-
 bool tl_label_text_make(const tl_label_texts *labels, tl_slice caption, tl_random *random, tl_arena *arena, tl_slice *out,
                         uint64_t *key, tl_error *err)
 {
     *out = caption;
     *key = key_of(caption);
-    size_t names = labels->count != 0 ? count_names(labels, caption) : 0;
+    size_t names = count_names(labels, caption);
     if (names == 0)
         return true;
     size_t chosen = (size_t)tl_random_below(random, names), at = 0;
@@ -79,12 +80,26 @@ bool tl_label_text_make(const tl_label_texts *labels, tl_slice caption, tl_rando
     return true;
 }
 
-size_t tl_label_text_keys(const tl_label_texts *labels, tl_slice caption, uint64_t *keys)
+static bool add_key(tl_label_keys *keys, tl_slice text, tl_error *err)
 {
-    size_t names = labels->count != 0 ? count_names(labels, caption) : 0, at = 0;
-    if (names == 0 && keys != NULL)
-        keys[0] = key_of(caption);
-    for (size_t i = 0; keys != NULL && i < names; i++)
-        keys[i] = key_of(next_name(caption, &at));
-    return names != 0 ? names : 1;
+    if (!tl_memory_reserve(&keys->items, &keys->capacity, keys->count + 1, sizeof *keys->items, err))
+        return false;
+    keys->items[keys->count++] = key_of(text);
+    return true;
+}
+
+bool tl_label_text_add_keys(const tl_label_texts *labels, tl_slice caption, tl_label_keys *keys, tl_error *err)
+{
+    const size_t before = keys->count;
+    size_t at = 0;
+    do {
+        tl_slice part = next_name(caption, &at);
+        if (!is_name(labels, part)) {
+            keys->count = before;
+            return add_key(keys, caption, err);
+        }
+        if (!add_key(keys, part, err))
+            return false;
+    } while (at < caption.size);
+    return true;
 }

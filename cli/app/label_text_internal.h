@@ -8,7 +8,7 @@
 
 #include "base/core/arena.h"
 #include "base/core/random.h"
-#include "base/core/string.h"
+#include "base/core/slice.h"
 
 typedef struct tl_label_texts {
     const char *const *templates; /* each holds {} */
@@ -16,12 +16,17 @@ typedef struct tl_label_texts {
     size_t most_words; /* 0: 3 */
 } tl_label_texts;
 
-bool tl_label_text_is_label(const tl_label_texts *labels, tl_slice caption);
+/* Freed with tl_memory_free(items). */
+typedef struct tl_label_keys {
+    uint64_t *items;
+    size_t count, capacity;
+} tl_label_keys;
+
 /* A caption as it is, or a label's sentence in the arena; takes two draws from random where it is a label. *key is that of the
  * name in the sentence, or of the caption. */
 bool tl_label_text_make(const tl_label_texts *labels, tl_slice caption, tl_random *random, tl_arena *arena, tl_slice *out,
                         uint64_t *key, tl_error *err) TL_MUST_USE;
-/* The keys that a caption may get, each once or more: how many. keys NULL: counted only. */
-size_t tl_label_text_keys(const tl_label_texts *labels, tl_slice caption, uint64_t *keys);
+/* Adds the keys that a caption may get, each once or more. */
+bool tl_label_text_add_keys(const tl_label_texts *labels, tl_slice caption, tl_label_keys *keys, tl_error *err) TL_MUST_USE;
 
 #endif

@@ -32,9 +32,8 @@ struct tl_sample_batches {
     uint64_t *keys, *picture_keys;
     int32_t *ids;
     uint32_t *lengths;
-    uint64_t *known_keys; /* [known_starts[batch]] */
-    size_t known_capacity;
-    size_t *known_starts; /* [batch + 1] */
+    tl_label_keys known;
+    size_t *known_starts; /* [batch + 1] in known */
     float *pixels;        /* [chunk, 3, S, S] */
     float *second;        /* [threads, 3, S, S]: the other picture of a blend */
     bool *made;           /* [chunk]: each task writes its own */
@@ -140,7 +139,7 @@ void tl_sample_batches_destroy(tl_sample_batches *batches)
     tl_memory_free(batches->picture_keys);
     tl_memory_free(batches->ids);
     tl_memory_free(batches->lengths);
-    tl_memory_free(batches->known_keys);
+    tl_memory_free(batches->known.items);
     tl_memory_free(batches->known_starts);
     tl_memory_free(batches->pixels);
     tl_memory_free(batches);
@@ -244,18 +243,11 @@ static uint64_t picture_key(const tl_sample_batches *batches, size_t index)
     return other << 32 | batches->chosen[index];
 }
 
-static bool add_known_keys(tl_sample_batches *batches, size_t index, const tl_training_pair *pair, tl_error *err)
+static bool add_known_keys(tl_sample_batches *batches, const tl_training_pair *pair, tl_error *err)
 {
-    const tl_label_texts *labels = &batches->options.labels;
-    size_t *end = &batches->known_starts[index + 1];
-    for (size_t k = 0; k < pair->caption_count; k++) {
-        const size_t count = tl_label_text_keys(labels, pair->captions[k], NULL);
-        void *keys = batches->known_keys;
-        if (!tl_memory_reserve(&keys, &batches->known_capacity, *end + count, sizeof *batches->known_keys, err))
+    for (size_t k = 0; k < pair->caption_count; k++)
+        if (!tl_label_text_add_keys(&batches->options.labels, pair->captions[k], &batches->known, err))
             return false;
-        batches->known_keys = keys;
-        *end += tl_label_text_keys(labels, pair->captions[k], batches->known_keys + *end);
-    }
     return true;
 }
 
@@ -263,10 +255,10 @@ static bool add_known_keys(tl_sample_batches *batches, size_t index, const tl_tr
 static bool list_known_keys(tl_sample_batches *batches, size_t index, tl_error *err)
 {
     const tl_training_pair *pairs = batches->set->pairs;
-    batches->known_starts[index + 1] = batches->known_starts[index];
-    return add_known_keys(batches, index, &pairs[batches->chosen[index]], err) &&
+    batches->known_starts[index] = batches->known.count;
+    return add_known_keys(batches, &pairs[batches->chosen[index]], err) &&
            (batches->blended == NULL || batches->blended[index] == not_mixed ||
-            add_known_keys(batches, index, &pairs[batches->blended[index]], err));
+            add_known_keys(batches, &pairs[batches->blended[index]], err));
 }
 
 bool tl_sample_batches_make(tl_sample_batches *batches, uint64_t step, tl_training_batch *out, tl_error *err)
@@ -274,6 +266,7 @@ bool tl_sample_batches_make(tl_sample_batches *batches, uint64_t step, tl_traini
     const size_t batch = batches->options.batch;
     batches->first = step * batch;
     tl_arena_reset(batches->arena);
+    batches->known.count = 0;
     for (size_t i = 0; i < batch; i++) {
         uint64_t number = batches->first + i;
         put_in_order(batches, number / batches->epoch_size);
@@ -284,13 +277,14 @@ bool tl_sample_batches_make(tl_sample_batches *batches, uint64_t step, tl_traini
         if (!list_known_keys(batches, i, err))
             return false;
     }
+    batches->known_starts[batch] = batches->known.count;
     *out = (tl_training_batch){.pairs = batch,
                                .source = &batches->source,
                                .ids = batches->ids,
                                .lengths = batches->lengths,
                                .caption_keys = batches->keys,
                                .picture_keys = batches->picture_keys,
-                               .known_keys = batches->known_keys,
+                               .known_keys = batches->known.items,
                                .known_starts = batches->known_starts};
     return tl_tokenizer_encode(batches->tokenizer, batches->texts, batch * batches->options.captions_per_picture, batches->ids,
                                batches->lengths, err);

@@ -3,8 +3,8 @@
  * epoch that shows each dataset as often as its weight says, equal captions under equal keys.
  */
 #include "base/core/hash.h"
-#include "base/core/memory.h"
 #include "cli/app/sample_batches_internal.h"
+#include "tests/support/assert_ok.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -89,19 +89,15 @@ static int drop_set(void **state)
 
 static tl_sample_batches *make_batches(const tl_sample_options *options)
 {
-    tl_error err;
     tl_sample_batches *batches;
-    if (!tl_sample_batches_create(&made.set, made.tokenizer, options, NULL, &batches, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_sample_batches_create(&made.set, made.tokenizer, options, NULL, &batches, err));
     return batches;
 }
 
 static tl_training_batch batch_at(tl_sample_batches *batches, uint64_t step)
 {
-    tl_error err;
     tl_training_batch batch;
-    if (!tl_sample_batches_make(batches, step, &batch, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_sample_batches_make(batches, step, &batch, err));
     return batch;
 }
 
