@@ -94,10 +94,8 @@ static void run_share(void *context, size_t share, size_t worker)
             float *scores = kept != NULL ? kept + head * score_count : transposed + padded(call->head_dim * view.score_row);
             multiply_transposed(kernels, &view, call->head_dim, call->query + view.query_at, call->query_row,
                                 call->key + view.key_at, call->key_row, transposed, scores);
-            for (size_t i = 0; i < view.queries; i++) {
-                float maximum;
-                kernels->softmax(scores + i * view.score_row, visible_keys(call, &view, i), view.score_row, scale, &maximum);
-            }
+            for (size_t i = 0; i < view.queries; i++)
+                kernels->softmax(scores + i * view.score_row, visible_keys(call, &view, i), view.score_row, scale);
             kernels->small_matmul(view.queries, call->head_dim, view.keys, scores, view.score_row, 1, call->value + view.key_at,
                                   call->key_row, shared->out + view.out_at, call->out_row, false);
         }

@@ -117,11 +117,6 @@ void tl_widen_from_f16(const uint16_t *values, float *out, size_t count)
     kernels()->widen(values, out, count);
 }
 
-void tl_hadamard(float *x, size_t count)
-{
-    kernels()->hadamard(x, count);
-}
-
 void tl_codes_quantize(const float *x, size_t count, float inverse_step, uint8_t *codes, float *product, float *square)
 {
     kernels()->quantize(x, count, inverse_step, codes, product, square);

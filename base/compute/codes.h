@@ -28,10 +28,8 @@ void tl_codes_dot(const uint8_t *codes, size_t count, size_t groups, const int8_
 /* sums [count] = rows [count, size] query [size]; a row's numbers are 0..127, size is a multiple of 64, at most 65536. */
 void tl_bytes_dot(const uint8_t *rows, size_t count, size_t size, const int8_t *query, int32_t *sums);
 
-/* x [count] = H x, the Hadamard matrix of ones and minus ones (not scaled); count is a power of two. */
-void tl_hadamard(float *x, size_t count);
-/* One round of a rotation: x [count] times signs [count], then that transform of the first numbers that are a power of two and,
- * where these are not all, of as many at the end, each scaled to keep lengths. */
+/* One round of a rotation: x [count] times signs [count], then the Hadamard transform (ones and minus ones) of the first numbers
+ * that are a power of two and, where these are not all, of as many at the end, each scaled to keep lengths. */
 void tl_rotate(float *x, size_t count, const float *signs);
 /* The code 0..15 of each number, one a byte: the cell of width 1 / inverse_step it lies in, cells 7 and 8 meeting at 0. Sums of x
  * * (code - 7.5) and of (code - 7.5)^2. count is a multiple of TL_CODE_GROUP. */

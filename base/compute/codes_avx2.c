@@ -134,8 +134,8 @@ static void widen(const uint16_t *values, float *out, size_t count)
         out[i] = tl_f16_to_float(values[i]);
 }
 
-const tl_code_kernels tl_codes_avx2 = {dot_f32,  dot_f16, square_f32, square_f16, dot_codes,      dot_bytes,   narrow,  widen,
-                                       hadamard, rotate,  quantize,   measure,    round_to_bytes, bound_codes, greatest};
+const tl_code_kernels tl_codes_avx2 = {dot_f32, dot_f16, square_f32, square_f16, dot_codes,      dot_bytes,   narrow,
+                                       widen,   rotate,  quantize,   measure,    round_to_bytes, bound_codes, greatest};
 #else
 typedef int tl_no_avx2_here;
 #endif

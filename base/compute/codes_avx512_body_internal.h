@@ -217,5 +217,5 @@ static size_t greatest(const float *scores, const float *less, size_t count)
     return (size_t)_mm512_mask_reduce_min_epu32(equal, best);
 }
 
-const tl_code_kernels TL_CODES_TABLE = {dot_f32,  dot_f16, square_f32, square_f16, dot_codes,      dot_bytes,   narrow,  widen,
-                                        hadamard, rotate,  quantize,   measure,    round_to_bytes, bound_codes, greatest};
+const tl_code_kernels TL_CODES_TABLE = {dot_f32, dot_f16, square_f32, square_f16, dot_codes,      dot_bytes,   narrow,
+                                        widen,   rotate,  quantize,   measure,    round_to_bytes, bound_codes, greatest};

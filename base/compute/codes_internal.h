@@ -22,7 +22,6 @@ typedef struct tl_code_kernels {
     void (*dot_bytes)(const uint8_t *rows, size_t count, size_t size, const int8_t *query, int32_t *sums);
     void (*narrow)(const float *values, uint16_t *out, size_t count);
     void (*widen)(const uint16_t *values, float *out, size_t count);
-    void (*hadamard)(float *x, size_t count);
     void (*rotate)(float *x, size_t count, const float *signs);
     void (*quantize)(const float *x, size_t count, float inverse_step, uint8_t *codes, float *product, float *square);
     void (*measure)(const float *x, const uint8_t *codes, size_t count, float factor, double *left_out, double *kept);

@@ -16,24 +16,6 @@ void tl_linear_backward_input(tl_thread_pool *pool, const float *dy, size_t rows
     tl_matmul(pool, &call);
 }
 
-void tl_linear_backward_weight(tl_thread_pool *pool, const float *dy, const float *x, size_t rows, size_t out, size_t in,
-                               float *weight_gradient)
-{
-    tl_matmul_call call = {.transpose_a = true,
-                           .m = out,
-                           .n = in,
-                           .k = rows,
-                           .alpha = 1.0f,
-                           .beta = 1.0f,
-                           .a = dy,
-                           .a_row = out,
-                           .b = x,
-                           .b_row = in,
-                           .c = weight_gradient,
-                           .c_row = in};
-    tl_matmul(pool, &call);
-}
-
 void tl_column_sums(const float *x, size_t rows, size_t dim, float *out)
 {
     tl_kernels_active()->column_sums(x, rows, dim, out);
@@ -120,15 +102,7 @@ void tl_normalize_rows_backward(const float *dy, const float *y, const float *no
 
 void tl_softmax(float *row, size_t count)
 {
-    float maximum;
-    tl_kernels_active()->softmax(row, count, count, 1.0f, &maximum);
-}
-
-double tl_softmax_cross_entropy(float *row, size_t count, size_t target)
-{
-    float own = row[target], maximum;
-    float sum = tl_kernels_active()->softmax(row, count, count, 1.0f, &maximum);
-    return log((double)sum) + (double)maximum - (double)own;
+    tl_kernels_active()->softmax(row, count, count, 1.0f);
 }
 
 void tl_swiglu(const float *x, size_t rows, size_t dim, float *y)

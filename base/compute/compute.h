@@ -52,9 +52,6 @@ void tl_linear(tl_thread_pool *pool, const float *x, size_t rows, size_t in, con
 /* dx [rows, in] = dy [rows, out] weight [out, in] */
 void tl_linear_backward_input(tl_thread_pool *pool, const float *dy, size_t rows, size_t out, const float *weight, size_t in,
                               float *dx);
-/* weight_gradient [out, in] += dy^T x */
-void tl_linear_backward_weight(tl_thread_pool *pool, const float *dy, const float *x, size_t rows, size_t out, size_t in,
-                               float *weight_gradient);
 /* out [dim] += sum of the rows of x: the gradient of a bias. */
 void tl_column_sums(const float *x, size_t rows, size_t dim, float *out);
 
@@ -107,8 +104,6 @@ void tl_rotate_pairs(float *x, size_t pieces, size_t dim, const float *cosines, 
 
 /* Softmax of one row in place. */
 void tl_softmax(float *row, size_t count);
-/* -ln softmax(row)[target]; the row becomes its softmax. */
-double tl_softmax_cross_entropy(float *row, size_t count, size_t target);
 
 /* ---- attention ---- */
 

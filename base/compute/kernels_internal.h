@@ -79,9 +79,8 @@ typedef struct tl_kernels {
     void (*layer_norm_backward)(const float *dy, const float *x, const float *gain, const float *mean,
                                 const float *inverse_deviation, const float *residual, size_t rows, size_t dim, float *dx,
                                 float *gain_gradient, float *bias_gradient);
-    /* row = exp(scale * row - maximum), divided by its sum; returns the sum, *maximum is of scale * row. row[count..padded]
-     * becomes 0. */
-    float (*softmax)(float *row, size_t count, size_t padded, float scale, float *maximum);
+    /* row = exp(scale * row), divided by its sum; row[count..padded] becomes 0. */
+    void (*softmax)(float *row, size_t count, size_t padded, float scale);
     /* d = scale * p * (d - sum(p * d)); the padding of d becomes 0 */
     void (*softmax_backward)(const float *p, float *d, size_t count, size_t padded, float scale);
     float (*dot)(const float *a, const float *b, size_t count);

@@ -390,7 +390,7 @@ static void layer_norm_backward(const float *dy, const float *x, const float *ga
 
 /* ---- softmax ---- */
 
-static float softmax(float *row, size_t count, size_t padded, float factor, float *maximum)
+static void softmax(float *row, size_t count, size_t padded, float factor)
 {
     vector top = splat(-3.0e38f);
     size_t i = 0;
@@ -420,8 +420,6 @@ static float softmax(float *row, size_t count, size_t padded, float factor, floa
     for (size_t j = count; j < padded; j++)
         row[j] = 0.0f;
     scale(row, 1.0f / total, row, count);
-    *maximum = largest * factor;
-    return total;
 }
 
 static void softmax_backward(const float *p, float *d, size_t count, size_t padded, float factor)

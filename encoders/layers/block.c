@@ -319,13 +319,6 @@ void tl_block_forward_mlp(const tl_block_shape *shape, const tl_block_parameters
     }
 }
 
-void tl_block_forward(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_weight *values,
-                      const tl_chunk *chunk, tl_thread_pool *pool, const tl_block_state *state, float *scratch)
-{
-    tl_block_forward_attention(shape, parameters, values, chunk, pool, state, scratch);
-    tl_block_forward_mlp(shape, parameters, values, chunk, pool, state, scratch);
-}
-
 /* ---- backward ---- */
 
 /* Where the pieces of a chunk's vector gradients start. */

@@ -55,9 +55,8 @@ typedef struct tl_block_initialization {
 typedef struct tl_chunk {
     size_t first_item, item_count;
     size_t first_row, row_count;
-    const size_t *offsets; /* [item_count + 1] of the items' rows, from 0 */
-    const size_t
-        *pooled_rows; /* [item_count] the row each item's answer is read from, counted as offsets; NULL: all rows are read */
+    const size_t *offsets;        /* [item_count + 1] of the items' rows, from 0 */
+    const size_t *pooled_rows;    /* [item_count] the row of each item that its answer is read from; NULL: all rows are read */
     const size_t *pooled_offsets; /* [item_count + 1]: 0, 1, 2, ... */
 } tl_chunk;
 
@@ -92,11 +91,9 @@ size_t tl_block_scratch_count(const tl_block_shape *shape, size_t max_rows, size
 size_t tl_block_forward_scratch_count(const tl_block_shape *shape, tl_dtype kept, size_t max_rows, size_t max_tokens,
                                       size_t shares);
 
-/* state's pointers are those of the chunk. pool: for the only chunk of a batch, else NULL. In inference input, middle and output
- * may be one block, as may normal_1, attended and normal_2, and before and after. */
-void tl_block_forward(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_weight *values,
-                      const tl_chunk *chunk, tl_thread_pool *pool, const tl_block_state *state, float *scratch);
-/* Its halves: from input to middle, from middle to output. */
+/* The two halves of a block: from input to middle, from middle to output. state's pointers are those of the chunk. pool: for the
+ * only chunk of a batch, else NULL. In inference input, middle and output may be one block, as may normal_1, attended and
+ * normal_2, and before and after. */
 void tl_block_forward_attention(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_weight *values,
                                 const tl_chunk *chunk, tl_thread_pool *pool, const tl_block_state *state, float *scratch);
 void tl_block_forward_mlp(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_weight *values,

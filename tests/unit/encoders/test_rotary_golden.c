@@ -4,6 +4,7 @@
  * block against the full one, for every row that could be read.
  */
 #include "encoders/towers/transformer.h"
+#include "tests/support/assert_ok.h"
 #include "tests/support/golden_entries.h"
 #include "tests/support/tiny_towers.h"
 
@@ -220,10 +221,8 @@ static void towers_agree_with_timm(void **state)
     const rotary_variant *told = *state;
     const tiny_variant *variant = &told->tower;
     const tl_vision_config *vision = &variant->config.vision;
-    tl_error err;
     read_golden("rotary", variant->name);
-    if (!tl_model_config_check(&variant->config, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_model_config_check(&variant->config, err));
     tl_parameter_table table = {0};
     tl_vision_tower *tower;
     tl_arena *arena;
@@ -282,6 +281,13 @@ static float *floats(tl_arena *arena, size_t count)
     return out;
 }
 
+static void forward(const tl_block_shape *shape, const tl_block_parameters *parameters, const tl_weight *weights,
+                    const tl_chunk *chunk, const tl_block_state *state, float *scratch)
+{
+    tl_block_forward_attention(shape, parameters, weights, chunk, NULL, state, scratch);
+    tl_block_forward_mlp(shape, parameters, weights, chunk, NULL, state, scratch);
+}
+
 static void any_row_can_be_the_one_that_is_read(void **state)
 {
     (void)state;
@@ -317,13 +323,13 @@ static void any_row_can_be_the_one_that_is_read(void **state)
     for (uint32_t i = 0; i < ROWS * WIDTH; i++)
         whole.input[i] = tiny_value(5, i);
     tl_chunk chunk = {.item_count = ITEMS, .row_count = ROWS, .offsets = offsets, .pooled_offsets = pooled_offsets};
-    tl_block_forward(&shape, &parameters, weights, &chunk, NULL, &whole, scratch);
+    forward(&shape, &parameters, weights, &chunk, &whole, scratch);
     tl_block_state pooled = whole;
     pooled.output = floats(arena, ITEMS * WIDTH);
     for (size_t row = 0; row < TOKENS; row++) {
         const size_t pooled_rows[ITEMS] = {row, TOKENS + (row + 4) % TOKENS};
         chunk.pooled_rows = pooled_rows;
-        tl_block_forward(&shape, &parameters, weights, &chunk, NULL, &pooled, scratch);
+        forward(&shape, &parameters, weights, &chunk, &pooled, scratch);
         for (size_t item = 0; item < ITEMS; item++)
             for (size_t i = 0; i < WIDTH; i++) {
                 const float expected = whole.output[pooled_rows[item] * WIDTH + i], found = pooled.output[item * WIDTH + i];
