@@ -7,7 +7,6 @@
 
 #include "base/compute/kernels_internal.h"
 #include "base/compute/packed_internal.h"
-#include "base/core/error.h"
 #include "base/core/memory.h"
 
 #include <string.h>
@@ -169,31 +168,30 @@ static void multiply_panels(void *context, size_t index, size_t worker)
         kernels->end_blocks(kind);
 }
 
-void tl_packed_linear(tl_thread_pool *pool, const tl_linear_call *call, void *scratch)
+/* A norm whose gain the panels hold has theirs instead; rows too long to be normed while they are packed are normed before. */
+static void settle_norm(tl_linear_call *call, tl_linear_norm *norm)
 {
     const tl_packed_weight *weight = &call->weight->packed;
-    tl_linear_call straight = *call;
-    tl_linear_norm norm;
-    if (call->rows == 0)
-        return;
-    TL_ASSERT(weight->in == call->in && weight->out == call->out);
-    TL_ASSERT((!call->is_x_packed && !call->is_y_packed) || weight->kind == TL_PACKED_F32);
-    TL_ASSERT(!call->is_y_packed || call->residual == NULL);
     if (weight->norm_gain != NULL) {
         TL_ASSERT(call->norm != NULL && call->bias != NULL);
-        norm = *call->norm;
-        norm.gain = weight->norm_gain;
-        norm.bias = weight->norm_bias;
-        straight.norm = &norm;
-        straight.bias = weight->bias;
+        *norm = *call->norm;
+        norm->gain = weight->norm_gain;
+        norm->bias = weight->norm_bias;
+        call->norm = norm;
+        call->bias = weight->bias;
     }
-    if (straight.norm != NULL && call->in > NORM_FLOATS) {
-        tl_kernels_active()->layer_norm(call->x, straight.norm->gain, straight.norm->bias, call->rows, call->in,
-                                        straight.norm->epsilon, straight.norm->rows, NULL, NULL);
-        straight.x = straight.norm->rows;
-        straight.norm = NULL;
+    if (call->norm != NULL && call->in > NORM_FLOATS) {
+        tl_kernels_active()->layer_norm(call->x, call->norm->gain, call->norm->bias, call->rows, call->in, call->norm->epsilon,
+                                        call->norm->rows, NULL, NULL);
+        call->x = call->norm->rows;
+        call->norm = NULL;
     }
-    packed_work work = {.kernels = tl_packed_active(), .call = &straight, .weight = weight, .threads = tl_thread_pool_size(pool)};
+}
+
+static packed_work plan_work(const tl_thread_pool *pool, const tl_linear_call *call)
+{
+    const tl_packed_weight *weight = &call->weight->packed;
+    packed_work work = {.kernels = tl_packed_active(), .call = call, .weight = weight, .threads = tl_thread_pool_size(pool)};
     const size_t most = work.kernels->block_rows[weight->kind], groups = tl_packed_group_count(weight->kind, weight->in);
     work.block_count = (call->rows + most - 1) / most;
     work.block_rows = (call->rows + work.block_count - 1) / work.block_count; /* nearly equal: short ones waste registers */
@@ -208,6 +206,21 @@ void tl_packed_linear(tl_thread_pool *pool, const tl_linear_call *call, void *sc
     work.panels_of_a_run =
         work.block_count <= FEW_BLOCKS ? 1 : tl_larger(tl_smaller(BYTES_OF_A_RUN / panel, TL_MOST_PANELS_OF_A_RUN), 1);
     work.panels_of_a_task = (PANELS_OF_A_TASK + work.panels_of_a_run - 1) / work.panels_of_a_run * work.panels_of_a_run;
+    return work;
+}
+
+void tl_packed_linear(tl_thread_pool *pool, const tl_linear_call *call, void *scratch)
+{
+    const tl_packed_weight *weight = &call->weight->packed;
+    tl_linear_call straight = *call;
+    tl_linear_norm norm;
+    if (call->rows == 0)
+        return;
+    TL_ASSERT(weight->in == call->in && weight->out == call->out);
+    TL_ASSERT((!call->is_x_packed && !call->is_y_packed) || weight->kind == TL_PACKED_F32);
+    TL_ASSERT(!call->is_y_packed || call->residual == NULL);
+    settle_norm(&straight, &norm);
+    packed_work work = plan_work(pool, &straight);
     work.row_scales = (float *)(void *)((char *)scratch + tl_whole_lines(work.row_bytes * call->rows));
     if (call->is_x_packed) {
         work.a = call->x;

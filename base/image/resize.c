@@ -147,6 +147,38 @@ static void copy_window(const tl_image *source, const tl_resize_window *window, 
                row_size);
 }
 
+/* The passes that there are tables for, into out; between two of them only what the second one reads is made. */
+static bool run_passes(const tl_image *source, const tl_resize_window *window, const tl_resize_table *across,
+                       const tl_resize_table *down, bool columns_first, tl_image *out, tl_error *err)
+{
+    const tl_resize_kernels *kernels = tl_resize__kernels();
+    if (across->spans == NULL && down->spans == NULL) {
+        copy_window(source, window, out);
+        return true;
+    }
+    if (down->spans == NULL)
+        return kernels->resample_rows(source, window->top, 0, across, out, err);
+    if (across->spans == NULL)
+        return kernels->resample_columns(source, 0, window->left, down, out, err);
+    tl_image between = {0};
+    bool ok;
+    if (columns_first) {
+        const tl_resize_span *last = &across->spans[window->width - 1];
+        const uint32_t left = across->spans[0].first, right = last->first + last->count;
+        ok = tl_image_create(right - left, window->height, &between, err) &&
+             kernels->resample_columns(source, 0, left, down, &between, err) &&
+             kernels->resample_rows(&between, 0, left, across, out, err);
+    } else {
+        const tl_resize_span *last = &down->spans[window->height - 1];
+        const uint32_t top = down->spans[0].first, bottom = last->first + last->count;
+        ok = tl_image_create(window->width, bottom - top, &between, err) &&
+             kernels->resample_rows(source, top, 0, across, &between, err) &&
+             kernels->resample_columns(&between, top, 0, down, out, err);
+    }
+    tl_image_clear(&between);
+    return ok;
+}
+
 bool tl_image_resize_window(const tl_image *source, const tl_resize_box *box, uint32_t width, uint32_t height,
                             const tl_resize_window *window, tl_resize_filter filter, tl_image *out, tl_error *err)
 {
@@ -164,49 +196,20 @@ bool tl_image_resize_window(const tl_image *source, const tl_resize_box *box, ui
     /* A pass that changes nothing is left out, as the rounding of Pillow's weights would otherwise show. */
     bool rows_change = width != source->width || box->left != 0 || box->right != (float)source->width;
     bool columns_change = height != source->height || box->top != 0 || box->bottom != (float)source->height;
-    const tl_resize_kernels *kernels = tl_resize__kernels();
     tl_resize_table across = {0}, down = {0};
-    tl_image between = {0}, image = {0};
-    bool ok = false;
-    if (!tl_image_create(window->width, window->height, &image, err))
-        goto done;
-    if (rows_change &&
-        !make_table(&across, source->width, box->left, box->right, width, window->left, window->width, filter, err))
-        goto done;
-    if (columns_change &&
-        !make_table(&down, source->height, box->top, box->bottom, height, window->top, window->height, filter, err))
-        goto done;
-    if (!rows_change && !columns_change) {
-        copy_window(source, window, &image);
-    } else if (!columns_change) {
-        if (!kernels->resample_rows(source, window->top, 0, &across, &image, err))
-            goto done;
-    } else if (!rows_change) {
-        if (!kernels->resample_columns(source, 0, window->left, &down, &image, err))
-            goto done;
-    } else if (is_columns_pass_first(source, width, height)) {
-        uint32_t left = across.spans[0].first;
-        uint32_t right = across.spans[window->width - 1].first + across.spans[window->width - 1].count;
-        if (!tl_image_create(right - left, window->height, &between, err) ||
-            !kernels->resample_columns(source, 0, left, &down, &between, err) ||
-            !kernels->resample_rows(&between, 0, left, &across, &image, err))
-            goto done;
-    } else {
-        uint32_t top = down.spans[0].first;
-        uint32_t bottom = down.spans[window->height - 1].first + down.spans[window->height - 1].count;
-        if (!tl_image_create(window->width, bottom - top, &between, err) ||
-            !kernels->resample_rows(source, top, 0, &across, &between, err) ||
-            !kernels->resample_columns(&between, top, 0, &down, &image, err))
-            goto done;
-    }
-    *out = image;
-    image = (tl_image){0};
-    ok = true;
-done:
+    tl_image image = {0};
+    bool ok = tl_image_create(window->width, window->height, &image, err) &&
+              (!rows_change ||
+               make_table(&across, source->width, box->left, box->right, width, window->left, window->width, filter, err)) &&
+              (!columns_change ||
+               make_table(&down, source->height, box->top, box->bottom, height, window->top, window->height, filter, err)) &&
+              run_passes(source, window, &across, &down, is_columns_pass_first(source, width, height), &image, err);
     clear_table(&across);
     clear_table(&down);
-    tl_image_clear(&between);
-    tl_image_clear(&image);
+    if (ok)
+        *out = image;
+    else
+        tl_image_clear(&image);
     return ok;
 }
 

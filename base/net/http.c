@@ -191,6 +191,19 @@ static bool set_token(CURL *easy, const char *token, struct curl_slist **headers
            tl_fail(err, TL_ERROR_NO_MEMORY, "out of memory for a header");
 }
 
+/* The rest is sent only of the file that the first part came from; of a newer one, all. */
+static bool set_if_range(CURL *easy, const char *etag, struct curl_slist **headers, tl_error *err)
+{
+    char line[sizeof((tl_http_response *)NULL)->etag + 32];
+    snprintf(line, sizeof line, "If-Range: %.255s", etag);
+    struct curl_slist *longer = strpbrk(line, "\r\n") == NULL ? curl_slist_append(*headers, line) : NULL;
+    if (longer == NULL)
+        return tl_fail(err, TL_ERROR_INVALID, "cannot send the header If-Range");
+    *headers = longer;
+    return curl_easy_setopt(easy, CURLOPT_HTTPHEADER, *headers) == CURLE_OK ||
+           tl_fail(err, TL_ERROR_NO_MEMORY, "out of memory for a header");
+}
+
 static bool prepare(transfer *run, const char *url, struct curl_slist **headers, tl_error *err)
 {
     const tl_http_options *options = run->options;
@@ -231,17 +244,8 @@ static bool prepare(transfer *run, const char *url, struct curl_slist **headers,
                        curl_easy_strerror(code));
     if (options->bearer_token != NULL && !set_token(easy, options->bearer_token, headers, err))
         return false;
-    if (options->first != 0 && options->if_range != NULL && options->if_range[0] != '\0') {
-        char line[sizeof run->response->etag + 32];
-        snprintf(line, sizeof line, "If-Range: %.255s", options->if_range);
-        struct curl_slist *longer = strpbrk(line, "\r\n") == NULL ? curl_slist_append(*headers, line) : NULL;
-        if (longer == NULL)
-            return tl_fail(err, TL_ERROR_INVALID, "cannot send the header If-Range");
-        *headers = longer;
-        if (curl_easy_setopt(easy, CURLOPT_HTTPHEADER, *headers) != CURLE_OK)
-            return tl_fail(err, TL_ERROR_NO_MEMORY, "out of memory for a header");
-    }
-    return true;
+    const bool has_range = options->first != 0 && options->if_range != NULL && options->if_range[0] != '\0';
+    return !has_range || set_if_range(easy, options->if_range, headers, err);
 }
 
 /* What may go away by itself: the net between us and the server, not what was asked. */

@@ -66,15 +66,7 @@ static const tl_option options[] = {
      .fallback_text = otherwise,                           \
      .mark = MARK(field)},
 #define INTEGER(field, option, shown, least, most, otherwise, what) \
-    {.name = option,                                                \
-     .type = TL_OPTION_INTEGER,                                     \
-     .value = shown,                                                \
-     .help = what,                                                  \
-     .offset = AT(field),                                           \
-     .minimum = least,                                              \
-     .maximum = most,                                               \
-     .fallback = SHOWN(least, otherwise),                           \
-     .mark = MARK(field)},
+    INTEGER_OR_NUMBER(TL_OPTION_INTEGER, field, option, shown, least, most, otherwise, what)
 #define NUMBER(field, option, shown, least, most, otherwise, what) \
     INTEGER_OR_NUMBER(TL_OPTION_NUMBER, field, option, shown, least, most, otherwise, what)
 #define INTEGER_OR_NUMBER(kind, field, option, shown, least, most, otherwise, what) \

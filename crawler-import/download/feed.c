@@ -14,6 +14,7 @@
 #include "crawler-import/download/run_internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { MOST_OPEN_SHARDS = 32, POLL_MS = 100 };
 
@@ -34,10 +35,8 @@ typedef struct feeding {
 static bool note_finished(void *context, const tl_finished_place *place, tl_error *err)
 {
     feeding *feed = context;
-    void *finished = feed->finished;
-    if (!tl_memory_reserve(&finished, &feed->finished_capacity, feed->finished_count + 1, sizeof *feed->finished, err))
+    if (!tl_memory_reserve(&feed->finished, &feed->finished_capacity, feed->finished_count + 1, sizeof *feed->finished, err))
         return false;
-    feed->finished = finished;
     feed->finished[feed->finished_count++] = *place;
     return true;
 }
@@ -48,18 +47,16 @@ static bool note_known(void *context, uint64_t hash, tl_error *err)
     return tl_key_set_add(&feed->known, hash, 0, err);
 }
 
+static int by_number(const void *a, const void *b)
+{
+    const tl_finished_place *left = a, *right = b;
+    return (left->number > right->number) - (left->number < right->number);
+}
+
 static const tl_finished_place *find_finished(const feeding *feed, uint64_t number)
 {
-    size_t low = 0;
-    size_t high = feed->finished_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (feed->finished[middle].number < number)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < feed->finished_count && feed->finished[low].number == number ? &feed->finished[low] : NULL;
+    const tl_finished_place wanted = {.number = number};
+    return feed->finished_count != 0 ? bsearch(&wanted, feed->finished, feed->finished_count, sizeof wanted, by_number) : NULL;
 }
 
 static void report_progress(feeding *feed, bool is_last)

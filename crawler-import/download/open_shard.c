@@ -30,10 +30,9 @@ static bool note_failed(void *context, const tl_failed_row *row, tl_error *err)
 {
     reopening *again = context;
     tl_open_shard *shard = again->shard;
-    void *failed = shard->failed_before;
-    if (!tl_memory_reserve(&failed, &again->capacity, shard->failed_before_count + 1, sizeof *shard->failed_before, err))
+    if (!tl_memory_reserve(&shard->failed_before, &again->capacity, shard->failed_before_count + 1, sizeof *shard->failed_before,
+                           err))
         return false;
-    shard->failed_before = failed;
     tl_failed_before *noted = &shard->failed_before[shard->failed_before_count++];
     *noted = (tl_failed_before){.index = row->row, .is_tried_again = row->is_worth_retry};
     snprintf(noted->status, sizeof noted->status, "%s", row->status);
@@ -114,16 +113,16 @@ void tl_download__close_shard(tl_open_shard *shard)
     tl_memory_free(shard);
 }
 
+static int by_index(const void *a, const void *b)
+{
+    const tl_failed_before *left = a, *right = b;
+    return (left->index > right->index) - (left->index < right->index);
+}
+
 const tl_failed_before *tl_open_shard__failed_before(const tl_open_shard *shard, uint32_t index)
 {
-    size_t low = 0;
-    size_t high = shard->failed_before_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (shard->failed_before[middle].index < index)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < shard->failed_before_count && shard->failed_before[low].index == index ? &shard->failed_before[low] : NULL;
+    const tl_failed_before wanted = {.index = index};
+    if (shard->failed_before_count == 0)
+        return NULL;
+    return bsearch(&wanted, shard->failed_before, shard->failed_before_count, sizeof wanted, by_index);
 }

@@ -43,6 +43,22 @@ static size_t end_of_chunk(const tl_batch_shape *batch, size_t first, size_t wan
     return end;
 }
 
+/* Sets the chunk's items one behind the other: offsets [items + 1], and where the row to pool of each lies. */
+static void place_items(const tl_batch_shape *batch, tl_chunk *chunk, size_t *offsets, size_t *pooled_rows)
+{
+    size_t row = 0;
+    for (size_t i = 0; i < chunk->item_count; i++) {
+        offsets[i] = row;
+        if (batch->pooled_rows != NULL)
+            pooled_rows[i] = row + batch->pooled_rows[chunk->first_item + i];
+        row += batch->lengths[chunk->first_item + i];
+    }
+    offsets[chunk->item_count] = row;
+    chunk->row_count = row;
+    chunk->offsets = offsets;
+    chunk->pooled_rows = batch->pooled_rows != NULL ? pooled_rows : NULL;
+}
+
 bool tl_transformer_plan(const tl_transformer *transformer, const tl_batch_shape *batch, tl_arena *arena, tl_tower_state **out,
                          tl_error *err)
 {
@@ -72,33 +88,21 @@ bool tl_transformer_plan(const tl_transformer *transformer, const tl_batch_shape
 
     size_t first = 0, first_row = 0, probabilities = 0, pooled_probabilities = 0;
     for (size_t c = 0; c < state->chunk_count; c++) {
-        size_t end = end_of_chunk(batch, first, wanted_rows), row = 0;
+        const size_t end = end_of_chunk(batch, first, wanted_rows);
+        tl_chunk *chunk = &state->chunks[c];
+        *chunk =
+            (tl_chunk){.first_item = first, .item_count = end - first, .first_row = first_row, .pooled_offsets = pooled_offsets};
+        place_items(batch, chunk, offsets + first + c, pooled_rows + first);
         state->probability_starts[c] = probabilities;
         state->pooled_probability_starts[c] = pooled_probabilities;
-        state->chunks[c] = (tl_chunk){.first_item = first,
-                                      .item_count = end - first,
-                                      .first_row = first_row,
-                                      .offsets = offsets,
-                                      .pooled_rows = batch->pooled_rows != NULL ? pooled_rows + first : NULL,
-                                      .pooled_offsets = pooled_offsets};
         for (size_t i = first; i < end; i++) {
-            size_t length = batch->lengths[i];
-            *offsets++ = row;
-            if (batch->pooled_rows != NULL)
-                pooled_rows[i] = row + batch->pooled_rows[i];
-            row += length;
-            probabilities += tl_attention_probability_count(heads, length, length);
-            pooled_probabilities += tl_attention_probability_count(heads, 1, length);
-            if (length > state->max_tokens)
-                state->max_tokens = length;
+            probabilities += tl_attention_probability_count(heads, batch->lengths[i], batch->lengths[i]);
+            pooled_probabilities += tl_attention_probability_count(heads, 1, batch->lengths[i]);
+            state->max_tokens = tl_larger(state->max_tokens, batch->lengths[i]);
         }
-        *offsets++ = row;
-        state->chunks[c].row_count = row;
-        if (row > state->max_rows)
-            state->max_rows = row;
-        if (end - first > state->max_items)
-            state->max_items = end - first;
-        first_row += row;
+        state->max_rows = tl_larger(state->max_rows, chunk->row_count);
+        state->max_items = tl_larger(state->max_items, chunk->item_count);
+        first_row += chunk->row_count;
         first = end;
     }
     state->probability_starts[state->chunk_count] = probabilities;

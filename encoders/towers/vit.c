@@ -88,6 +88,21 @@ static void destroy_vit(void *trunk)
     tl_memory_free(tower);
 }
 
+static void configure_transformer(const tl_model_config *config, tl_transformer *transformer)
+{
+    const tl_vision_config *vision = &config->vision;
+    transformer->pooling = pooling_of(vision->pooling);
+    transformer->unpooled_rows = !vision->without_class_token;
+    transformer->norms_after_pooling = vision->norm_after_pooling;
+    transformer->attention_pool_heads = vision->pool_heads;
+    transformer->attention_pool_mlp_width = vision->pool_mlp_width != 0 ? vision->pool_mlp_width : vision->mlp_width;
+    transformer->has_projection = vision->projection != TL_PROJECTION_NONE;
+    transformer->has_projection_bias = vision->projection == TL_PROJECTION_LINEAR;
+    transformer->output_dim = config->embedding_dim;
+    transformer->stages =
+        (tl_stage_names){"visual.embedding", "visual.middle", "visual.block", "visual.pooled", "visual.projected"};
+}
+
 static bool create_vit(const tl_model_config *config, tl_parameter_table *table, void **out, tl_error *err)
 {
     const tl_vision_config *vision = &config->vision;
@@ -109,17 +124,7 @@ static bool create_vit(const tl_model_config *config, tl_parameter_table *table,
         }
         tower->patch_floats = tl_stem_patch_floats(&tower->stem);
     }
-    tl_transformer *transformer = &tower->transformer;
-    transformer->pooling = pooling_of(vision->pooling);
-    transformer->unpooled_rows = tower->has_class_token;
-    transformer->norms_after_pooling = vision->norm_after_pooling;
-    transformer->attention_pool_heads = vision->pool_heads;
-    transformer->attention_pool_mlp_width = vision->pool_mlp_width != 0 ? vision->pool_mlp_width : vision->mlp_width;
-    transformer->has_projection = vision->projection != TL_PROJECTION_NONE;
-    transformer->has_projection_bias = vision->projection == TL_PROJECTION_LINEAR;
-    transformer->output_dim = config->embedding_dim;
-    transformer->stages =
-        (tl_stage_names){"visual.embedding", "visual.middle", "visual.block", "visual.pooled", "visual.projected"};
+    configure_transformer(config, &tower->transformer);
     tl_block_shape shape = {.width = vision->width,
                             .heads = vision->heads,
                             .mlp_width = vision->mlp_width,

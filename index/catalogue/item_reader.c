@@ -23,7 +23,7 @@ static const struct {
 static bool append_text(tl_item_block *block, size_t *used, const char *text, tl_error *err)
 {
     size_t size = strlen(text) + 1;
-    if (!tl_memory_reserve((void **)&block->block, &block->capacity, *used + size, 1, err))
+    if (!tl_memory_reserve(&block->block, &block->capacity, *used + size, 1, err))
         return false;
     memcpy(block->block + *used, text, size);
     *used += size;
@@ -52,6 +52,18 @@ static uint32_t clamp_to_u32(int64_t value)
     return value < 0 ? 0 : value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
 }
 
+static void read_numbers(sqlite3_stmt *row, tl_item *item)
+{
+    int64_t size = sqlite3_column_int64(row, 3);
+    item->size = size > 0 ? (uint64_t)size : 0;
+    item->modified_ns = sqlite3_column_int64(row, 4);
+    item->width = clamp_to_u32(sqlite3_column_int64(row, 6));
+    item->height = clamp_to_u32(sqlite3_column_int64(row, 7));
+    item->has_place = sqlite3_column_type(row, 10) != SQLITE_NULL && sqlite3_column_type(row, 11) != SQLITE_NULL;
+    item->latitude = sqlite3_column_double(row, 10);
+    item->longitude = sqlite3_column_double(row, 11);
+}
+
 bool tl_item_block__read(tl_item_block *block, tl_statements *statements, sqlite3_stmt *row, tl_item *item, tl_error *err)
 {
     size_t caption_count, text_offsets[TEXT_COLUMN_COUNT] = {0}; /* 0: absent */
@@ -61,7 +73,7 @@ bool tl_item_block__read(tl_item_block *block, tl_statements *statements, sqlite
         return false;
     /* At least a byte, so that no text lies at offset 0. */
     size_t arrays_size = caption_count * (sizeof(int64_t) + sizeof(char *)), used = arrays_size + 1;
-    if (!tl_memory_reserve((void **)&block->block, &block->capacity, used, 1, err))
+    if (!tl_memory_reserve(&block->block, &block->capacity, used, 1, err))
         return false;
     for (size_t i = 0; i < TEXT_COLUMN_COUNT; i++) {
         const char *text = (const char *)sqlite3_column_text(row, text_columns[i].column);
@@ -95,14 +107,7 @@ bool tl_item_block__read(tl_item_block *block, tl_statements *statements, sqlite
         }
     if (item->root == NULL || item->path == NULL)
         return tl_fail(err, TL_ERROR_CORRUPT, "item %lld: expected a root and a path, found none", (long long)item->id);
-    int64_t size = sqlite3_column_int64(row, 3);
-    item->size = size > 0 ? (uint64_t)size : 0;
-    item->modified_ns = sqlite3_column_int64(row, 4);
-    item->width = clamp_to_u32(sqlite3_column_int64(row, 6));
-    item->height = clamp_to_u32(sqlite3_column_int64(row, 7));
-    item->has_place = sqlite3_column_type(row, 10) != SQLITE_NULL && sqlite3_column_type(row, 11) != SQLITE_NULL;
-    item->latitude = sqlite3_column_double(row, 10);
-    item->longitude = sqlite3_column_double(row, 11);
+    read_numbers(row, item);
     item->captions = caption_count != 0 ? pointers : NULL;
     item->caption_ids = caption_count != 0 ? (const int64_t *)(const void *)block->block : NULL;
     item->caption_count = caption_count;
