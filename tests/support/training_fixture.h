@@ -6,6 +6,7 @@
 #include "base/io/file.h"
 #include "encoders/training.h"
 #include "encoders/weights/safetensors.h"
+#include "tests/support/assert_ok.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -40,10 +41,8 @@ typedef struct fixture_batches {
 
 static inline tl_safetensors *open_fixture(const char *path)
 {
-    tl_error err;
     tl_safetensors *file = NULL;
-    if (!tl_safetensors_open(path, &file, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_safetensors_open(path, &file, err));
     return file;
 }
 
@@ -85,12 +84,10 @@ static inline tl_model_config fixture_config(void)
 
 static inline tl_trainer *make_trainer(const tl_training_options *options, tl_thread_pool *pool)
 {
-    tl_error err;
     tl_trainer *trainer = NULL;
     tl_model_config config = fixture_config();
     tl_image_recipe recipe = tl_image_recipe_default(FIXTURE_SIDE);
-    if (!tl_trainer_create(&config, &recipe, options, pool, &trainer, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_trainer_create(&config, &recipe, options, pool, &trainer, err));
     return trainer;
 }
 

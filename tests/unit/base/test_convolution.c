@@ -7,6 +7,7 @@
 #include "base/compute/convolution.h"
 #include "base/core/memory.h"
 #include "base/core/random.h"
+#include "tests/support/assert_ok.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -152,9 +153,7 @@ static void test_table(void **state)
                                       {true, true, true, false, true},
                                       {true, true, true, true, true},
                                       {false, false, true, true, false}};
-    tl_error err;
-    if (!tl_kernels_select(*state, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_kernels_select(*state, err));
     for (size_t number = 0; number < SHAPE_COUNT; number++)
         for (size_t i = 0; i < sizeof finishes / sizeof finishes[0]; i++)
             check_shape(number, (tl_dtype)((number + i) % 3), &finishes[i]);

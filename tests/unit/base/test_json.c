@@ -2,6 +2,7 @@
 #include "base/core/memory.h"
 #include "base/io/file.h"
 #include "base/io/json.h"
+#include "tests/support/assert_ok.h"
 
 #include <float.h>
 #include <math.h>
@@ -16,9 +17,7 @@
 static tl_json *parsed(const char *text)
 {
     tl_json *json = NULL;
-    tl_error err;
-    if (!tl_json_parse(tl_slice_of(text), "test", &json, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_json_parse(tl_slice_of(text), "test", &json, err));
     return json;
 }
 

@@ -93,7 +93,7 @@ static void reserve_doubles_and_keeps_items(void **state)
     size_t moves = 0;
     for (uint32_t i = 0; i < 10000; i++) {
         size_t before = capacity;
-        assert_true(tl_memory_reserve((void **)&items, &capacity, (size_t)i + 1, sizeof *items, NULL));
+        assert_true(tl_memory_reserve(&items, &capacity, (size_t)i + 1, sizeof *items, NULL));
         assert_true(capacity > i);
         moves += capacity != before;
         items[i] = i;
@@ -103,7 +103,7 @@ static void reserve_doubles_and_keeps_items(void **state)
     assert_true(moves <= 12); /* 8, 16, ..., 16384 */
     size_t kept = capacity;
     tl_error err = {TL_ERROR_NONE, ""};
-    assert_false(tl_memory_reserve((void **)&items, &capacity, SIZE_MAX / 2, sizeof *items, &err));
+    assert_false(tl_memory_reserve(&items, &capacity, SIZE_MAX / 2, sizeof *items, &err));
     assert_int_equal(err.kind, TL_ERROR_NO_MEMORY);
     assert_int_equal(capacity, kept);
     assert_int_equal(items[9999], 9999);

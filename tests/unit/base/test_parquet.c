@@ -6,6 +6,7 @@
 #include "base/io/parquet/parquet.h"
 #include "base/io/parquet/thrift_internal.h"
 #include "base/io/parquet/values_internal.h"
+#include "tests/support/assert_ok.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -296,11 +297,9 @@ static void test_decimals(void **state)
 static void read_fixture(const char *name, tl_string *out)
 {
     char path[4096];
-    tl_error err;
     snprintf(path, sizeof path, FOLDER "%s", name);
     tl_string_init(out, (size_t)1 << 24);
-    if (!tl_file_read(path, out, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_file_read(path, out, err));
 }
 
 /* Reads one column, or the first six readable ones; true when all went well. */

@@ -1,5 +1,6 @@
 /* The fixtures that pyarrow wrote, value by value as pyarrow reads them, in batches of several sizes and with rows passed over.
  */
+#include "tests/support/assert_ok.h"
 #include "tests/support/parquet_text.h"
 
 #include "base/io/file.h"
@@ -21,10 +22,8 @@ static void fixture_path(char path[4096], const char *name, size_t name_size, co
 
 static void read_whole(const char *path, tl_string *out)
 {
-    tl_error err;
     tl_string_init(out, (size_t)1 << 24);
-    if (!tl_file_read(path, out, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_file_read(path, out, err));
 }
 
 static void check_text(const char *path, const char *expected, size_t batch_rows)

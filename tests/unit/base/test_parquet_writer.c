@@ -1,5 +1,6 @@
 /* Writing Parquet: what is written is read back, row by row; mistakes of the caller; nothing appears without a commit; no memory.
  */
+#include "tests/support/assert_ok.h"
 #include "tests/support/failing_memory.c"
 #include "tests/support/parquet_text.h"
 
@@ -172,9 +173,7 @@ static bool is_missing(const char *path)
 static tl_parquet_writer *open_writer(void)
 {
     tl_parquet_writer *writer = NULL;
-    tl_error err;
-    if (!tl_parquet_writer_open("mistake.parquet", columns, COLUMNS, NULL, &writer, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_parquet_writer_open("mistake.parquet", columns, COLUMNS, NULL, &writer, err));
     return writer;
 }
 

@@ -1,7 +1,6 @@
 /* Groups of more pictures than a tile has rows, against those that two plain loops make. */
 #include "tests/support/assert_ok.h"
 
-#include "base/core/memory.h"
 #include "base/core/random.h"
 #include "cli/app/dedup_job.h"
 

@@ -1,5 +1,6 @@
 /* Captions that are kept, with what is cut off them, and captions that are not, with the reason. */
 #include "crawler-import/crawl/caption_cleaning.h"
+#include "tests/support/assert_ok.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,10 +11,8 @@
 static const char *clean(const char *text, const char *url, tl_string *out)
 {
     const char *reason = NULL;
-    tl_error err = {0};
     tl_string_init(out, 1 << 20);
-    if (!tl_caption_clean(tl_slice_of(text), url, NULL, out, &reason, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_caption_clean(tl_slice_of(text), url, NULL, out, &reason, err));
     return reason;
 }
 

@@ -2,6 +2,7 @@
 #include "crawler-import/crawl/charset.h"
 #include "crawler-import/crawl/page.h"
 #include "crawler-import/fetch/answer.h"
+#include "tests/support/assert_ok.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,9 +17,7 @@ static tl_page page;
 
 static void read_as(tl_slice bytes, const char *content_type)
 {
-    tl_error err = {0};
-    if (!tl_page_read(reader, bytes, "https://a.org/dir/page.html", content_type, &page, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_page_read(reader, bytes, "https://a.org/dir/page.html", content_type, &page, err));
 }
 
 static void read_page(const char *html)

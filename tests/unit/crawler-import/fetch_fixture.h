@@ -4,6 +4,7 @@
 
 #include "base/core/clock.h"
 #include "crawler-import/fetch/fetcher.h"
+#include "tests/support/assert_ok.h"
 #include "tests/support/odd_server.h"
 #include "tests/support/tiny_dns_server.h"
 
@@ -65,7 +66,6 @@ static inline void fixture_stop(fetch_fixture *fixture)
 /* Replaces the fetcher. Short waits and no limits, unless the options say otherwise. */
 static inline void fixture_open(fetch_fixture *fixture, tl_fetch_options options)
 {
-    tl_error err;
     tl_fetcher_destroy(fixture->fetcher);
     memset(fixture->results, 0, sizeof fixture->results);
     options.dns_servers = fixture->servers;
@@ -76,8 +76,7 @@ static inline void fixture_open(fetch_fixture *fixture, tl_fetch_options options
     options.host_rate = options.host_rate != 0 ? options.host_rate : -1;
     options.host_connections = options.host_connections != 0 ? options.host_connections : 64;
     options.host_down_seconds = options.host_down_seconds != 0 ? options.host_down_seconds : -1;
-    if (!tl_fetcher_create(&options, &fixture->fetcher, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_fetcher_create(&options, &fixture->fetcher, err));
 }
 
 static inline void fixture_submit(fetch_fixture *fixture, uint64_t id, const char *host, const char *path, tl_fetch_kind kind)
@@ -122,13 +121,11 @@ static inline void fixture_keep(fetch_fixture *fixture, tl_fetch_result *result)
 /* Until everything submitted has settled. */
 static inline void fixture_run(fetch_fixture *fixture)
 {
-    tl_error err;
     double until = tl_clock_seconds() + 60;
     while (tl_fetcher_pending(fixture->fetcher) != 0) {
         tl_fetch_result result;
         bool has_result;
-        if (!tl_fetcher_poll(fixture->fetcher, 1000, &result, &has_result, &err))
-            fail_msg("%s", err.message);
+        assert_ok(tl_fetcher_poll(fixture->fetcher, 1000, &result, &has_result, err));
         if (has_result) {
             fixture_keep(fixture, &result);
             tl_fetch_result_clear(&result);

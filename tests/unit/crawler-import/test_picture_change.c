@@ -11,9 +11,7 @@ static pthread_mutex_t large = PTHREAD_MUTEX_INITIALIZER;
 static tl_changed_picture change(tl_slice bytes, const tl_picture_rules *rules, tl_string *scratch)
 {
     tl_changed_picture out;
-    tl_error err = {0};
-    if (!tl_picture_change(bytes, rules, &large, scratch, &out, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_picture_change(bytes, rules, &large, scratch, &out, err));
     return out;
 }
 

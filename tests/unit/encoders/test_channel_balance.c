@@ -1,5 +1,4 @@
 /* Balanced channels: the same product, less of an input's extremes. */
-#include "base/compute/compute.h"
 #include "base/core/random.h"
 #include "encoders/weights/channel_balance.h"
 

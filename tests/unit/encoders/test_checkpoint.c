@@ -14,19 +14,12 @@ static tl_training_options sound_options(void)
     return (tl_training_options){.seed = 5, .steps = 12, .warmup_steps = 2, .learning_rate = 2e-3, .max_batch = FIXTURE_BATCH};
 }
 
-static void must(bool ok, const tl_error *err)
-{
-    if (!ok)
-        fail_msg("%s", err->message);
-}
-
 static void run_to(tl_trainer *trainer, const fixture_batches *batches, uint64_t step)
 {
-    tl_error err;
     while (tl_trainer_steps_done(trainer) < step) {
         tl_step_metrics metrics;
         tl_training_batch batch = batch_of_step(batches, (size_t)tl_trainer_steps_done(trainer));
-        must(tl_trainer_step(trainer, &batch, &metrics, &err), &err);
+        assert_ok(tl_trainer_step(trainer, &batch, &metrics, err));
     }
 }
 
@@ -47,35 +40,31 @@ static bool same_weights(tl_trainer *a, tl_trainer *b)
 
 static void start_clean(void)
 {
-    tl_error err;
-    must(tl_directory_remove("run", &err) && tl_directory_remove("run.new", &err) && tl_directory_remove("run.old", &err), &err);
+    assert_ok(tl_directory_remove("run", err) && tl_directory_remove("run.new", err) && tl_directory_remove("run.old", err));
 }
 
 static bool is_there(const char *path)
 {
-    tl_error err;
     tl_file_status status;
-    must(tl_file_status_read(path, &status, &err), &err);
+    assert_ok(tl_file_status_read(path, &status, err));
     return status.kind != TL_FILE_MISSING;
 }
 
 /* A checkpoint of this many steps at `name`. */
 static void save_at(const char *name, const fixture_batches *batches, uint64_t step)
 {
-    tl_error err;
     tl_training_options options = sound_options();
     tl_trainer *trainer = make_trainer(&options, NULL);
     run_to(trainer, batches, step);
-    must(tl_trainer_save(trainer, name, &err), &err);
+    assert_ok(tl_trainer_save(trainer, name, err));
     tl_trainer_destroy(trainer);
 }
 
 static uint64_t step_after_resume(void)
 {
-    tl_error err;
     tl_training_options options = sound_options();
     tl_trainer *trainer = make_trainer(&options, NULL);
-    must(tl_trainer_resume(trainer, "run", &err), &err);
+    assert_ok(tl_trainer_resume(trainer, "run", err));
     uint64_t step = tl_trainer_steps_done(trainer);
     tl_trainer_destroy(trainer);
     return step;
@@ -84,7 +73,6 @@ static uint64_t step_after_resume(void)
 static void a_resumed_run_ends_like_an_unbroken_one(void **state)
 {
     (void)state;
-    tl_error err;
     fixture_batches batches;
     load_batches(&batches);
     start_clean();
@@ -96,23 +84,23 @@ static void a_resumed_run_ends_like_an_unbroken_one(void **state)
         assert_false(is_there("run.new"));
         assert_false(is_there("run.old"));
         tl_trainer *resumed = make_trainer(&options, NULL);
-        must(tl_trainer_resume(resumed, "run/", &err), &err);
+        assert_ok(tl_trainer_resume(resumed, "run/", err));
         assert_int_equal(tl_trainer_steps_done(resumed), stop);
         run_to(resumed, &batches, 12);
         assert_true(same_weights(resumed, unbroken));
         /* Saving the end as well: the moments are the same bytes. */
-        must(tl_trainer_save(resumed, "run", &err) && tl_trainer_save(unbroken, "run2", &err), &err);
+        assert_ok(tl_trainer_save(resumed, "run", err) && tl_trainer_save(unbroken, "run2", err));
         tl_string a;
         tl_string b;
         tl_string_init(&a, 1 << 20);
         tl_string_init(&b, 1 << 20);
-        must(tl_file_read("run/moments.safetensors", &a, &err) && tl_file_read("run2/moments.safetensors", &b, &err), &err);
+        assert_ok(tl_file_read("run/moments.safetensors", &a, err) && tl_file_read("run2/moments.safetensors", &b, err));
         assert_true(tl_slice_equal(tl_string_slice(&a), tl_string_slice(&b)));
         tl_string_clear(&a);
         tl_string_clear(&b);
         tl_trainer_destroy(resumed);
     }
-    must(tl_directory_remove("run2", &err), &err);
+    assert_ok(tl_directory_remove("run2", err));
     tl_trainer_destroy(unbroken);
     tl_safetensors_close(batches.file);
 }
@@ -128,7 +116,7 @@ static void a_save_killed_at_any_point_loses_nothing(void **state)
     start_clean();
     save_at("run", &batches, 2);
     save_at("run.new", &batches, 4);
-    must(unlink("run.new/state.json") == 0, &err);
+    assert_int_equal(unlink("run.new/state.json"), 0);
     assert_int_equal(step_after_resume(), 2);
 
     /* Between the renames: no folder of the name itself. */
@@ -142,7 +130,7 @@ static void a_save_killed_at_any_point_loses_nothing(void **state)
     start_clean();
     save_at("run.old", &batches, 2);
     save_at("run.new", &batches, 4);
-    must(unlink("run.new/state.json") == 0, &err);
+    assert_int_equal(unlink("run.new/state.json"), 0);
     assert_int_equal(step_after_resume(), 2);
 
     /* Before the old one was removed. */
@@ -161,7 +149,7 @@ static void a_save_killed_at_any_point_loses_nothing(void **state)
     /* First save killed: nothing to resume. */
     start_clean();
     save_at("run.new", &batches, 4);
-    must(unlink("run.new/state.json") == 0, &err);
+    assert_int_equal(unlink("run.new/state.json"), 0);
     tl_training_options options = sound_options();
     tl_trainer *trainer = make_trainer(&options, NULL);
     assert_false(tl_trainer_resume(trainer, "run", &err));
@@ -207,30 +195,28 @@ static void a_killed_process_leaves_a_checkpoint(void **state)
 /* Flips one bit of the file at a place. */
 static void damage(const char *path, size_t place)
 {
-    tl_error err;
     tl_string bytes;
     tl_string_init(&bytes, 1 << 20);
-    must(tl_file_read(path, &bytes, &err), &err);
+    assert_ok(tl_file_read(path, &bytes, err));
     assert_true(place < bytes.size);
     bytes.data[place] ^= 0x10;
-    must(tl_file_replace(path, tl_string_slice(&bytes), &err), &err);
+    assert_ok(tl_file_replace(path, tl_string_slice(&bytes), err));
     tl_string_clear(&bytes);
 }
 
 static void truncate_by(const char *path, size_t count)
 {
-    tl_error err;
     tl_string bytes;
     tl_string_init(&bytes, 1 << 20);
-    must(tl_file_read(path, &bytes, &err), &err);
-    must(tl_file_replace(path, (tl_slice){bytes.data, bytes.size - count}, &err), &err);
+    assert_ok(tl_file_read(path, &bytes, err));
+    assert_ok(tl_file_replace(path, (tl_slice){bytes.data, bytes.size - count}, err));
     tl_string_clear(&bytes);
 }
 
 static void damaged_checkpoints_are_refused_and_change_nothing(void **state)
 {
     (void)state;
-    tl_error err;
+    tl_error error;
     fixture_batches batches;
     load_batches(&batches);
     tl_training_options options = sound_options();
@@ -242,20 +228,20 @@ static void damaged_checkpoints_are_refused_and_change_nothing(void **state)
             start_clean();
             save_at("run", &batches, 3);
             tl_file_status status;
-            must(tl_file_status_read(files[i], &status, &err), &err);
+            assert_ok(tl_file_status_read(files[i], &status, err));
             if (how == 0)
-                must(unlink(files[i]) == 0, &err);
+                assert_int_equal(unlink(files[i]), 0);
             else if (how == 1)
                 truncate_by(files[i], (size_t)status.size / 2);
             else
                 damage(files[i], how == 2 ? 12 : how == 3 ? (size_t)status.size / 2 : (size_t)status.size - 5);
             if (i == 0 && how == 1)
                 truncate_by(files[i], 1);
-            err = (tl_error){0};
-            if (tl_trainer_resume(trainer, "run", &err))
+            error = (tl_error){0};
+            if (tl_trainer_resume(trainer, "run", &error))
                 fail_msg("%s, damage %zu: resumed", files[i], how);
-            if (strstr(err.message, "run") == NULL)
-                fail_msg("%s, damage %zu: %s", files[i], how, err.message);
+            if (strstr(error.message, "run") == NULL)
+                fail_msg("%s, damage %zu: %s", files[i], how, error.message);
             assert_int_equal(tl_trainer_steps_done(trainer), 0);
             assert_true(same_weights(trainer, fresh));
         }
@@ -269,24 +255,24 @@ static void damaged_checkpoints_are_refused_and_change_nothing(void **state)
 static void a_state_that_was_edited_is_refused(void **state)
 {
     (void)state;
-    tl_error err = {0};
+    tl_error error = {0};
     fixture_batches batches;
     load_batches(&batches);
     start_clean();
     save_at("run", &batches, 3);
     tl_string text;
     tl_string_init(&text, 1 << 20);
-    must(tl_file_read("run/state.json", &text, &err), &err);
+    assert_ok(tl_file_read("run/state.json", &text, err));
     char *step = strstr(text.data, "\"step\": 3");
     assert_non_null(step);
     step[8] = '4';
-    must(tl_file_replace("run/state.json", tl_string_slice(&text), &err), &err);
+    assert_ok(tl_file_replace("run/state.json", tl_string_slice(&text), err));
     tl_string_clear(&text);
     tl_training_options options = sound_options();
     tl_trainer *trainer = make_trainer(&options, NULL);
-    assert_false(tl_trainer_resume(trainer, "run", &err));
-    assert_int_equal(err.kind, TL_ERROR_CORRUPT);
-    assert_non_null(strstr(err.message, "checksum"));
+    assert_false(tl_trainer_resume(trainer, "run", &error));
+    assert_int_equal(error.kind, TL_ERROR_CORRUPT);
+    assert_non_null(strstr(error.message, "checksum"));
     tl_trainer_destroy(trainer);
     start_clean();
     tl_safetensors_close(batches.file);
@@ -297,7 +283,7 @@ static void a_state_that_was_edited_is_refused(void **state)
 static void every_kind_of_run_resumes_to_the_same_bits(void **state)
 {
     (void)state;
-    tl_error err;
+    tl_error error;
     fixture_batches batches;
     load_batches(&batches);
     enum { KINDS = 7 };
@@ -323,20 +309,20 @@ static void every_kind_of_run_resumes_to_the_same_bits(void **state)
                    *resumed = make_trainer(&kinds[i], NULL);
         run_to(unbroken, &batches, 12);
         run_to(stopped, &batches, 5);
-        must(tl_trainer_save(stopped, "run", &err) && tl_trainer_resume(resumed, "run", &err), &err);
+        assert_ok(tl_trainer_save(stopped, "run", err) && tl_trainer_resume(resumed, "run", err));
         run_to(resumed, &batches, 12);
         assert_true(same_weights(resumed, unbroken));
         assert_false(same_weights(stopped, unbroken));
         /* All files of both ends, byte by byte. */
         static const char *const files[] = {"parameters.safetensors", "moments.safetensors", "average.safetensors"};
-        must(tl_trainer_save(resumed, "run", &err) && tl_trainer_save(unbroken, "run2", &err), &err);
+        assert_ok(tl_trainer_save(resumed, "run", err) && tl_trainer_save(unbroken, "run2", err));
         for (size_t file = 0; file < (kinds[i].average_decay > 0.0 ? 3 : 2); file++) {
             char path[2][64];
             tl_string bytes[2];
             for (size_t j = 0; j < 2; j++) {
                 snprintf(path[j], sizeof path[j], "%s/%s", j == 0 ? "run" : "run2", files[file]);
                 tl_string_init(&bytes[j], 1 << 20);
-                must(tl_file_read(path[j], &bytes[j], &err), &err);
+                assert_ok(tl_file_read(path[j], &bytes[j], err));
             }
             assert_true(tl_slice_equal(tl_string_slice(&bytes[0]), tl_string_slice(&bytes[1])));
             tl_string_clear(&bytes[0]);
@@ -344,13 +330,13 @@ static void every_kind_of_run_resumes_to_the_same_bits(void **state)
         }
         /* And none of the kinds continues another. */
         tl_trainer *other = make_trainer(&kinds[(i + 1) % KINDS], NULL);
-        assert_false(tl_trainer_resume(other, "run", &err));
-        assert_int_equal(err.kind, TL_ERROR_INVALID);
+        assert_false(tl_trainer_resume(other, "run", &error));
+        assert_int_equal(error.kind, TL_ERROR_INVALID);
         tl_trainer_destroy(other);
         tl_trainer_destroy(resumed);
         tl_trainer_destroy(stopped);
         tl_trainer_destroy(unbroken);
-        must(tl_directory_remove("run2", &err), &err);
+        assert_ok(tl_directory_remove("run2", err));
     }
     tl_safetensors_close(batches.file);
 }
@@ -360,7 +346,7 @@ static void every_kind_of_run_resumes_to_the_same_bits(void **state)
 static void a_length_may_change_on_the_way(void **state)
 {
     (void)state;
-    tl_error err;
+    tl_error error;
     fixture_batches batches;
     load_batches(&batches);
     start_clean();
@@ -375,14 +361,14 @@ static void a_length_may_change_on_the_way(void **state)
                *unchanged = make_trainer(&plain, NULL), *resumed = make_trainer(&told, NULL);
     run_to(on_the_way, &batches, 3);
     assert_true(tl_trainer_steps(on_the_way) == 12 && tl_trainer_steps(from_start) == 9);
-    assert_false(tl_trainer_replan(on_the_way, 3, &err));
-    assert_non_null(strstr(err.message, "more than the 3 steps"));
-    must(tl_trainer_replan(on_the_way, 16, &err), &err);
-    assert_false(tl_trainer_replan(on_the_way, 17, &err)); /* once a step */
+    assert_false(tl_trainer_replan(on_the_way, 3, &error));
+    assert_non_null(strstr(error.message, "more than the 3 steps"));
+    assert_ok(tl_trainer_replan(on_the_way, 16, err));
+    assert_false(tl_trainer_replan(on_the_way, 17, &error)); /* once a step */
     run_to(on_the_way, &batches, 5);
-    must(tl_trainer_save(on_the_way, "run", &err) && tl_trainer_resume(resumed, "run", &err), &err);
+    assert_ok(tl_trainer_save(on_the_way, "run", err) && tl_trainer_resume(resumed, "run", err));
     run_to(on_the_way, &batches, 7);
-    must(tl_trainer_replan(on_the_way, 9, &err), &err);
+    assert_ok(tl_trainer_replan(on_the_way, 9, err));
     run_to(on_the_way, &batches, 9);
     run_to(from_start, &batches, 9);
     run_to(resumed, &batches, 9);
@@ -391,22 +377,22 @@ static void a_length_may_change_on_the_way(void **state)
     assert_false(same_weights(on_the_way, unchanged));
     tl_step_metrics metrics;
     const tl_training_batch batch = batch_of_step(&batches, 0);
-    assert_false(tl_trainer_step(from_start, &batch, &metrics, &err)); /* it is over */
+    assert_false(tl_trainer_step(from_start, &batch, &metrics, &error)); /* it is over */
     /* Other replans of steps that are done. */
     const tl_training_options *const refused[] = {&other, &none};
     for (size_t i = 0; i < 2; i++) {
         tl_trainer *stranger = make_trainer(refused[i], NULL);
-        assert_false(tl_trainer_resume(stranger, "run", &err));
-        assert_non_null(strstr(err.message, "replans"));
+        assert_false(tl_trainer_resume(stranger, "run", &error));
+        assert_non_null(strstr(error.message, "replans"));
         tl_trainer_destroy(stranger);
     }
     tl_trainer *stopped = make_trainer(&plain, NULL), *stranger = make_trainer(&other, NULL);
     run_to(stopped, &batches, 5);
-    must(tl_trainer_save(stopped, "run", &err), &err);
-    assert_false(tl_trainer_resume(stranger, "run", &err));
-    assert_non_null(strstr(err.message, "replans"));
+    assert_ok(tl_trainer_save(stopped, "run", err));
+    assert_false(tl_trainer_resume(stranger, "run", &error));
+    assert_non_null(strstr(error.message, "replans"));
     other.replans[0].steps = 2; /* no run at all */
-    assert_false(tl_training_options__check_replans(&other, &err));
+    assert_false(tl_training_options__check_replans(&other, &error));
     tl_trainer *const trainers[] = {from_start, on_the_way, unchanged, resumed, stopped, stranger};
     for (size_t i = 0; i < sizeof trainers / sizeof trainers[0]; i++)
         tl_trainer_destroy(trainers[i]);
@@ -439,36 +425,36 @@ static void another_runs_checkpoint_is_refused_by_the_first_difference(void **st
     cases[7].options.plain_sgd = true;
     cases[8].options.warmup_steps = 3;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        tl_error err = {0};
+        tl_error error = {0};
         tl_trainer *trainer = make_trainer(&cases[i].options, NULL);
-        assert_false(tl_trainer_resume(trainer, "run", &err));
-        if (strstr(err.message, cases[i].named) == NULL)
-            fail_msg("expected '%s' in: %s", cases[i].named, err.message);
-        assert_int_equal(err.kind, TL_ERROR_INVALID);
+        assert_false(tl_trainer_resume(trainer, "run", &error));
+        if (strstr(error.message, cases[i].named) == NULL)
+            fail_msg("expected '%s' in: %s", cases[i].named, error.message);
+        assert_int_equal(error.kind, TL_ERROR_INVALID);
         tl_trainer_destroy(trainer);
     }
     /* Another model and another recipe. */
-    tl_error err = {0};
+    tl_error error = {0};
     tl_trainer *trainer;
     tl_training_options options = sound_options();
     tl_model_config config = fixture_config();
     tl_image_recipe recipe = tl_image_recipe_default(FIXTURE_SIDE);
     config.text.layers++;
-    must(tl_trainer_create(&config, &recipe, &options, NULL, &trainer, &err), &err);
-    assert_false(tl_trainer_resume(trainer, "run", &err));
-    assert_non_null(strstr(err.message, "layers"));
+    assert_ok(tl_trainer_create(&config, &recipe, &options, NULL, &trainer, err));
+    assert_false(tl_trainer_resume(trainer, "run", &error));
+    assert_non_null(strstr(error.message, "layers"));
     tl_trainer_destroy(trainer);
     config = fixture_config();
     recipe.mode = TL_RESIZE_SQUASH;
-    must(tl_trainer_create(&config, &recipe, &options, NULL, &trainer, &err), &err);
-    assert_false(tl_trainer_resume(trainer, "run", &err));
-    assert_non_null(strstr(err.message, "resize_mode"));
+    assert_ok(tl_trainer_create(&config, &recipe, &options, NULL, &trainer, err));
+    assert_false(tl_trainer_resume(trainer, "run", &error));
+    assert_non_null(strstr(error.message, "resize_mode"));
     tl_trainer_destroy(trainer);
     /* The size of scratch does not shape the run. */
     recipe = tl_image_recipe_default(FIXTURE_SIDE);
     options.max_batch++;
-    must(tl_trainer_create(&config, &recipe, &options, NULL, &trainer, &err), &err);
-    must(tl_trainer_resume(trainer, "run", &err), &err);
+    assert_ok(tl_trainer_create(&config, &recipe, &options, NULL, &trainer, err));
+    assert_ok(tl_trainer_resume(trainer, "run", err));
     tl_trainer_destroy(trainer);
     start_clean();
     tl_safetensors_close(batches.file);
@@ -477,13 +463,13 @@ static void another_runs_checkpoint_is_refused_by_the_first_difference(void **st
 static void a_folder_that_is_no_checkpoint_is_never_replaced(void **state)
 {
     (void)state;
-    tl_error err;
+    tl_error error;
     start_clean();
-    must(tl_directory_create("run", &err) && tl_file_replace("run/letters.txt", tl_slice_of("dear"), &err), &err);
+    assert_ok(tl_directory_create("run", err) && tl_file_replace("run/letters.txt", tl_slice_of("dear"), err));
     tl_training_options options = sound_options();
     tl_trainer *trainer = make_trainer(&options, NULL);
-    assert_false(tl_trainer_save(trainer, "run", &err));
-    assert_non_null(strstr(err.message, "state.json"));
+    assert_false(tl_trainer_save(trainer, "run", &error));
+    assert_non_null(strstr(error.message, "state.json"));
     assert_true(is_there("run/letters.txt"));
     tl_trainer_destroy(trainer);
     start_clean();

@@ -1,6 +1,7 @@
 /* Retrieval and zero-shot scores against a brute-force oracle in double, and against numbers known by hand. */
 #include "base/core/random.h"
 #include "encoders/evaluation/evaluation.h"
+#include "tests/support/assert_ok.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -88,7 +89,6 @@ static int compare_sizes(const void *left, const void *right)
 static void compare_with_oracle(size_t query_count, size_t candidate_count, size_t dim, uint32_t group_count, bool is_coarse,
                                 uint64_t seed, tl_thread_pool *pool)
 {
-    tl_error err;
     tl_random random = tl_random_stream(seed, 0);
     float *queries = malloc(query_count * dim * sizeof(float));
     float *candidates = malloc(candidate_count * dim * sizeof(float));
@@ -107,9 +107,8 @@ static void compare_with_oracle(size_t query_count, size_t candidate_count, size
     for (size_t i = 0; i < candidate_count; i++)
         candidate_groups[i] = (uint32_t)tl_random_below(&random, group_count) * 1000003u;
     tl_retrieval_direction result;
-    if (!tl_evaluate_retrieval(queries, query_groups, query_count, candidates, candidate_groups, candidate_count, dim, pool,
-                               &result, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_evaluate_retrieval(queries, query_groups, query_count, candidates, candidate_groups, candidate_count, dim, pool,
+                                    &result, err));
     size_t hits[3] = {0, 0, 0};
     static const size_t cuts[3] = {1, 5, 10};
     for (size_t i = 0; i < query_count; i++) {

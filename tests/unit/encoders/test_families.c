@@ -11,6 +11,7 @@
 #include "base/core/memory.h"
 #include "base/io/file.h"
 #include "encoders/encoders.h"
+#include "tests/support/assert_ok.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,31 +19,25 @@
 
 #define MODELS TL_SOURCE_DIR "/tests/golden/fixtures/models/"
 
-static void must(bool ok, const tl_error *err)
-{
-    if (!ok)
-        fail_msg("%s", err->message);
-}
-
 static void write_file(const char *directory, const char *name, tl_slice bytes)
 {
-    tl_error err;
-    char *path = tl_path_join(directory, name, &err);
+    tl_error error;
+    char *path = tl_path_join(directory, name, &error);
     assert_non_null(path);
-    must(tl_file_replace(path, bytes, &err), &err);
+    assert_ok(tl_file_replace(path, bytes, err));
     tl_memory_free(path);
 }
 
 /* The file of the source folder, with the first `from` in it replaced by `to` (from NULL: as it is). */
 static void copy_file(const char *source, const char *directory, const char *name, const char *from, const char *to)
 {
-    tl_error err;
+    tl_error error;
     tl_string bytes, changed;
     tl_string_init(&bytes, 1 << 24);
     tl_string_init(&changed, 1 << 24);
-    char *path = tl_path_join(source, name, &err);
+    char *path = tl_path_join(source, name, &error);
     assert_non_null(path);
-    must(tl_file_read(path, &bytes, &err), &err);
+    assert_ok(tl_file_read(path, &bytes, err));
     tl_slice head = tl_string_slice(&bytes), tail = {NULL, 0};
     if (from != NULL) {
         const char *at = strstr(bytes.data, from);
@@ -51,10 +46,9 @@ static void copy_file(const char *source, const char *directory, const char *nam
         head.size = (size_t)(at - bytes.data);
         tail = (tl_slice){at + strlen(from), bytes.size - head.size - strlen(from)};
     }
-    must(tl_string_append(&changed, head.data, head.size, &err) &&
-             tl_string_append_text(&changed, from != NULL ? to : "", &err) &&
-             (tail.size == 0 || tl_string_append(&changed, tail.data, tail.size, &err)),
-         &err);
+    assert_ok(tl_string_append(&changed, head.data, head.size, err) &&
+              tl_string_append_text(&changed, from != NULL ? to : "", err) &&
+              (tail.size == 0 || tl_string_append(&changed, tail.data, tail.size, err)));
     write_file(directory, name, tl_string_slice(&changed));
     tl_string_clear(&changed);
     tl_string_clear(&bytes);
@@ -63,11 +57,11 @@ static void copy_file(const char *source, const char *directory, const char *nam
 
 static void make_folder(const char *directory)
 {
-    tl_error err;
-    must(tl_directory_create(directory, &err), &err);
+    tl_error error;
+    assert_ok(tl_directory_create(directory, err));
     static const char *const files[] = {"fingerprint.json", "twinlens.json", "origin.json", "open_clip_model.safetensors"};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        char *path = tl_path_join(directory, files[i], &err);
+        char *path = tl_path_join(directory, files[i], &error);
         assert_non_null(path);
         unlink(path);
         tl_memory_free(path);
@@ -91,9 +85,8 @@ static void copy_transformers(const char *directory, const char *from, const cha
 
 static void expect_activation(const char *directory, tl_activation expected, const char *warning, char fingerprint[33])
 {
-    tl_error err;
     tl_model *model;
-    must(tl_model_open(directory, &model, &err), &err);
+    assert_ok(tl_model_open(directory, &model, err));
     const tl_model_info *info = tl_model_info_read(model);
     if (info->config.vision.activation != expected || info->config.text.activation != expected)
         fail_msg("%s: expected %s, found %s and %s", directory, tl_activation_name(expected),
@@ -158,20 +151,20 @@ static void a_choice_decides_before_all(void **state)
 static void a_choice_is_written_and_forgotten(void **state)
 {
     (void)state;
-    tl_error err;
+    tl_error error;
     char before[33], after[33];
     copy_open_clip("chosen", NULL, NULL);
     expect_activation("chosen", TL_GELU, "says nothing of the activation", before);
-    must(tl_model_choose_activation("chosen", "quick_gelu", &err), &err);
+    assert_ok(tl_model_choose_activation("chosen", "quick_gelu", err));
     expect_activation("chosen", TL_QUICK_GELU, NULL, NULL);
-    must(tl_model_choose_activation("chosen", "auto", &err), &err);
+    assert_ok(tl_model_choose_activation("chosen", "auto", err));
     expect_activation("chosen", TL_GELU, "says nothing of the activation", after);
-    assert_string_equal(before, after);                             /* what was indexed before is of this model again */
-    must(tl_model_choose_activation("chosen", "auto", &err), &err); /* nothing to forget */
-    assert_false(tl_model_choose_activation("chosen", "relu", &err));
-    assert_non_null(strstr(err.message, "found 'relu'"));
-    assert_false(tl_model_choose_activation("no-folder", "gelu", &err));
-    assert_int_equal(err.kind, TL_ERROR_NOT_FOUND);
+    assert_string_equal(before, after);                           /* what was indexed before is of this model again */
+    assert_ok(tl_model_choose_activation("chosen", "auto", err)); /* nothing to forget */
+    assert_false(tl_model_choose_activation("chosen", "relu", &error));
+    assert_non_null(strstr(error.message, "found 'relu'"));
+    assert_false(tl_model_choose_activation("no-folder", "gelu", &error));
+    assert_int_equal(error.kind, TL_ERROR_NOT_FOUND);
 }
 
 static void a_choice_that_cannot_be_read_is_refused(void **state)
@@ -205,17 +198,16 @@ static void a_choice_that_cannot_be_read_is_refused(void **state)
 static void a_timm_trunk_keeps_its_activation(void **state)
 {
     (void)state;
-    tl_error err;
     tl_model *model;
     make_folder("trunk");
     copy_file(MODELS "oc_siglip2_tanh", "trunk", "open_clip_config.json", NULL, NULL);
     copy_file(MODELS "oc_siglip2_tanh", "trunk", "open_clip_model.safetensors", NULL, NULL);
     for (int i = 0; i < 2; i++) {
-        must(tl_model_open("trunk", &model, &err), &err);
+        assert_ok(tl_model_open("trunk", &model, err));
         assert_int_equal(tl_model_info_read(model)->config.vision.activation, TL_GELU_TANH);
         assert_int_equal(tl_model_info_read(model)->config.text.activation == TL_QUICK_GELU, i == 1);
         tl_model_close(model);
-        must(tl_model_choose_activation("trunk", "quick_gelu", &err), &err);
+        assert_ok(tl_model_choose_activation("trunk", "quick_gelu", err));
     }
 }
 
@@ -240,9 +232,8 @@ static void transformers_say_their_activation(void **state)
 {
     (void)state;
     copy_transformers("some-clip", NULL, NULL);
-    tl_error err;
     tl_model *model;
-    must(tl_model_open("some-clip", &model, &err), &err);
+    assert_ok(tl_model_open("some-clip", &model, err));
     assert_string_equal(tl_model_info_read(model)->warning, "");
     assert_string_equal(tl_model_info_read(model)->family, "CLIP (transformers)");
     tl_model_close(model);

@@ -78,26 +78,26 @@ static void clear_batch(made_batch *batch)
 /* [2, PAIRS, D] of the model's towers; the caller's. */
 static float *encode(const char *directory, const made_batch *made, size_t *count)
 {
-    tl_error err;
+    tl_error error;
     tl_model *model;
     tl_model_session *session;
-    must(tl_model_open(directory, &model, &err), &err);
+    assert_ok(tl_model_open(directory, &model, err));
     *count = (size_t)PAIRS * tl_model_info_read(model)->config.embedding_dim;
-    float *rows = tl_memory_allocate(2 * *count, sizeof *rows, &err);
+    float *rows = tl_memory_allocate(2 * *count, sizeof *rows, &error);
     assert_non_null(rows);
-    must(tl_model_session_create(model, PAIRS, NULL, &session, &err), &err);
-    must(tl_model_session_encode_pixels(session, made->pixels, PAIRS, rows, &err) &&
-             tl_model_session_encode_tokens(session, made->ids, made->lengths, PAIRS, rows + *count, &err),
-         &err);
+    assert_ok(tl_model_session_create(model, PAIRS, NULL, &session, err));
+    assert_ok(tl_model_session_encode_pixels(session, made->pixels, PAIRS, rows, err) &&
+              tl_model_session_encode_tokens(session, made->ids, made->lengths, PAIRS, rows + *count, err));
     tl_model_session_destroy(session);
     tl_model_close(model);
     return rows;
 }
 
-static bool make_trainer_of(const char *directory, bool freezes_images, tl_model_config *config, tl_trainer **out, tl_error *err)
+static bool make_trainer_of(const char *directory, bool freezes_images, tl_model_config *config, tl_trainer **out,
+                            tl_error *error)
 {
     tl_model *model;
-    must(tl_model_open(directory, &model, err), err);
+    assert_ok(tl_model_open(directory, &model, err));
     const tl_model_info *info = tl_model_info_read(model);
     *config = info->config;
     tl_training_options options = {.steps = STEPS,
@@ -106,7 +106,7 @@ static bool make_trainer_of(const char *directory, bool freezes_images, tl_model
                                    .max_batch = PAIRS,
                                    .freeze_images = freezes_images,
                                    .loss = info->config.has_logit_bias ? "sigmoid" : "contrastive"};
-    bool ok = tl_trainer_create(&info->config, &info->recipe, &options, NULL, out, err);
+    bool ok = tl_trainer_create(&info->config, &info->recipe, &options, NULL, out, error);
     tl_model_close(model);
     return ok;
 }
@@ -121,21 +121,21 @@ static double furthest(const float *a, const float *b, size_t count)
 
 static void check_subject(const subject *at)
 {
-    tl_error err = {0};
+    tl_error error = {0};
     tl_trainer *trainer;
     tl_model_config config;
     made_batch made;
     size_t count = 0;
     copy_folder(at->name, "started");
     if (at->lacks != NULL) {
-        assert_false(make_trainer_of("started", false, &config, &trainer, &err));
-        if (strstr(err.message, at->lacks) == NULL)
-            fail_msg("%s: expected '%s' in: %s", at->name, at->lacks, err.message);
+        assert_false(make_trainer_of("started", false, &config, &trainer, &error));
+        if (strstr(error.message, at->lacks) == NULL)
+            fail_msg("%s: expected '%s' in: %s", at->name, at->lacks, error.message);
     }
-    must(make_trainer_of("started", at->lacks != NULL, &config, &trainer, &err), &err);
-    must(tl_trainer_start_from(trainer, "started", &err), &err);
+    assert_ok(make_trainer_of("started", at->lacks != NULL, &config, &trainer, err));
+    assert_ok(tl_trainer_start_from(trainer, "started", err));
     make_batch(&config, &made);
-    must(tl_directory_remove("exported", &err) && tl_trainer_export(trainer, "exported", &err), &err);
+    assert_ok(tl_directory_remove("exported", err) && tl_trainer_export(trainer, "exported", err));
     float *before = encode("started", &made, &count), *after = encode("exported", &made, &count);
     if (!(furthest(before, after, 2 * count) < 1e-5))
         fail_msg("%s: embeddings %g apart", at->name, furthest(before, after, 2 * count));
@@ -143,10 +143,10 @@ static void check_subject(const subject *at)
 
     tl_step_metrics first = {0}, last = {0};
     for (size_t step = 0; step < STEPS; step++)
-        must(tl_trainer_step(trainer, &made.batch, step == 0 ? &first : &last, &err), &err);
+        assert_ok(tl_trainer_step(trainer, &made.batch, step == 0 ? &first : &last, err));
     if (!(last.loss < 0.9 * first.loss))
         fail_msg("%s: loss %g -> %g", at->name, first.loss, last.loss);
-    must(tl_trainer_export(trainer, "exported", &err), &err);
+    assert_ok(tl_trainer_export(trainer, "exported", err));
     after = encode("exported", &made, &count);
     assert_true(furthest(before + count, after + count, count) > 1e-3); /* captions moved */
     if (at->lacks != NULL)
@@ -167,14 +167,14 @@ static void every_family_can_be_trained_on(void **state)
 static void sizes_must_be_those_of_the_run(void **state)
 {
     (void)state;
-    tl_error err;
+    tl_error error;
     tl_trainer *trainer;
     tl_model_config config;
     copy_folder("oc_vit", "started");
-    must(make_trainer_of("started", false, &config, &trainer, &err), &err);
+    assert_ok(make_trainer_of("started", false, &config, &trainer, err));
     copy_folder("hf_tinyclip", "other");
-    assert_false(tl_trainer_start_from(trainer, "other", &err));
-    assert_non_null(strstr(err.message, "other"));
+    assert_false(tl_trainer_start_from(trainer, "other", &error));
+    assert_non_null(strstr(error.message, "other"));
     tl_trainer_destroy(trainer);
 }
 

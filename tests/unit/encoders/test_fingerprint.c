@@ -5,25 +5,18 @@
 
 #include <unistd.h>
 
-static void must(bool ok, const tl_error *err)
-{
-    if (!ok)
-        fail_msg("%s", err->message);
-}
-
 static const char *const native_names[] = {TL_MODEL_CONFIG_FILE, TL_MODEL_RECIPE_FILE};
 
 /* Also checks that it is kept, and found where nothing changed. */
 static void compute(const char *directory, const char *const *names, size_t count, const char *weights_name, char text[33])
 {
-    tl_error err;
     tl_model_files configs;
     tl_weight_files *weights;
     char found[33];
-    must(tl_model_files_read(directory, names, count, &configs, &err), &err);
-    must(tl_weight_files_open(directory, weights_name, &weights, &err), &err);
+    assert_ok(tl_model_files_read(directory, names, count, &configs, err));
+    assert_ok(tl_weight_files_open(directory, weights_name, &weights, err));
     assert_false(tl_fingerprint_find(directory, &configs, weights, found));
-    must(tl_fingerprint_compute(directory, &configs, weights, NULL, text, &err), &err);
+    assert_ok(tl_fingerprint_compute(directory, &configs, weights, NULL, text, err));
     assert_true(tl_fingerprint_find(directory, &configs, weights, found));
     assert_string_equal(found, text);
     /* A list of other files is not what is kept. */
@@ -70,29 +63,28 @@ typedef struct made_tensor {
 static void write_weights(const char *path, const made_tensor *tensors, size_t tensor_count, size_t spoiled, size_t at,
                           uint64_t bits)
 {
-    tl_error err;
+    tl_error error;
     tl_string bytes;
     tl_string_init(&bytes, 64 << 20);
     size_t offset = 0, place = 0;
-    must(tl_string_append(&bytes, "\0\0\0\0\0\0\0\0{", 9, &err), &err);
+    assert_ok(tl_string_append(&bytes, "\0\0\0\0\0\0\0\0{", 9, err));
     for (size_t i = 0; i < tensor_count; i++) {
         size_t size = tensors[i].count * tensors[i].item_size;
-        must(tl_string_append_format(&bytes, &err, "%s\"%s\":{\"dtype\":\"%s\",\"shape\":[%zu],\"data_offsets\":[%zu,%zu]}",
-                                     i != 0 ? "," : "", tensors[i].name, tensors[i].dtype, tensors[i].count, offset,
-                                     offset + size),
-             &err);
+        assert_ok(tl_string_append_format(&bytes, err, "%s\"%s\":{\"dtype\":\"%s\",\"shape\":[%zu],\"data_offsets\":[%zu,%zu]}",
+                                          i != 0 ? "," : "", tensors[i].name, tensors[i].dtype, tensors[i].count, offset,
+                                          offset + size));
         place = i == spoiled ? offset + at * tensors[i].item_size : place;
         offset += size;
     }
-    must(tl_string_append(&bytes, "}", 1, &err), &err);
+    assert_ok(tl_string_append(&bytes, "}", 1, err));
     for (size_t i = 0; i < 8; i++)
         bytes.data[i] = (char)((bytes.size - 8) >> (8 * i));
-    char *zeros = tl_memory_allocate(offset, 1, &err);
+    char *zeros = tl_memory_allocate(offset, 1, &error);
     assert_non_null(zeros);
     if (spoiled < tensor_count)
         memcpy(zeros + place, &bits, tensors[spoiled].item_size);
-    must(tl_string_append(&bytes, zeros, offset, &err), &err);
-    must(tl_file_replace(path, tl_string_slice(&bytes), &err), &err);
+    assert_ok(tl_string_append(&bytes, zeros, offset, err));
+    assert_ok(tl_file_replace(path, tl_string_slice(&bytes), err));
     tl_memory_free(zeros);
     tl_string_clear(&bytes);
 }
@@ -126,23 +118,24 @@ static void values_that_are_not_finite_are_named(void **state)
         {6, 1 << 20, 0x7fc00000, "tensor 'full': expected finite values, found nan at 1048576"},
         {6, LARGE - 1, 0x7f800001, "nan at 1048652"},
     };
-    tl_error err;
+    tl_error error;
     char text[33];
     tl_thread_pool *pool;
-    must(tl_thread_pool_create(3, &pool, &err), &err);
+    assert_ok(tl_thread_pool_create(3, &pool, err));
     copy_model_folder("spoiled");
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         tl_model_files configs;
         tl_weight_files *weights;
         write_weights("spoiled/model.safetensors", tensors, sizeof tensors / sizeof tensors[0], cases[i].tensor, cases[i].at,
                       cases[i].bits);
-        must(tl_model_files_read("spoiled", native_names, 2, &configs, &err), &err);
-        must(tl_weight_files_open("spoiled", TL_MODEL_WEIGHTS_FILE, &weights, &err), &err);
-        bool ok = tl_fingerprint_compute("spoiled", &configs, weights, i % 2 != 0 ? pool : NULL, text, &err);
+        assert_ok(tl_model_files_read("spoiled", native_names, 2, &configs, err));
+        assert_ok(tl_weight_files_open("spoiled", TL_MODEL_WEIGHTS_FILE, &weights, err));
+        bool ok = tl_fingerprint_compute("spoiled", &configs, weights, i % 2 != 0 ? pool : NULL, text, &error);
         if (ok != (cases[i].named == NULL))
-            fail_msg("case %zu: %s", i, ok ? "accepted" : err.message);
-        if (!ok && (strstr(err.message, cases[i].named) == NULL || strstr(err.message, "'spoiled/model.safetensors'") == NULL))
-            fail_msg("expected '%s' in: %s", cases[i].named, err.message);
+            fail_msg("case %zu: %s", i, ok ? "accepted" : error.message);
+        if (!ok &&
+            (strstr(error.message, cases[i].named) == NULL || strstr(error.message, "'spoiled/model.safetensors'") == NULL))
+            fail_msg("expected '%s' in: %s", cases[i].named, error.message);
         tl_weight_files_close(weights);
     }
     tl_thread_pool_destroy(pool);
@@ -154,11 +147,10 @@ static const char index_text[] = "{\"weight_map\":{\"a\":\"1.safetensors\",\"b\"
 
 static void write_shards(size_t spoiled, uint64_t bits)
 {
-    tl_error err;
     static const made_tensor a = {"a", "F32", 4, 4}, b = {"b", "BF16", 2, 4};
-    must(tl_directory_remove("shards", &err) && tl_directory_create("shards", &err), &err);
-    must(tl_file_replace("shards/config.json", tl_slice_of("{}"), &err), &err);
-    must(tl_file_replace("shards/model.safetensors.index.json", tl_slice_of(index_text), &err), &err);
+    assert_ok(tl_directory_remove("shards", err) && tl_directory_create("shards", err));
+    assert_ok(tl_file_replace("shards/config.json", tl_slice_of("{}"), err));
+    assert_ok(tl_file_replace("shards/model.safetensors.index.json", tl_slice_of(index_text), err));
     write_weights("shards/1.safetensors", &a, 1, spoiled == 1 ? 0 : SIZE_MAX, 0, bits);
     write_weights("shards/2.safetensors", &b, 1, spoiled == 2 ? 0 : SIZE_MAX, 3, bits);
 }
@@ -166,7 +158,7 @@ static void write_shards(size_t spoiled, uint64_t bits)
 static void every_shard_is_covered(void **state)
 {
     (void)state;
-    tl_error err;
+    tl_error error;
     char first[33], next[33];
     static const char *const names[] = {"config.json"};
     write_shards(0, 0);
@@ -180,11 +172,10 @@ static void every_shard_is_covered(void **state)
         assert_string_not_equal(first, next);
     }
     write_shards(0, 0);
-    must(tl_file_replace("shards/model.safetensors.index.json",
-                         tl_slice_of("{\"weight_map\":{\"a\":\"1.safetensors\",\n"
-                                     "\"b\":\"2.safetensors\"}}"),
-                         &err),
-         &err);
+    assert_ok(tl_file_replace("shards/model.safetensors.index.json",
+                              tl_slice_of("{\"weight_map\":{\"a\":\"1.safetensors\",\n"
+                                          "\"b\":\"2.safetensors\"}}"),
+                              err));
     compute("shards", names, 1, "model.safetensors.index.json", next);
     assert_string_not_equal(first, next);
 
@@ -192,17 +183,16 @@ static void every_shard_is_covered(void **state)
     tl_model_files configs;
     tl_weight_files *weights;
     write_shards(2, 0x7fc0);
-    must(tl_model_files_read("shards", names, 1, &configs, &err), &err);
-    must(tl_weight_files_open("shards", "model.safetensors.index.json", &weights, &err), &err);
-    assert_false(tl_fingerprint_compute("shards", &configs, weights, NULL, next, &err));
-    assert_string_equal(err.message, "'shards/2.safetensors': tensor 'b': expected finite values, found nan at 3");
+    assert_ok(tl_model_files_read("shards", names, 1, &configs, err));
+    assert_ok(tl_weight_files_open("shards", "model.safetensors.index.json", &weights, err));
+    assert_false(tl_fingerprint_compute("shards", &configs, weights, NULL, next, &error));
+    assert_string_equal(error.message, "'shards/2.safetensors': tensor 'b': expected finite values, found nan at 3");
     tl_weight_files_close(weights);
 }
 
 static void what_changed_since_it_was_opened_is_not_kept(void **state)
 {
     (void)state;
-    tl_error err;
     char text[33];
     static const char *const names[] = {"config.json"};
     static const char *const changed[] = {"shards/config.json", "shards/model.safetensors.index.json", "shards/1.safetensors",
@@ -211,10 +201,10 @@ static void what_changed_since_it_was_opened_is_not_kept(void **state)
         tl_model_files configs;
         tl_weight_files *weights;
         write_shards(0, 0);
-        must(tl_model_files_read("shards", names, 1, &configs, &err), &err);
-        must(tl_weight_files_open("shards", "model.safetensors.index.json", &weights, &err), &err);
-        must(tl_file_replace(changed[i], tl_slice_of("{ }"), &err), &err);
-        must(tl_fingerprint_compute("shards", &configs, weights, NULL, text, &err), &err);
+        assert_ok(tl_model_files_read("shards", names, 1, &configs, err));
+        assert_ok(tl_weight_files_open("shards", "model.safetensors.index.json", &weights, err));
+        assert_ok(tl_file_replace(changed[i], tl_slice_of("{ }"), err));
+        assert_ok(tl_fingerprint_compute("shards", &configs, weights, NULL, text, err));
         assert_int_equal(access("shards/fingerprint.json", F_OK), -1);
         tl_weight_files_close(weights);
     }

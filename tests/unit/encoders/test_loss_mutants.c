@@ -96,7 +96,6 @@ const tl_objective tl_objective_contrastive = {
 
 static double distance_with(mistake made, char worst[128])
 {
-    tl_error err;
     fixture_batches batches;
     load_batches(&batches);
     present_mistake = made;
@@ -105,8 +104,7 @@ static double distance_with(mistake made, char worst[128])
     load_weights(trainer, TRAINING_FIXTURES "/model/model.safetensors");
     tl_training_batch batch = batch_of_step(&batches, 0);
     tl_step_metrics metrics;
-    if (!tl_trainer_gradients(trainer, &batch, &metrics, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_trainer_gradients(trainer, &batch, &metrics, err));
     double distance = worst_gradient_distance(trainer, worst);
     tl_trainer_destroy(trainer);
     tl_safetensors_close(batches.file);

@@ -6,12 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void must(bool ok, const tl_error *err)
-{
-    if (!ok)
-        fail_msg("%s", err->message);
-}
-
 static void expect_refusal(const char *directory, tl_error_kind kind, const char *named)
 {
     tl_error err = {0};
@@ -35,10 +29,9 @@ static void count_tensor(void *context, const char *name, uint32_t rank, const s
 static void the_fixture_opens(void **state)
 {
     (void)state;
-    tl_error err;
     tl_model *model;
     copy_model_folder("model");
-    must(tl_model_open("model", &model, &err), &err);
+    assert_ok(tl_model_open("model", &model, err));
     const tl_model_info *info = tl_model_info_read(model);
     assert_string_equal(info->family, "twinlens");
     assert_int_equal(info->config.embedding_dim, 8);
@@ -56,30 +49,26 @@ static void the_fixture_opens(void **state)
 
 static void read_fingerprint(char text[33])
 {
-    tl_error err;
     tl_model *model;
-    must(tl_model_open("model", &model, &err), &err);
+    assert_ok(tl_model_open("model", &model, err));
     memcpy(text, tl_model_info_read(model)->fingerprint, 33);
     tl_model_close(model);
 }
 
 static void write_text(const char *path, const char *text)
 {
-    tl_error err;
-    must(tl_file_replace(path, tl_slice_of(text), &err), &err);
+    assert_ok(tl_file_replace(path, tl_slice_of(text), err));
 }
 
 static void read_text(const char *path, tl_string *text)
 {
-    tl_error err;
     tl_string_init(text, 1 << 20);
-    must(tl_file_read(path, text, &err), &err);
+    assert_ok(tl_file_read(path, text, err));
 }
 
 static void the_fingerprint_is_kept_and_follows_the_files(void **state)
 {
     (void)state;
-    tl_error err;
     char first[33];
     char next[33];
     copy_model_folder("model");
@@ -121,8 +110,8 @@ static void the_fingerprint_is_kept_and_follows_the_files(void **state)
         if (i == 2)
             bytes.data[bytes.size - 4] ^= 1;
         else
-            must(tl_string_append_text(&bytes, "\n", &err), &err);
-        must(tl_file_replace(files[i], tl_string_slice(&bytes), &err), &err);
+            assert_ok(tl_string_append_text(&bytes, "\n", err));
+        assert_ok(tl_file_replace(files[i], tl_string_slice(&bytes), err));
         tl_string_clear(&bytes);
         read_fingerprint(next);
         assert_string_not_equal(next, first);
@@ -147,7 +136,6 @@ typedef struct weight_change {
 
 static void write_changed_weights(const weight_change *change)
 {
-    tl_error err;
     tl_safetensors *file = open_fixture(TRAINING_FIXTURES "/model/model.safetensors");
     tl_tensor_source tensors[64];
     size_t count = 0;
@@ -174,8 +162,8 @@ static void write_changed_weights(const weight_change *change)
         tensors[count++] = tensor;
     }
     tl_file_writer *writer;
-    must(tl_file_writer_open("model/model.safetensors", &writer, &err), &err);
-    must(tl_safetensors_write(writer, tensors, count, NULL, NULL, &err) && tl_file_writer_commit(writer, &err), &err);
+    assert_ok(tl_file_writer_open("model/model.safetensors", &writer, err));
+    assert_ok(tl_safetensors_write(writer, tensors, count, NULL, NULL, err) && tl_file_writer_commit(writer, err));
     tl_file_writer_close(writer);
     tl_safetensors_close(file);
 }
@@ -199,7 +187,6 @@ static void wrong_weights_are_named(void **state)
 static void surplus_tensors_are_named(void **state)
 {
     (void)state;
-    tl_error err;
     copy_model_folder("model");
     /* The config asks for one layer less than the weights bring. */
     tl_string text;
@@ -207,7 +194,7 @@ static void surplus_tensors_are_named(void **state)
     char *layers = strstr(text.data, "\"layers\": 2");
     assert_non_null(layers);
     layers[10] = '1';
-    must(tl_file_replace("model/config.json", tl_string_slice(&text), &err), &err);
+    assert_ok(tl_file_replace("model/config.json", tl_string_slice(&text), err));
     tl_string_clear(&text);
     expect_refusal("model", TL_ERROR_CORRUPT, "tensor 'visual.transformer.resblocks.1.");
 }
@@ -215,14 +202,13 @@ static void surplus_tensors_are_named(void **state)
 static void the_logit_scale_is_read_as_a_factor(void **state)
 {
     (void)state;
-    tl_error err;
     static const float logarithms[] = {4.7F, -2.0F, 1.0F};
     static const float factors[] = {109.947174F, 0.13533528F, 2.7182817F};
     for (size_t i = 0; i < 3; i++) {
         tl_model *model;
         copy_model_folder("model");
         write_changed_weights(&(weight_change){.spoiled = "logit_scale", .spoiled_value = logarithms[i]});
-        must(tl_model_open("model", &model, &err), &err);
+        assert_ok(tl_model_open("model", &model, err));
         assert_true(fabsf(tl_model_info_read(model)->logit_scale / factors[i] - 1.0F) < 1e-6F);
         tl_model_close(model);
     }
@@ -234,7 +220,6 @@ static void the_logit_scale_is_read_as_a_factor(void **state)
 static void other_types_are_refused_clearly(void **state)
 {
     (void)state;
-    tl_error err;
     tl_string bytes;
     copy_model_folder("model");
     /* logit_scale [] F32 becomes I32, which is as long; header keeps its size. */
@@ -243,7 +228,7 @@ static void other_types_are_refused_clearly(void **state)
     for (size_t i = 0; i + 28 <= bytes.size - 8; i++)
         if (memcmp(header + i, "\"logit_scale\":{\"dtype\":\"F32\"", 28) == 0)
             header[i + 24] = 'I';
-    must(tl_file_replace("model/model.safetensors", tl_string_slice(&bytes), &err), &err);
+    assert_ok(tl_file_replace("model/model.safetensors", tl_string_slice(&bytes), err));
     tl_string_clear(&bytes);
     expect_refusal("model", TL_ERROR_UNSUPPORTED, "tensor 'logit_scale': expected F32, F16 or BF16, found I32");
 }
@@ -279,7 +264,6 @@ static void missing_and_damaged_files_are_named(void **state)
 static void sessions_agree_whatever_the_batch_and_threads(void **state)
 {
     (void)state;
-    tl_error err;
     tl_model *model;
     tl_thread_pool *pool;
     fixture_batches batches;
@@ -288,17 +272,16 @@ static void sessions_agree_whatever_the_batch_and_threads(void **state)
     static float found[N * FIXTURE_DIM];
     load_batches(&batches);
     copy_model_folder("model");
-    must(tl_model_open("model", &model, &err), &err);
-    must(tl_thread_pool_create(2, &pool, &err), &err);
+    assert_ok(tl_model_open("model", &model, err));
+    assert_ok(tl_thread_pool_create(2, &pool, err));
     static const size_t sizes[] = {N, 1, 7, 64};
     for (size_t i = 0; i < 4; i++) {
         tl_model_session *session;
-        must(tl_model_session_create(model, sizes[i], i % 2 != 0 ? pool : NULL, &session, &err), &err);
+        assert_ok(tl_model_session_create(model, sizes[i], i % 2 != 0 ? pool : NULL, &session, err));
         for (size_t kind = 0; kind < 2; kind++) {
             float *out = i == 0 ? expected[kind] : found;
-            must(kind == 0 ? tl_model_session_encode_pixels(session, batches.pixels, N, out, &err)
-                           : tl_model_session_encode_tokens(session, batches.ids, batches.lengths, N, out, &err),
-                 &err);
+            assert_ok(kind == 0 ? tl_model_session_encode_pixels(session, batches.pixels, N, out, err)
+                                : tl_model_session_encode_tokens(session, batches.ids, batches.lengths, N, out, err));
             assert_true(relative_distance(out, expected[kind], N * FIXTURE_DIM, 0, 0) < 1e-6);
             for (size_t row = 0; row < N; row++) {
                 double sum = 0.0;
@@ -317,7 +300,6 @@ static void sessions_agree_whatever_the_batch_and_threads(void **state)
 static void packed_weights_give_nearly_the_same(void **state)
 {
     (void)state;
-    tl_error err;
     tl_thread_pool *pool;
     fixture_batches batches;
     enum { N = FIXTURE_STEPS * FIXTURE_BATCH };
@@ -325,27 +307,26 @@ static void packed_weights_give_nearly_the_same(void **state)
     static const double allowed[] = {[TL_PRECISION_F32] = 1e-6, [TL_PRECISION_BF16] = 0.02, [TL_PRECISION_INT8] = 0.05};
     static const double least[] = {[TL_PRECISION_F32] = 0.0, [TL_PRECISION_BF16] = 1e-5, [TL_PRECISION_INT8] = 1e-5};
     load_batches(&batches);
-    must(tl_thread_pool_create(2, &pool, &err), &err);
+    assert_ok(tl_thread_pool_create(2, &pool, err));
     for (int precision = TL_PRECISION_F32; precision <= TL_PRECISION_INT8; precision++) {
         tl_model *model;
         tl_model_session *session, *threaded;
         copy_model_folder("model");
-        must(tl_model_open("model", &model, &err), &err);
-        must(tl_model_session_create(model, N, NULL, &session, &err), &err);
-        must(tl_model_session_create(model, N, pool, &threaded, &err), &err);
-        must(tl_model_session_encode_pixels(session, batches.pixels, N, plain[0], &err), &err);
-        must(tl_model_session_encode_tokens(session, batches.ids, batches.lengths, N, plain[1], &err), &err);
+        assert_ok(tl_model_open("model", &model, err));
+        assert_ok(tl_model_session_create(model, N, NULL, &session, err));
+        assert_ok(tl_model_session_create(model, N, pool, &threaded, err));
+        assert_ok(tl_model_session_encode_pixels(session, batches.pixels, N, plain[0], err));
+        assert_ok(tl_model_session_encode_tokens(session, batches.ids, batches.lengths, N, plain[1], err));
         for (int tower = TL_TOWER_IMAGE; tower <= TL_TOWER_TEXT; tower++) {
-            must(tl_model_pack(model, (tl_tower)tower, (tl_precision)precision, pool, &err), &err);
-            must(tl_model_pack(model, (tl_tower)tower, (tl_precision)precision, pool, &err), &err); /* done already */
+            assert_ok(tl_model_pack(model, (tl_tower)tower, (tl_precision)precision, pool, err));
+            assert_ok(tl_model_pack(model, (tl_tower)tower, (tl_precision)precision, pool, err)); /* done already */
         }
         for (size_t kind = 0; kind < 2; kind++) {
             for (size_t thread = 0; thread < 2; thread++) {
                 tl_model_session *used = thread == 0 ? session : threaded;
                 float *out = thread == 0 ? packed : again;
-                must(kind == 0 ? tl_model_session_encode_pixels(used, batches.pixels, N, out, &err)
-                               : tl_model_session_encode_tokens(used, batches.ids, batches.lengths, N, out, &err),
-                     &err);
+                assert_ok(kind == 0 ? tl_model_session_encode_pixels(used, batches.pixels, N, out, err)
+                                    : tl_model_session_encode_tokens(used, batches.ids, batches.lengths, N, out, err));
             }
             assert_memory_equal(packed, again, sizeof packed);
             double distance = relative_distance(packed, plain[kind], N * FIXTURE_DIM, 0, 0);
@@ -364,26 +345,26 @@ static void packed_weights_give_nearly_the_same(void **state)
 static void a_vector_that_is_not_finite_is_refused(void **state)
 {
     (void)state;
-    tl_error err;
+    tl_error error;
     tl_model *model;
     tl_model_session *session;
     float pixels[3 * FIXTURE_PIXELS] = {0.5F};
     float out[3 * FIXTURE_DIM];
     copy_model_folder("model");
-    must(tl_model_open("model", &model, &err), &err);
-    assert_false(tl_model_session_create(model, 0, NULL, &session, &err));
-    must(tl_model_session_create(model, 2, NULL, &session, &err), &err);
-    must(tl_model_session_encode_pixels(session, pixels, 3, out, &err), &err);
+    assert_ok(tl_model_open("model", &model, err));
+    assert_false(tl_model_session_create(model, 0, NULL, &session, &error));
+    assert_ok(tl_model_session_create(model, 2, NULL, &session, err));
+    assert_ok(tl_model_session_encode_pixels(session, pixels, 3, out, err));
     pixels[2 * FIXTURE_PIXELS + 5] = INFINITY;
-    assert_false(tl_model_session_encode_pixels(session, pixels, 3, out, &err));
-    assert_non_null(strstr(err.message, "item 2"));
+    assert_false(tl_model_session_encode_pixels(session, pixels, 3, out, &error));
+    assert_non_null(strstr(error.message, "item 2"));
     int32_t ids[2 * FIXTURE_CONTEXT] = {1, 39, 0, 0, 0, 0, 0, 0, 1, 39};
     uint32_t lengths[2] = {2, 9};
-    assert_false(tl_model_session_encode_tokens(session, ids, lengths, 2, out, &err));
-    assert_non_null(strstr(err.message, "text 1"));
+    assert_false(tl_model_session_encode_tokens(session, ids, lengths, 2, out, &error));
+    assert_non_null(strstr(error.message, "text 1"));
     lengths[1] = 2;
     ids[1] = 40;
-    assert_false(tl_model_session_encode_tokens(session, ids, lengths, 2, out, &err));
+    assert_false(tl_model_session_encode_tokens(session, ids, lengths, 2, out, &error));
     tl_model_session_destroy(session);
     tl_model_session_destroy(NULL);
     tl_model_close(model);

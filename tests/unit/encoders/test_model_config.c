@@ -1,5 +1,6 @@
 /* config.json: reading, defaults, refusals, and that writing gives back what was read. */
 #include "encoders/model_config.h"
+#include "tests/support/assert_ok.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,10 +29,8 @@ static bool read_text(const char *text, tl_model_config *config, tl_error *err)
 static void a_sound_config_is_read(void **state)
 {
     (void)state;
-    tl_error err;
     tl_model_config config;
-    if (!read_text(sound, &config, &err))
-        fail_msg("%s", err.message);
+    assert_ok(read_text(sound, &config, err));
     assert_int_equal(config.embedding_dim, 8);
     assert_int_equal(config.vision.activation, TL_QUICK_GELU);
     assert_true(config.text.layer_norm_epsilon == 1e-5F);
@@ -57,13 +56,11 @@ static void a_sound_config_is_read(void **state)
 static void open_clips_defaults_apply(void **state)
 {
     (void)state;
-    tl_error err;
     tl_model_config config;
-    if (!read_text("{\"model_type\":\"twinlens\",\"embed_dim\":512,"
-                   "\"vision_cfg\":{\"image_size\":224,\"patch_size\":32,\"width\":768,\"layers\":12},"
-                   "\"text_cfg\":{\"context_length\":77,\"vocab_size\":49408,\"width\":512,\"heads\":8,\"layers\":12}}",
-                   &config, &err))
-        fail_msg("%s", err.message);
+    assert_ok(read_text("{\"model_type\":\"twinlens\",\"embed_dim\":512,"
+                        "\"vision_cfg\":{\"image_size\":224,\"patch_size\":32,\"width\":768,\"layers\":12},"
+                        "\"text_cfg\":{\"context_length\":77,\"vocab_size\":49408,\"width\":512,\"heads\":8,\"layers\":12}}",
+                        &config, err));
     assert_int_equal(config.text.activation, TL_GELU);
     assert_int_equal(config.vision.heads, 12);
     assert_int_equal(config.vision.mlp_width, 3072);
@@ -80,21 +77,20 @@ static void written_config_reads_back(void **state)
     /* Two ratios: one that open_clip's mlp_ratio can say, one that it cannot. */
     static const uint32_t mlp_widths[] = {60, 61, 1, 65536};
     for (size_t i = 0; i < sizeof mlp_widths / sizeof mlp_widths[0]; i++) {
-        tl_error err;
+        tl_error error;
         tl_model_config config;
         tl_model_config again;
         tl_json *json;
-        assert_true(read_text(sound, &config, &err));
+        assert_true(read_text(sound, &config, &error));
         config.vision.mlp_width = mlp_widths[i];
         config.vision.layer_norm_epsilon = 3.3e-6F;
-        if (!tl_model_config_write(&config, &json, &err))
-            fail_msg("%s", err.message);
+        assert_ok(tl_model_config_write(&config, &json, err));
         tl_string text;
         tl_string_init(&text, 65536);
-        assert_true(tl_json_write(json, TL_JSON_INDENTED, &text, &err));
+        assert_true(tl_json_write(json, TL_JSON_INDENTED, &text, &error));
         tl_json_free(json);
-        if (!read_text(text.data, &again, &err))
-            fail_msg("%s: %s", err.message, text.data);
+        if (!read_text(text.data, &again, &error))
+            fail_msg("%s: %s", error.message, text.data);
         tl_string_clear(&text);
         assert_int_equal(again.vision.mlp_width, mlp_widths[i]);
         assert_true(again.vision.layer_norm_epsilon == config.vision.layer_norm_epsilon);
@@ -110,16 +106,15 @@ static void written_config_reads_back(void **state)
 /* Writes and reads again; the text, for messages, is freed. */
 static void round_trip(const tl_model_config *config, tl_model_config *again)
 {
-    tl_error err;
+    tl_error error;
     tl_json *json;
     tl_string text;
-    if (!tl_model_config_write(config, &json, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_model_config_write(config, &json, err));
     tl_string_init(&text, 65536);
-    assert_true(tl_json_write(json, TL_JSON_INDENTED, &text, &err));
+    assert_true(tl_json_write(json, TL_JSON_INDENTED, &text, &error));
     tl_json_free(json);
-    if (!read_text(text.data, again, &err))
-        fail_msg("%s: %s", err.message, text.data);
+    if (!read_text(text.data, again, &error))
+        fail_msg("%s: %s", error.message, text.data);
     tl_string_clear(&text);
 }
 
@@ -132,9 +127,8 @@ static void rotary_positions_and_their_pooling_are_read_and_written(void **state
         "\"pool_heads\":8,\"pool_mlp_width\":33,\"rotary\":{\"offset\":1,\"indexing\":\"xy\",\"reference_side\":24}},"
         "\"text_cfg\":{\"context_length\":16,\"vocab_size\":100,\"width\":20,\"heads\":4,\"layers\":3}}";
     tl_model_config config, again;
-    tl_error err;
-    if (!read_text(with_rotary, &config, &err))
-        fail_msg("%s", err.message);
+    tl_error error;
+    assert_ok(read_text(with_rotary, &config, err));
     const tl_rotary_config *rotary = &config.vision.rotary;
     assert_true(rotary->is_used && rotary->columns_first);
     assert_true(rotary->temperature == 10000.0F && rotary->offset == 1.0F);
@@ -165,17 +159,17 @@ static void rotary_positions_and_their_pooling_are_read_and_written(void **state
     config.vision.with_inner_norms = false;
 
     config.vision.pooling = TL_POOL_CLASS_TOKEN;
-    assert_false(tl_model_config_check_trainable(&config, false, &err));
-    assert_non_null(strstr(err.message, "rotary"));
+    assert_false(tl_model_config_check_trainable(&config, false, &error));
+    assert_non_null(strstr(error.message, "rotary"));
     config.vision.rotary.is_used = false;
     bool *const pieces[] = {&config.vision.with_gated_mlp, &config.vision.with_inner_norms, &config.vision.norms_last};
     for (size_t i = 0; i < 3; i++) {
         *pieces[i] = true;
-        assert_false(tl_model_config_check_trainable(&config, false, &err));
-        assert_true(tl_model_config_check_trainable(&config, true, &err)); /* frozen: no gradient is asked for */
+        assert_false(tl_model_config_check_trainable(&config, false, &error));
+        assert_true(tl_model_config_check_trainable(&config, true, &error)); /* frozen: no gradient is asked for */
         *pieces[i] = false;
     }
-    assert_true(tl_model_config_check_trainable(&config, false, &err));
+    assert_true(tl_model_config_check_trainable(&config, false, &error));
 }
 
 static void a_stem_is_read_and_written(void **state)
@@ -188,14 +182,13 @@ static void a_stem_is_read_and_written(void **state)
         "{\"patch_size\":2,\"width\":16,\"layers\":3,\"mlp_width\":33}]}},"
         "\"text_cfg\":{\"context_length\":16,\"vocab_size\":100,\"width\":20,\"heads\":4,\"layers\":3}}";
     tl_model_config config, again;
-    tl_error err;
-    if (!read_text(with_stem, &config, &err))
-        fail_msg("%s", err.message);
+    tl_error error;
+    assert_ok(read_text(with_stem, &config, err));
     assert_int_equal(config.vision.stem_kernel, 5);
     assert_int_equal(config.vision.stem_stage_count, 2);
     const tl_stem_stage_config expected[2] = {{3, 8, 2, 32}, {2, 16, 3, 33}};
     assert_memory_equal(config.vision.stem_stages, expected, sizeof expected);
-    assert_true(tl_model_config_check_trainable(&config, false, &err));
+    assert_true(tl_model_config_check_trainable(&config, false, &error));
     config.vision.stem_kernel = 7;
     round_trip(&config, &again);
     assert_memory_equal(&again.vision, &config.vision, sizeof config.vision);
@@ -207,8 +200,8 @@ static void a_stem_is_read_and_written(void **state)
                 first + 64.0 * 32 * 16 + 16.0 * 64 * 24 + blocks);
     assert_true(of_pixels == first);
     config.vision.stem_stage_count = 5;
-    assert_false(tl_model_config_check(&config, &err));
-    assert_non_null(strstr(err.message, "stem"));
+    assert_false(tl_model_config_check(&config, &error));
+    assert_non_null(strstr(error.message, "stem"));
 }
 
 /* One replacement in the sound text must be refused, by a message that names the member. */

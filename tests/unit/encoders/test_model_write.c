@@ -7,6 +7,7 @@
 #include "base/io/file.h"
 #include "encoders/encoders.h"
 #include "encoders/weights/weight_files.h"
+#include "tests/support/assert_ok.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,12 +21,6 @@
 #define MODELS TL_SOURCE_DIR "/tests/golden/fixtures/models/"
 enum { MOST_DIM = 16, MOST_PIXELS = 3 * 64 * 64, MOST_CONTEXT = 16 };
 
-static void must(bool ok, const tl_error *err)
-{
-    if (!ok)
-        fail_msg("%s", err->message);
-}
-
 /* On a copy: a model that is opened keeps its fingerprint in its folder. */
 static tl_model *open_fixture(const char *name)
 {
@@ -37,20 +32,20 @@ static tl_model *open_fixture(const char *name)
                                         "model.safetensors.index.json",
                                         "model-00001-of-00002.safetensors",
                                         "model-00002-of-00002.safetensors"};
-    tl_error err;
+    tl_error error;
     tl_model *model;
-    must(tl_directory_create(name, &err), &err);
+    assert_ok(tl_directory_create(name, err));
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char from[512], to[512];
         tl_string bytes;
         snprintf(from, sizeof from, MODELS "%s/%s", name, names[i]);
         snprintf(to, sizeof to, "%s/%s", name, names[i]);
         tl_string_init(&bytes, 1 << 24);
-        if (tl_file_read(from, &bytes, &err))
-            must(tl_file_replace(to, tl_string_slice(&bytes), &err), &err);
+        if (tl_file_read(from, &bytes, &error))
+            assert_ok(tl_file_replace(to, tl_string_slice(&bytes), err));
         tl_string_clear(&bytes);
     }
-    must(tl_model_open(name, &model, &err), &err);
+    assert_ok(tl_model_open(name, &model, err));
     return model;
 }
 
@@ -58,7 +53,6 @@ static void encode(const tl_model *model, float out[2 * MOST_DIM])
 {
     static float pixels[MOST_PIXELS];
     const tl_text_config *text = &tl_model_info_read(model)->config.text;
-    tl_error err;
     int32_t ids[MOST_CONTEXT];
     tl_model_session *session;
     for (size_t i = 0; i < MOST_PIXELS; i++)
@@ -68,19 +62,18 @@ static void encode(const tl_model *model, float out[2 * MOST_DIM])
     const uint32_t length = text->context_length;
     ids[length - 1] = text->pooling == TL_POOL_EOS ? text->eos_id : (int32_t)text->vocabulary_size - 1;
     memset(out, 0, 2 * MOST_DIM * sizeof *out);
-    must(tl_model_session_create(model, 2, NULL, &session, &err), &err);
-    must(tl_model_session_encode_pixels(session, pixels, 1, out, &err), &err);
-    must(tl_model_session_encode_tokens(session, ids, &length, 1, out + MOST_DIM, &err), &err);
+    assert_ok(tl_model_session_create(model, 2, NULL, &session, err));
+    assert_ok(tl_model_session_encode_pixels(session, pixels, 1, out, err));
+    assert_ok(tl_model_session_encode_tokens(session, ids, &length, 1, out + MOST_DIM, err));
     tl_model_session_destroy(session);
 }
 
 static double apart(const tl_model *model, const char *folder, const char *family, tl_dtype dtype)
 {
-    tl_error err;
     tl_model *written;
     float before[2 * MOST_DIM], after[2 * MOST_DIM];
     double most = 0.0;
-    must(tl_model_open(folder, &written, &err), &err);
+    assert_ok(tl_model_open(folder, &written, err));
     assert_string_equal(tl_model_info_read(written)->family, family);
     assert_int_equal(tl_model_info_read(written)->dtype, dtype);
     encode(model, before);
@@ -119,12 +112,11 @@ static void what_fits_comes_back(void **state)
         {"tl_vit", TL_MODEL_OPEN_CLIP, "open_clip", TL_F32},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        tl_error err;
         char folder[64];
         tl_model *model = open_fixture(cases[i].name);
         const tl_model_write_options options = {.format = cases[i].format};
         snprintf(folder, sizeof folder, "%s-%d", cases[i].name, (int)cases[i].format);
-        must(tl_model_write(model, NULL, &options, folder, &err), &err);
+        assert_ok(tl_model_write(model, NULL, &options, folder, err));
         const double found = apart(model, folder, cases[i].family, cases[i].dtype);
         if (found > 1e-6)
             fail_msg("%s: expected the same embeddings, found %g", folder, found);
@@ -164,9 +156,8 @@ static void what_does_not_fit_is_named(void **state)
 static void smaller_numbers(void **state)
 {
     (void)state;
-    tl_error err;
     tl_model *model = open_fixture("hf_siglip");
-    must(tl_model_rewrite(model, TL_F16, "half", &err) && tl_model_rewrite(model, TL_BF16, "brain", &err), &err);
+    assert_ok(tl_model_rewrite(model, TL_F16, "half", err) && tl_model_rewrite(model, TL_BF16, "brain", err));
     const double half = apart(model, "half", "SigLIP (transformers)", TL_F16);
     const double brain = apart(model, "brain", "SigLIP (transformers)", TL_BF16);
     assert_true(half > 0.0 && half < 2e-3 && brain > half && brain < 2e-2);
@@ -175,9 +166,8 @@ static void smaller_numbers(void **state)
 
 static void compare_files(const char *directory, const char *other, const char *name)
 {
-    tl_error err;
     tl_weight_files *a, *b;
-    must(tl_weight_files_open(directory, name, &a, &err) && tl_weight_files_open(other, name, &b, &err), &err);
+    assert_ok(tl_weight_files_open(directory, name, &a, err) && tl_weight_files_open(other, name, &b, err));
     assert_int_equal(tl_weight_files_count(a), tl_weight_files_count(b));
     for (size_t i = 0; i < tl_weight_files_count(a); i++) {
         const tl_tensor_view *one = tl_weight_files_item(a, i), *same = tl_weight_files_find(b, one->name);
@@ -194,17 +184,16 @@ static void compare_files(const char *directory, const char *other, const char *
 static void what_is_small_already_stays(void **state)
 {
     (void)state;
-    tl_error err;
     tl_model *model = open_fixture("hf_vit_f16"), *wide, *theirs;
     const tl_model_write_options to_open_clip = {.format = TL_MODEL_OPEN_CLIP, .has_dtype = true, .dtype = TL_F32};
     const tl_model_write_options back = {.format = TL_MODEL_TRANSFORMERS, .has_dtype = true, .dtype = TL_F16};
     assert_int_equal(tl_model_exact_dtype(model), TL_F16);
-    must(tl_model_rewrite(model, TL_F16, "same", &err) && tl_model_rewrite(model, TL_F32, "wide", &err), &err);
+    assert_ok(tl_model_rewrite(model, TL_F16, "same", err) && tl_model_rewrite(model, TL_F32, "wide", err));
     compare_files("hf_vit_f16", "same", "model.safetensors");
-    must(tl_model_open("wide", &wide, &err) && tl_model_rewrite(wide, TL_F16, "narrow", &err), &err);
+    assert_ok(tl_model_open("wide", &wide, err) && tl_model_rewrite(wide, TL_F16, "narrow", err));
     compare_files("hf_vit_f16", "narrow", "model.safetensors");
-    must(tl_model_write(model, NULL, &to_open_clip, "theirs", &err) && tl_model_open("theirs", &theirs, &err), &err);
-    must(tl_model_write(theirs, NULL, &back, "back", &err), &err);
+    assert_ok(tl_model_write(model, NULL, &to_open_clip, "theirs", err) && tl_model_open("theirs", &theirs, err));
+    assert_ok(tl_model_write(theirs, NULL, &back, "back", err));
     compare_files("hf_vit_f16", "back", "model.safetensors");
     tl_model_close(theirs);
     tl_model_close(wide);
@@ -215,13 +204,13 @@ static void what_is_small_already_stays(void **state)
 static void what_is_too_large_is_refused(void **state)
 {
     (void)state;
-    tl_error err = {TL_ERROR_NONE, ""};
+    tl_error error = {TL_ERROR_NONE, ""};
     tl_model *model = open_fixture("tl_vit");
     tl_safetensors *file;
     tl_tensor_source tensors[128];
     tl_file_writer *writer;
     static float large[1 << 16];
-    must(tl_directory_create("large", &err) && tl_safetensors_open("tl_vit/model.safetensors", &file, &err), &err);
+    assert_ok(tl_directory_create("large", err) && tl_safetensors_open("tl_vit/model.safetensors", &file, err));
     const size_t count = tl_safetensors_count(file);
     for (size_t i = 0; i < count; i++) {
         const tl_tensor_view *view = tl_safetensors_item(file, i);
@@ -233,9 +222,8 @@ static void what_is_too_large_is_refused(void **state)
             tensors[i].values = large;
         }
     }
-    must(tl_file_writer_open("large/model.safetensors", &writer, &err) &&
-             tl_safetensors_write(writer, tensors, count, NULL, NULL, &err) && tl_file_writer_commit(writer, &err),
-         &err);
+    assert_ok(tl_file_writer_open("large/model.safetensors", &writer, err) &&
+              tl_safetensors_write(writer, tensors, count, NULL, NULL, err) && tl_file_writer_commit(writer, err));
     tl_file_writer_close(writer);
     tl_safetensors_close(file);
     tl_model_close(model);
@@ -246,16 +234,16 @@ static void what_is_too_large_is_refused(void **state)
         tl_string_init(&bytes, 1 << 20);
         snprintf(from, sizeof from, "tl_vit/%s", names[i]);
         snprintf(to, sizeof to, "large/%s", names[i]);
-        must(tl_file_read(from, &bytes, &err) && tl_file_replace(to, tl_string_slice(&bytes), &err), &err);
+        assert_ok(tl_file_read(from, &bytes, err) && tl_file_replace(to, tl_string_slice(&bytes), err));
         tl_string_clear(&bytes);
     }
-    must(tl_model_open("large", &model, &err), &err);
+    assert_ok(tl_model_open("large", &model, err));
     const tl_model_write_options options = {.format = TL_MODEL_OPEN_CLIP, .has_dtype = true, .dtype = TL_F16};
-    assert_false(tl_model_rewrite(model, TL_F16, "too-large", &err));
-    assert_non_null(strstr(err.message, "'visual.proj': expected numbers that F16 holds, found 100000"));
-    assert_false(tl_model_write(model, NULL, &options, "too-large", &err));
-    assert_non_null(strstr(err.message, "'visual.proj': expected numbers that F16 holds, found 100000"));
-    must(tl_model_rewrite(model, TL_BF16, "large-enough", &err), &err);
+    assert_false(tl_model_rewrite(model, TL_F16, "too-large", &error));
+    assert_non_null(strstr(error.message, "'visual.proj': expected numbers that F16 holds, found 100000"));
+    assert_false(tl_model_write(model, NULL, &options, "too-large", &error));
+    assert_non_null(strstr(error.message, "'visual.proj': expected numbers that F16 holds, found 100000"));
+    assert_ok(tl_model_rewrite(model, TL_BF16, "large-enough", err));
     tl_model_close(model);
 }
 

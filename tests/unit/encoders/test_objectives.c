@@ -3,9 +3,9 @@
  * written out in double, for several captions a picture and batches of more than one tile, and the same bits for any number of
  * threads.
  */
-#include "base/core/memory.h"
 #include "encoders/objectives/objective.h"
 #include "encoders/weights/safetensors.h"
+#include "tests/support/assert_ok.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -21,12 +21,10 @@ static const float scale = 1.9f, bias = -1.3f;
 
 static tl_safetensors *open_file(const char *name)
 {
-    tl_error err;
     char path[512];
     tl_safetensors *file = NULL;
     snprintf(path, sizeof path, "%s/%s.safetensors", FIXTURES, name);
-    if (!tl_safetensors_open(path, &file, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_safetensors_open(path, &file, err));
     return file;
 }
 

@@ -21,12 +21,6 @@ enum {
 static const float times = 50.0F;
 static const char *const towers[] = {"visual.transformer", "transformer"};
 
-static void must(bool ok, const tl_error *err)
-{
-    if (!ok)
-        fail_msg("%s", err->message);
-}
-
 static tl_trainer *make_model(void)
 {
     const tl_model_config config = {
@@ -53,9 +47,8 @@ static tl_trainer *make_model(void)
     };
     const tl_training_options options = {.seed = 5, .steps = 1, .max_batch = 1};
     const tl_image_recipe recipe = tl_image_recipe_default(SIDE);
-    tl_error err;
     tl_trainer *trainer = NULL;
-    must(tl_trainer_create(&config, &recipe, &options, NULL, &trainer, &err), &err);
+    assert_ok(tl_trainer_create(&config, &recipe, &options, NULL, &trainer, err));
     return trainer;
 }
 
@@ -160,10 +153,10 @@ static void make_pixels(float *pixels)
 
 static void embed(tl_precision precision, float *out)
 {
-    tl_error err;
+    tl_error error;
     tl_model *model;
     tl_model_session *session;
-    float *pixels = tl_memory_allocate(ITEMS, 3 * SIDE * SIDE * sizeof *pixels, &err);
+    float *pixels = tl_memory_allocate(ITEMS, 3 * SIDE * SIDE * sizeof *pixels, &error);
     int32_t ids[ITEMS * CONTEXT] = {0};
     uint32_t lengths[ITEMS];
     assert_non_null(pixels);
@@ -175,12 +168,12 @@ static void embed(tl_precision precision, float *out)
             ids[item * CONTEXT + t] = 4 + (int32_t)tl_random_below(&random, VOCABULARY - 4);
         ids[item * CONTEXT + lengths[item] - 1] = 3;
     }
-    must(tl_model_open("model", &model, &err), &err);
+    assert_ok(tl_model_open("model", &model, err));
     for (int tower = 0; tower < TL_TOWER_COUNT; tower++)
-        must(tl_model_pack(model, (tl_tower)tower, precision, NULL, &err), &err);
-    must(tl_model_session_create(model, ITEMS, NULL, &session, &err), &err);
-    must(tl_model_session_encode_pixels(session, pixels, ITEMS, out, &err), &err);
-    must(tl_model_session_encode_tokens(session, ids, lengths, ITEMS, out + ITEMS * DIM, &err), &err);
+        assert_ok(tl_model_pack(model, (tl_tower)tower, precision, NULL, err));
+    assert_ok(tl_model_session_create(model, ITEMS, NULL, &session, err));
+    assert_ok(tl_model_session_encode_pixels(session, pixels, ITEMS, out, err));
+    assert_ok(tl_model_session_encode_tokens(session, ids, lengths, ITEMS, out + ITEMS * DIM, err));
     tl_model_session_destroy(session);
     tl_model_close(model);
     tl_memory_free(pixels);
@@ -211,11 +204,10 @@ static void hold_to_the_goals(const char *kind, void (*plant)(tl_trainer *))
         tl_precision precision;
         double goal;
     } rows[] = {{TL_PRECISION_BF16, 0.999}, {TL_PRECISION_INT8, 0.99}};
-    tl_error err;
     tl_trainer *trainer = make_model();
     if (plant != NULL)
         plant(trainer);
-    must(tl_trainer_export(trainer, "model", &err), &err);
+    assert_ok(tl_trainer_export(trainer, "model", err));
     tl_trainer_destroy(trainer);
     embed(TL_PRECISION_F32, expected);
     bool is_good = true;

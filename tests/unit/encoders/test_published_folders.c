@@ -89,57 +89,57 @@ static void any_name_and_no_leave_to_write(void **state)
     (void)state;
     static const char directory[] = "a b/m\xc3\xb6"
                                     "del '\xe6\xa8\xa1\xe5\x9e\x8b' \xf0\x9f\x98\x80 \"q\" %s";
-    tl_error err;
+    tl_error error;
     tl_model *model;
     float first[2 * MOST_DIM], next[2 * MOST_DIM];
     char fingerprint[33], path[512];
-    must(tl_directory_create("a b", &err), &err);
+    assert_ok(tl_directory_create("a b", err));
     copy_model_folder(MODELS "oc_vit", directory);
-    must(tl_model_open(directory, &model, &err) && encode(model, first, &err), &err);
+    assert_ok(tl_model_open(directory, &model, err) && encode(model, first, err));
     memcpy(fingerprint, tl_model_info_read(model)->fingerprint, sizeof fingerprint);
     tl_model_close(model);
     /* Not even root can put a file where there is a folder. */
     snprintf(path, sizeof path, "%s/fingerprint.json", directory);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(mkdir(path, 0777), 0);
-    must(tl_model_open(directory, &model, &err) && encode(model, next, &err), &err);
+    assert_ok(tl_model_open(directory, &model, err) && encode(model, next, err));
     assert_string_equal(fingerprint, tl_model_info_read(model)->fingerprint);
     assert_memory_equal(first, next, sizeof first);
     tl_model_close(model);
     /* A choice is something that a user asked for. */
     snprintf(path, sizeof path, "%s/twinlens.json", directory);
     assert_int_equal(mkdir(path, 0777), 0);
-    assert_false(tl_model_choose_activation(directory, "gelu", &err));
-    assert_false(tl_model_choose_activation(directory, "auto", &err));
-    assert_false(tl_model_open(directory, &model, &err));
-    assert_non_null(strstr(err.message, "expected a file, found a folder"));
+    assert_false(tl_model_choose_activation(directory, "gelu", &error));
+    assert_false(tl_model_choose_activation(directory, "auto", &error));
+    assert_false(tl_model_open(directory, &model, &error));
+    assert_non_null(strstr(error.message, "expected a file, found a folder"));
 }
 
 static void an_open_model_is_not_what_its_folder_becomes(void **state)
 {
     (void)state;
-    tl_error err;
+    tl_error error;
     tl_model *model, *other;
     float first[2 * MOST_DIM], next[2 * MOST_DIM];
     copy_model_folder(MODELS "oc_vit", "replaced");
-    must(tl_model_open("replaced", &model, &err) && encode(model, first, &err), &err);
+    assert_ok(tl_model_open("replaced", &model, err) && encode(model, first, err));
     copy_model_folder(MODELS "hf_vit_sharded", "replaced"); /* the folder is removed first */
-    must(tl_model_open("replaced", &other, &err), &err);
+    assert_ok(tl_model_open("replaced", &other, err));
     assert_string_equal(tl_model_info_read(other)->family, "CLIP (transformers)");
     assert_string_not_equal(tl_model_info_read(other)->fingerprint, tl_model_info_read(model)->fingerprint);
-    must(encode(model, next, &err) && tl_model_pack(model, TL_TOWER_IMAGE, TL_PRECISION_F32, NULL, &err), &err);
+    assert_ok(encode(model, next, err) && tl_model_pack(model, TL_TOWER_IMAGE, TL_PRECISION_F32, NULL, err));
     assert_memory_equal(first, next, sizeof first);
     tl_model_close(other);
     tl_model_close(model);
     /* By rename, as a download does it. */
     copy_model_folder(MODELS "oc_vit", "replaced");
-    must(tl_model_open("replaced", &model, &err), &err);
+    assert_ok(tl_model_open("replaced", &model, err));
     write_file("replaced", "open_clip_model.safetensors", tl_slice_of("short"));
-    must(encode(model, next, &err), &err);
+    assert_ok(encode(model, next, err));
     assert_memory_equal(first, next, sizeof first);
     tl_model_close(model);
-    assert_false(tl_model_open("replaced", &model, &err));
-    assert_non_null(strstr(err.message, "replaced/open_clip_model.safetensors"));
+    assert_false(tl_model_open("replaced", &model, &error));
+    assert_non_null(strstr(error.message, "replaced/open_clip_model.safetensors"));
 }
 
 /* ---- configurations ---- */
@@ -157,15 +157,13 @@ static void expect_refusal(const char *name, tl_slice config, const char *messag
 
 static void repeat(tl_string *text, const char *piece, size_t count)
 {
-    tl_error err;
     while (count-- > 0)
-        must(tl_string_append_text(text, piece, &err), &err);
+        assert_ok(tl_string_append_text(text, piece, err));
 }
 
 static void huge_and_deep_configurations_are_refused(void **state)
 {
     (void)state;
-    tl_error err;
     tl_string text;
     copy_model_folder(MODELS "hf_vit", "absurd");
     tl_string_init(&text, 8 << 20);
@@ -176,15 +174,15 @@ static void huge_and_deep_configurations_are_refused(void **state)
     expect_refusal("config.json", tl_string_slice(&text), "not valid json");
     tl_string_clear(&text);
     repeat(&text, "                ", (4 << 20) / 16);
-    must(tl_string_append_text(&text, "{}", &err), &err);
+    assert_ok(tl_string_append_text(&text, "{}", err));
     expect_refusal("config.json", tl_string_slice(&text), "4194304");
     tl_string_clear(&text);
     /* 100,000 members that nobody asks for, in a tower of open_clip's, which knows all of its own. */
     copy_model_folder(MODELS "oc_vit", "absurd");
-    must(tl_string_append_text(&text, "{\"model_cfg\":{\"embed_dim\":4,\"vision_cfg\":{", &err), &err);
+    assert_ok(tl_string_append_text(&text, "{\"model_cfg\":{\"embed_dim\":4,\"vision_cfg\":{", err));
     for (size_t i = 0; i < 100000; i++)
-        must(tl_string_append_format(&text, &err, "\"layers%zu\":1,", i), &err);
-    must(tl_string_append_text(&text, "\"layers\":1},\"text_cfg\":{}}}", &err), &err);
+        assert_ok(tl_string_append_format(&text, err, "\"layers%zu\":1,", i));
+    assert_ok(tl_string_append_text(&text, "\"layers\":1},\"text_cfg\":{}}}", err));
     expect_refusal("open_clip_config.json", tl_string_slice(&text), "member 'layers0'");
     tl_string_clear(&text);
 }

@@ -33,7 +33,7 @@ static void keep_stage(void *context, const char *stage, size_t index, const flo
     assert_true(number < STAGE_COUNT);
     shown_stage *shown = (shown_stage *)context + number;
     size_t capacity = shown->count;
-    assert_true(tl_memory_reserve((void **)&shown->rows, &capacity, shown->count + row_count * width, sizeof(float), NULL));
+    assert_true(tl_memory_reserve(&shown->rows, &capacity, shown->count + row_count * width, sizeof(float), NULL));
     memcpy(shown->rows + shown->count, rows, row_count * width * sizeof(float));
     shown->count += row_count * width;
     shown->width = width;

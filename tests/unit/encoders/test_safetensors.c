@@ -1,5 +1,6 @@
 /* The safetensors container: files of the format's own library, our own files, and files that lie. */
 #include "encoders/weights/safetensors.h"
+#include "tests/support/assert_ok.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -122,7 +123,7 @@ static void lying_sizes_are_refused(void **state)
 static void sound_headers_are_read(void **state)
 {
     (void)state;
-    tl_error err;
+    tl_error error;
     tl_safetensors *file;
     /* Out of order, an empty tensor, a scalar, a half, trailing spaces, metadata. */
     static const char header[] = "{\"b\":{\"dtype\":\"F16\",\"shape\":[1,3],\"data_offsets\":[4,10]},"
@@ -130,8 +131,7 @@ static void sound_headers_are_read(void **state)
                                  "\"empty\":{\"dtype\":\"F32\",\"shape\":[0,7],\"data_offsets\":[4,4]},"
                                  "\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]}}   ";
     char bytes[1024];
-    if (!tl_safetensors_parse(build(bytes, sizeof bytes, header, 10), "test", &file, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_safetensors_parse(build(bytes, sizeof bytes, header, 10), "test", &file, err));
     assert_int_equal(tl_safetensors_count(file), 3);
     assert_string_equal(tl_safetensors_item(file, 0)->name, "a");
     assert_string_equal(tl_safetensors_item(file, 1)->name, "empty");
@@ -147,29 +147,28 @@ static void sound_headers_are_read(void **state)
     assert_null(tl_safetensors_find(file, "c"));
     assert_null(tl_safetensors_find(file, "__metadata__"));
     size_t shape[] = {1, 3};
-    assert_null(tl_safetensors_expect(file, "b", 2, shape, &err));
-    assert_non_null(strstr(err.message, "F16"));
-    assert_null(tl_safetensors_expect(file, "b", 1, shape, &err));
-    assert_string_equal(err.message, "tensor 'b': expected shape [1], found [1, 3]");
+    assert_null(tl_safetensors_expect(file, "b", 2, shape, &error));
+    assert_non_null(strstr(error.message, "F16"));
+    assert_null(tl_safetensors_expect(file, "b", 1, shape, &error));
+    assert_string_equal(error.message, "tensor 'b': expected shape [1], found [1, 3]");
     tl_safetensors_close(file);
 }
 
 static void unaligned_floats_are_an_error_not_a_crash(void **state)
 {
     (void)state;
-    tl_error err;
+    tl_error error;
     tl_safetensors *file;
     static const char header[] = "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}";
     _Alignas(8) char bytes[1024];
     for (size_t shift = 0; shift < 4; shift++) {
-        if (!tl_safetensors_parse(build(bytes + shift, sizeof bytes - shift, header, 8), "test", &file, &err))
-            fail_msg("%s", err.message);
+        assert_ok(tl_safetensors_parse(build(bytes + shift, sizeof bytes - shift, header, 8), "test", &file, err));
         bool is_aligned = (shift + 8 + strlen(header)) % 4 == 0;
         size_t shape[] = {2};
-        const float *values = tl_safetensors_expect(file, "a", 1, shape, &err);
+        const float *values = tl_safetensors_expect(file, "a", 1, shape, &error);
         assert_int_equal(values != NULL, is_aligned);
         if (!is_aligned)
-            assert_non_null(strstr(err.message, "multiple of 4"));
+            assert_non_null(strstr(error.message, "multiple of 4"));
         tl_safetensors_close(file);
     }
 }
@@ -177,16 +176,15 @@ static void unaligned_floats_are_an_error_not_a_crash(void **state)
 static void a_file_of_the_formats_own_library_is_read(void **state)
 {
     (void)state;
-    tl_error err;
+    tl_error error;
     tl_safetensors *file;
-    if (!tl_safetensors_open(TL_SOURCE_DIR "/tests/golden/fixtures/training/model/model.safetensors", &file, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_safetensors_open(TL_SOURCE_DIR "/tests/golden/fixtures/training/model/model.safetensors", &file, err));
     size_t shape[] = {16, 3, 4, 4};
-    const float *values = tl_safetensors_expect(file, "visual.conv1.weight", 4, shape, &err);
+    const float *values = tl_safetensors_expect(file, "visual.conv1.weight", 4, shape, &error);
     assert_non_null(values);
     for (size_t i = 0; i < 768; i++)
         assert_true(isfinite(values[i]) && fabsf(values[i]) < 2.0F);
-    const float *scale = tl_safetensors_expect(file, "logit_scale", 0, NULL, &err);
+    const float *scale = tl_safetensors_expect(file, "logit_scale", 0, NULL, &error);
     assert_non_null(scale);
     assert_true(fabsf(*scale - 2.6592600F) < 1e-6F);
     tl_safetensors_close(file);
@@ -195,7 +193,7 @@ static void a_file_of_the_formats_own_library_is_read(void **state)
 static void a_written_file_reads_back(void **state)
 {
     (void)state;
-    tl_error err;
+    tl_error error;
     float values[24];
     for (size_t i = 0; i < 24; i++)
         values[i] = (float)i * 0.5F - 3.0F;
@@ -208,14 +206,13 @@ static void a_written_file_reads_back(void **state)
     tl_file_writer *writer;
     tl_hasher *hasher;
     uint64_t size;
-    assert_true(tl_hasher_create(&hasher, &err));
-    assert_true(tl_file_writer_open("written.safetensors", &writer, &err));
-    assert_true(tl_safetensors_write(writer, tensors, 3, hasher, &size, &err));
-    assert_true(tl_file_writer_commit(writer, &err));
+    assert_true(tl_hasher_create(&hasher, &error));
+    assert_true(tl_file_writer_open("written.safetensors", &writer, &error));
+    assert_true(tl_safetensors_write(writer, tensors, 3, hasher, &size, &error));
+    assert_true(tl_file_writer_commit(writer, &error));
     tl_file_writer_close(writer);
     tl_safetensors *file;
-    if (!tl_safetensors_open("written.safetensors", &file, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_safetensors_open("written.safetensors", &file, err));
     tl_slice bytes = tl_safetensors_bytes(file);
     assert_int_equal(bytes.size, size);
     char streamed[TL_HASH_TEXT_SIZE];
@@ -225,12 +222,12 @@ static void a_written_file_reads_back(void **state)
     assert_string_equal(streamed, whole);
     assert_int_equal(((size_t)(unsigned char)bytes.data[0] + 256 * (size_t)(unsigned char)bytes.data[1] + 8) % 64, 0);
     assert_int_equal(tl_safetensors_count(file), 3);
-    const float *read = tl_safetensors_expect(file, "first.weight", 3, shapes[0], &err);
+    const float *read = tl_safetensors_expect(file, "first.weight", 3, shapes[0], &error);
     assert_non_null(read);
     assert_memory_equal(read, values, sizeof values);
-    read = tl_safetensors_expect(file, "scalar", 0, NULL, &err);
+    read = tl_safetensors_expect(file, "scalar", 0, NULL, &error);
     assert_true(read != NULL && *read == values[7]);
-    read = tl_safetensors_expect(file, "bias", 1, shapes[1], &err);
+    read = tl_safetensors_expect(file, "bias", 1, shapes[1], &error);
     assert_memory_equal(read, values, 5 * sizeof(float));
     tl_safetensors_close(file);
     tl_hasher_destroy(hasher);

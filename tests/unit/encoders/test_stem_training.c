@@ -2,11 +2,11 @@
  * Training with a convolutional stem: chunks give the gradients of the whole batch, bf16's are near f32's, any number of threads
  * gives the same bits, a repeated batch's loss falls, and what is exported opens and gives the same rows at every precision.
  */
-#include "base/core/memory.h"
 #include "base/io/file.h"
 #include "encoders/encoders.h"
 #include "encoders/training.h"
 #include "encoders/weights/safetensors.h"
+#include "tests/support/assert_ok.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -63,12 +63,6 @@ static tl_training_batch make_batch(void)
     return (tl_training_batch){.pairs = PAIRS, .pixels = shared.pixels, .ids = shared.ids, .lengths = shared.lengths};
 }
 
-static void must(bool ok, const tl_error *err)
-{
-    if (!ok)
-        fail_msg("%s", err->message);
-}
-
 static tl_trainer *make_dropping_trainer(size_t chunk, bool in_bf16, double patch_dropout, tl_thread_pool *pool)
 {
     const tl_training_options options = {.seed = 5,
@@ -80,9 +74,8 @@ static tl_trainer *make_dropping_trainer(size_t chunk, bool in_bf16, double patc
                                          .patch_dropout = patch_dropout,
                                          .in_bf16 = in_bf16};
     const tl_image_recipe recipe = tl_image_recipe_default(SIDE);
-    tl_error err;
     tl_trainer *trainer = NULL;
-    must(tl_trainer_create(&config, &recipe, &options, pool, &trainer, &err), &err);
+    assert_ok(tl_trainer_create(&config, &recipe, &options, pool, &trainer, err));
     return trainer;
 }
 
@@ -94,11 +87,10 @@ static tl_trainer *make_trainer(size_t chunk, bool in_bf16, tl_thread_pool *pool
 /* Largest relative distance (L2) of two trainers' gradients, over the tensors of an exported model. */
 static double gradients_apart(const tl_trainer *a, const tl_trainer *b)
 {
-    tl_error err;
     tl_safetensors *names;
     double largest = 0.0;
     size_t of_stem = 0;
-    must(tl_safetensors_open("stem_model/model.safetensors", &names, &err), &err);
+    assert_ok(tl_safetensors_open("stem_model/model.safetensors", &names, err));
     for (size_t i = 0; i < tl_safetensors_count(names); i++) {
         size_t count = 0;
         const char *name = tl_safetensors_item(names, i)->name;
@@ -120,9 +112,8 @@ static double gradients_apart(const tl_trainer *a, const tl_trainer *b)
 static int export_a_model(void **state)
 {
     (void)state;
-    tl_error err;
     tl_trainer *trainer = make_trainer(0, false, NULL);
-    must(tl_directory_remove("stem_model", &err) && tl_trainer_export(trainer, "stem_model", &err), &err);
+    assert_ok(tl_directory_remove("stem_model", err) && tl_trainer_export(trainer, "stem_model", err));
     tl_trainer_destroy(trainer);
     return 0;
 }
@@ -130,14 +121,13 @@ static int export_a_model(void **state)
 static void chunks_and_roundings_give_the_gradients_of_the_whole_batch(void **state)
 {
     (void)state;
-    tl_error err;
     const tl_training_batch batch = make_batch();
     tl_step_metrics metrics;
     tl_trainer *whole = make_trainer(0, false, NULL), *chunked = make_trainer(16, false, NULL),
                *rounded = make_trainer(0, true, NULL);
-    must(tl_trainer_gradients(whole, &batch, &metrics, &err), &err);
-    must(tl_trainer_gradients(chunked, &batch, &metrics, &err), &err);
-    must(tl_trainer_gradients(rounded, &batch, &metrics, &err), &err);
+    assert_ok(tl_trainer_gradients(whole, &batch, &metrics, err));
+    assert_ok(tl_trainer_gradients(chunked, &batch, &metrics, err));
+    assert_ok(tl_trainer_gradients(rounded, &batch, &metrics, err));
     const double by_chunks = gradients_apart(chunked, whole), by_rounding = gradients_apart(rounded, whole);
     print_message("gradients of chunks at most %.2e from the whole batch's, in bf16 %.2e\n", by_chunks, by_rounding);
     assert_true(by_chunks <= 1e-4);
@@ -151,21 +141,20 @@ static void chunks_and_roundings_give_the_gradients_of_the_whole_batch(void **st
 static void chunks_drop_the_patches_that_the_whole_batch_drops(void **state)
 {
     (void)state;
-    tl_error err;
     const tl_training_batch batch = make_batch();
     tl_step_metrics expected, metrics, next;
     tl_trainer *all = make_trainer(0, false, NULL), *whole = make_dropping_trainer(0, false, 0.5, NULL),
                *chunked = make_dropping_trainer(16, false, 0.5, NULL);
-    must(tl_trainer_gradients(all, &batch, &metrics, &err), &err);
-    must(tl_trainer_gradients(whole, &batch, &expected, &err), &err);
+    assert_ok(tl_trainer_gradients(all, &batch, &metrics, err));
+    assert_ok(tl_trainer_gradients(whole, &batch, &expected, err));
     assert_true(fabs(metrics.loss - expected.loss) > 1e-3);
-    must(tl_trainer_gradients(chunked, &batch, &metrics, &err), &err);
+    assert_ok(tl_trainer_gradients(chunked, &batch, &metrics, err));
     assert_true(fabs(metrics.loss - expected.loss) < 1e-5);
     assert_true(gradients_apart(chunked, whole) <= 1e-4);
-    must(tl_trainer_gradients(whole, &batch, &metrics, &err), &err);
+    assert_ok(tl_trainer_gradients(whole, &batch, &metrics, err));
     assert_true(metrics.loss == expected.loss);
-    must(tl_trainer_step(whole, &batch, &metrics, &err), &err); /* of a rate near 0 */
-    must(tl_trainer_gradients(whole, &batch, &next, &err), &err);
+    assert_ok(tl_trainer_step(whole, &batch, &metrics, err)); /* of a rate near 0 */
+    assert_ok(tl_trainer_gradients(whole, &batch, &next, err));
     assert_true(next.loss != metrics.loss);
     tl_trainer_destroy(chunked);
     tl_trainer_destroy(whole);
@@ -178,20 +167,19 @@ static void threads_give_the_same_bits_and_the_loss_falls(void **state)
     enum { STEPS = 30, SAME_STEPS = 3 };
     static const char *const names[] = {"visual.stem.0.patch.weight", "visual.stem.0.blocks.1.depthwise.weight",
                                         "visual.stem.1.blocks.0.mlp.c_fc.weight", "visual.conv1.weight"};
-    tl_error err;
     const tl_training_batch batch = make_batch();
     for (int in_bf16 = 0; in_bf16 < 2; in_bf16++) {
         tl_trainer *alone = make_trainer(0, in_bf16 != 0, NULL);
         tl_step_metrics first, last;
-        must(tl_trainer_step(alone, &batch, &first, &err), &err);
+        assert_ok(tl_trainer_step(alone, &batch, &first, err));
         for (size_t step = 1; step < SAME_STEPS; step++)
-            must(tl_trainer_step(alone, &batch, &last, &err), &err);
+            assert_ok(tl_trainer_step(alone, &batch, &last, err));
         for (size_t threads = 2; threads <= 3; threads++) {
             tl_thread_pool *pool;
-            must(tl_thread_pool_create(threads, &pool, &err), &err);
+            assert_ok(tl_thread_pool_create(threads, &pool, err));
             tl_trainer *shared_work = make_trainer(0, in_bf16 != 0, pool);
             for (size_t step = 0; step < SAME_STEPS; step++)
-                must(tl_trainer_step(shared_work, &batch, &last, &err), &err);
+                assert_ok(tl_trainer_step(shared_work, &batch, &last, err));
             for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
                 size_t count = 0;
                 const float *expected = tl_trainer_parameter(alone, names[i], &count);
@@ -202,7 +190,7 @@ static void threads_give_the_same_bits_and_the_loss_falls(void **state)
             tl_thread_pool_destroy(pool);
         }
         for (size_t step = SAME_STEPS; step < STEPS; step++)
-            must(tl_trainer_step(alone, &batch, &last, &err), &err);
+            assert_ok(tl_trainer_step(alone, &batch, &last, err));
         print_message("%s: loss %.3f, then %.3f\n", in_bf16 != 0 ? "bf16" : "f32", first.loss, last.loss);
         assert_true(last.loss < 0.7 * first.loss);
         tl_trainer_destroy(alone);
@@ -212,13 +200,12 @@ static void threads_give_the_same_bits_and_the_loss_falls(void **state)
 /* Unit rows [PAIRS, DIM] of the exported model. */
 static void embed(tl_precision precision, float *rows)
 {
-    tl_error err;
     tl_model *model;
     tl_model_session *session;
-    must(tl_model_open("stem_model", &model, &err), &err);
-    must(tl_model_pack(model, TL_TOWER_IMAGE, precision, NULL, &err), &err);
-    must(tl_model_session_create(model, PAIRS, NULL, &session, &err), &err);
-    must(tl_model_session_encode_pixels(session, shared.pixels, PAIRS, rows, &err), &err);
+    assert_ok(tl_model_open("stem_model", &model, err));
+    assert_ok(tl_model_pack(model, TL_TOWER_IMAGE, precision, NULL, err));
+    assert_ok(tl_model_session_create(model, PAIRS, NULL, &session, err));
+    assert_ok(tl_model_session_encode_pixels(session, shared.pixels, PAIRS, rows, err));
     tl_model_session_destroy(session);
     tl_model_close(model);
 }
@@ -228,15 +215,14 @@ static void what_is_exported_gives_the_same_rows_at_every_precision(void **state
     (void)state;
     static float expected[PAIRS * DIM], found[PAIRS * DIM];
     static const double goals[] = {[TL_PRECISION_F32] = 1.0 - 1e-6, [TL_PRECISION_BF16] = 0.9999, [TL_PRECISION_INT8] = 0.999};
-    tl_error err;
     tl_model *model;
     tl_model_session *session;
     make_batch();
-    must(tl_model_open("stem_model", &model, &err), &err); /* without packed weights, one picture at a time */
+    assert_ok(tl_model_open("stem_model", &model, err)); /* without packed weights, one picture at a time */
     assert_memory_equal(&tl_model_info_read(model)->config.vision, &config.vision, sizeof config.vision);
-    must(tl_model_session_create(model, 1, NULL, &session, &err), &err);
+    assert_ok(tl_model_session_create(model, 1, NULL, &session, err));
     for (size_t i = 0; i < PAIRS; i++)
-        must(tl_model_session_encode_pixels(session, shared.pixels + i * PIXELS, 1, expected + i * DIM, &err), &err);
+        assert_ok(tl_model_session_encode_pixels(session, shared.pixels + i * PIXELS, 1, expected + i * DIM, err));
     tl_model_session_destroy(session);
     tl_model_close(model);
     for (int precision = TL_PRECISION_F32; precision <= TL_PRECISION_INT8; precision++) {

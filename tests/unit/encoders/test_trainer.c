@@ -3,7 +3,6 @@
 #include "tests/support/many_pairs.h"
 #include "tests/support/training_fixture.h"
 
-#include "base/compute/compute.h"
 #include "encoders/encoders.h"
 
 static tl_training_options sound_options(void)
@@ -13,12 +12,10 @@ static tl_training_options sound_options(void)
 
 static void run_steps(tl_trainer *trainer, const fixture_batches *batches, size_t count)
 {
-    tl_error err;
     for (size_t i = 0; i < count; i++) {
         tl_step_metrics metrics;
         tl_training_batch batch = batch_of_step(batches, (size_t)tl_trainer_steps_done(trainer));
-        if (!tl_trainer_step(trainer, &batch, &metrics, &err))
-            fail_msg("%s", err.message);
+        assert_ok(tl_trainer_step(trainer, &batch, &metrics, err));
     }
 }
 
@@ -62,7 +59,7 @@ static void thread_counts_give_the_same_bits(void **state)
 /* Large enough that products, rows and the optimizer's pieces are really split: two steps, all weights. */
 static void check_that_threads_agree(bool in_bf16)
 {
-    tl_error err;
+    tl_error error;
     enum { PAIRS = 24, SIDE = 32, CONTEXT = 16, VOCABULARY = 600, DIM = 64 };
     tl_model_config config = {.embedding_dim = DIM,
                               .vision = {.image_size = SIDE,
@@ -104,12 +101,11 @@ static void check_that_threads_agree(bool in_bf16)
     for (size_t threads = 1; threads <= 4; threads++) {
         tl_thread_pool *pool;
         tl_step_metrics metrics;
-        assert_true(tl_thread_pool_create(threads, &pool, &err));
+        assert_true(tl_thread_pool_create(threads, &pool, &error));
         tl_trainer **trainer = &trainers[threads - 1];
-        assert_true(tl_trainer_create(&config, &recipe, &options, pool, trainer, &err));
+        assert_true(tl_trainer_create(&config, &recipe, &options, pool, trainer, &error));
         for (size_t step = 0; step < 2; step++)
-            if (!tl_trainer_step(*trainer, &batch, &metrics, &err))
-                fail_msg("%s", err.message);
+            assert_ok(tl_trainer_step(*trainer, &batch, &metrics, err));
         for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
             size_t count = 0;
             const float *alone = tl_trainer_parameter(trainers[0], names[i], &count);
@@ -136,7 +132,7 @@ static void chunks_give_the_gradients_of_the_whole_batch(void **state)
 {
     (void)state;
     static const char *const losses[] = {"contrastive", "sigmoid"};
-    tl_error err;
+    tl_error error;
     many_pairs pairs;
     make_many(&pairs);
     for (size_t i = 0; i < 2; i++) {
@@ -148,12 +144,11 @@ static void chunks_give_the_gradients_of_the_whole_batch(void **state)
         options.chunk = 100; /* the last one is smaller */
         tl_trainer *chunked = make_trainer(&options, NULL);
         tl_step_metrics expected, found;
-        assert_true(tl_trainer_gradients(whole, &batch, &expected, &err));
+        assert_true(tl_trainer_gradients(whole, &batch, &expected, &error));
         batch.pixels = NULL;
         batch.source = &source;
         pairs.asked = 0;
-        if (!tl_trainer_gradients(chunked, &batch, &found, &err))
-            fail_msg("%s", err.message);
+        assert_ok(tl_trainer_gradients(chunked, &batch, &found, err));
         assert_int_equal(pairs.asked, 2 * MANY); /* embedded once, and once more to hand the gradient back */
         assert_true(fabs(found.loss / expected.loss - 1.0) < 1e-6 && found.accuracy == expected.accuracy);
         double apart = gradients_apart(chunked, whole);
@@ -161,7 +156,7 @@ static void chunks_give_the_gradients_of_the_whole_batch(void **state)
         assert_true(apart <= 1e-4);
         /* A chunk's gradient left out would be seen. */
         pairs.pixels[7] += 1.0F;
-        assert_true(tl_trainer_gradients(chunked, &batch, &found, &err));
+        assert_true(tl_trainer_gradients(chunked, &batch, &found, &error));
         assert_true(gradients_apart(chunked, whole) > 1e-4);
         pairs.pixels[7] -= 1.0F;
         tl_trainer_destroy(chunked);
@@ -175,7 +170,7 @@ static void parts_are_averaged(void **state)
 {
     (void)state;
     enum { PARTS = 4, PART = 16 };
-    tl_error err;
+    tl_error error;
     many_pairs pairs;
     make_many(&pairs);
     tl_training_options options = {.seed = 5, .steps = 3, .max_batch = PARTS * PART, .parts = PARTS, .chunk = 5};
@@ -184,8 +179,7 @@ static void parts_are_averaged(void **state)
     tl_trainer *one = make_trainer(&options, NULL);
     tl_step_metrics found, part;
     tl_training_batch batch = {.pairs = PARTS * PART, .pixels = pairs.pixels, .ids = pairs.ids, .lengths = pairs.lengths};
-    if (!tl_trainer_gradients(all, &batch, &found, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_trainer_gradients(all, &batch, &found, err));
     double loss = 0.0;
     size_t count = 0;
     double sums[16 * 48] = {0.0};
@@ -194,7 +188,7 @@ static void parts_are_averaged(void **state)
                                      .pixels = pairs.pixels + i * PART * MANY_PIXELS,
                                      .ids = pairs.ids + i * PART * MANY_CONTEXT,
                                      .lengths = pairs.lengths + i * PART};
-        assert_true(tl_trainer_gradients(one, &of_part, &part, &err));
+        assert_true(tl_trainer_gradients(one, &of_part, &part, &error));
         loss += part.loss / PARTS;
         const float *gradient = tl_trainer_gradient(one, "visual.conv1.weight", &count);
         assert_int_equal(count, 16 * 48);
@@ -210,8 +204,8 @@ static void parts_are_averaged(void **state)
     }
     assert_true(sqrt(difference / size) < 1e-5);
     batch.pairs = PARTS * PART - 1;
-    assert_false(tl_trainer_gradients(all, &batch, &found, &err));
-    assert_non_null(strstr(err.message, "multiple of 4"));
+    assert_false(tl_trainer_gradients(all, &batch, &found, &error));
+    assert_non_null(strstr(error.message, "multiple of 4"));
     tl_trainer_destroy(one);
     tl_trainer_destroy(all);
     tl_memory_free(pairs.pixels);
@@ -344,7 +338,7 @@ static void seeds_matter(void **state)
 static void the_loss_of_a_repeated_batch_falls(void **state)
 {
     (void)state;
-    tl_error err;
+    tl_error error;
     fixture_batches batches;
     load_batches(&batches);
     tl_training_options options = {.seed = 5, .steps = 60, .learning_rate = 3e-3, .max_batch = FIXTURE_BATCH};
@@ -352,18 +346,16 @@ static void the_loss_of_a_repeated_batch_falls(void **state)
     tl_training_batch batch = batch_of_step(&batches, 0);
     tl_step_metrics first;
     tl_step_metrics last;
-    if (!tl_trainer_step(trainer, &batch, &first, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_trainer_step(trainer, &batch, &first, err));
     for (size_t i = 1; i < 60; i++)
-        if (!tl_trainer_step(trainer, &batch, &last, &err))
-            fail_msg("%s", err.message);
+        assert_ok(tl_trainer_step(trainer, &batch, &last, err));
     print_message("loss %.4f -> %.4f, accuracy %.2f -> %.2f\n", first.loss, last.loss, first.accuracy, last.accuracy);
     assert_true(last.loss < 0.2 * first.loss);
     assert_true(last.accuracy == 1.0);
     assert_true(fabs(first.logit_scale - 1.0 / 0.07) < 0.5);
     /* The run is over. */
-    assert_false(tl_trainer_step(trainer, &batch, &last, &err));
-    assert_non_null(strstr(err.message, "step 61"));
+    assert_false(tl_trainer_step(trainer, &batch, &last, &error));
+    assert_non_null(strstr(error.message, "step 61"));
     tl_trainer_destroy(trainer);
     tl_safetensors_close(batches.file);
 }
@@ -471,7 +463,6 @@ static void bad_batches_are_refused(void **state)
 static void the_logit_scale_stays_in_its_range(void **state)
 {
     (void)state;
-    tl_error err;
     fixture_batches batches;
     load_batches(&batches);
     tl_training_options options = sound_options();
@@ -485,8 +476,7 @@ static void the_logit_scale_stays_in_its_range(void **state)
         tl_step_metrics metrics;
         tl_training_batch batch = batch_of_step(&batches, i);
         *scale = started[i];
-        if (!tl_trainer_step(trainer, &batch, &metrics, &err))
-            fail_msg("%s", err.message);
+        assert_ok(tl_trainer_step(trainer, &batch, &metrics, err));
         assert_true(fabs(metrics.logit_scale - ended[i]) < 1e-4 && metrics.logit_scale <= 100.0);
         assert_true(fabs((double)*scale - log(ended[i])) < 1e-6);
     }
@@ -550,42 +540,40 @@ static void the_count_of_operations_is_the_sum_by_hand(void **state)
 static void an_exported_model_opens_and_agrees_with_the_reference(void **state)
 {
     (void)state;
-    tl_error err;
+    tl_error error;
     fixture_batches batches;
     load_batches(&batches);
     tl_training_options options = sound_options();
     tl_trainer *trainer = make_trainer(&options, NULL);
     load_weights(trainer, TRAINING_FIXTURES "/model/model.safetensors");
-    if (!tl_directory_remove("exported", &err) || !tl_trainer_export(trainer, "exported/model", &err))
-        fail_msg("%s", err.message);
+    if (!tl_directory_remove("exported", &error) || !tl_trainer_export(trainer, "exported/model", &error))
+        fail_msg("%s", error.message);
     tl_file_status status;
-    assert_true(tl_file_status_read("exported/model/fingerprint.json", &status, &err));
+    assert_true(tl_file_status_read("exported/model/fingerprint.json", &status, &error));
     assert_int_equal(status.kind, TL_FILE_REGULAR);
     tl_model *model;
     tl_model_session *session = NULL;
-    if (!tl_model_open("exported/model", &model, &err) || !tl_model_session_create(model, 4, NULL, &session, &err))
-        fail_msg("%s", err.message);
+    if (!tl_model_open("exported/model", &model, &error) || !tl_model_session_create(model, 4, NULL, &session, &error))
+        fail_msg("%s", error.message);
     assert_int_equal(tl_model_info_read(model)->parameter_count, 8769);
     float rows[FIXTURE_BATCH * FIXTURE_DIM];
     tl_safetensors *expected = open_fixture(TRAINING_FIXTURES "/embeddings.safetensors");
     size_t shape[] = {FIXTURE_BATCH, FIXTURE_DIM};
     tl_training_batch batch = batch_of_step(&batches, 0);
     /* Six items through a session for four: two runs. */
-    if (!tl_model_session_encode_pixels(session, batch.pixels, FIXTURE_BATCH, rows, &err))
-        fail_msg("%s", err.message);
-    assert_true(relative_distance(rows, tl_safetensors_expect(expected, "image", 2, shape, &err), 48, 0, 0) < 1e-5);
-    if (!tl_model_session_encode_tokens(session, batch.ids, batch.lengths, FIXTURE_BATCH, rows, &err))
-        fail_msg("%s", err.message);
-    assert_true(relative_distance(rows, tl_safetensors_expect(expected, "text", 2, shape, &err), 48, 0, 0) < 1e-5);
+    assert_ok(tl_model_session_encode_pixels(session, batch.pixels, FIXTURE_BATCH, rows, err));
+    assert_true(relative_distance(rows, tl_safetensors_expect(expected, "image", 2, shape, &error), 48, 0, 0) < 1e-5);
+    assert_ok(tl_model_session_encode_tokens(session, batch.ids, batch.lengths, FIXTURE_BATCH, rows, err));
+    assert_true(relative_distance(rows, tl_safetensors_expect(expected, "text", 2, shape, &error), 48, 0, 0) < 1e-5);
     tl_safetensors_close(expected);
     tl_model_session_destroy(session);
     tl_model_close(model);
     /* Weights that are not finite are not exported, and the model that is there stays. */
     size_t count = 0;
     tl_trainer_parameter(trainer, "visual.proj", &count)[3] = INFINITY;
-    assert_false(tl_trainer_export(trainer, "exported/model", &err));
-    assert_non_null(strstr(err.message, "visual.proj"));
-    assert_true(tl_model_open("exported/model", &model, &err));
+    assert_false(tl_trainer_export(trainer, "exported/model", &error));
+    assert_non_null(strstr(error.message, "visual.proj"));
+    assert_true(tl_model_open("exported/model", &model, &error));
     tl_model_close(model);
     tl_trainer_destroy(trainer);
     tl_safetensors_close(batches.file);

@@ -11,7 +11,6 @@ static const double change_tolerance = 1e-3;
 static void gradients_are_those_of_the_reference(void **state)
 {
     (void)state;
-    tl_error err;
     fixture_batches batches;
     load_batches(&batches);
     tl_training_options options = {.steps = 10, .max_batch = FIXTURE_BATCH, .gradient_clip = -1.0};
@@ -19,8 +18,7 @@ static void gradients_are_those_of_the_reference(void **state)
     load_weights(trainer, TRAINING_FIXTURES "/model/model.safetensors");
     tl_training_batch batch = batch_of_step(&batches, 0);
     tl_step_metrics metrics;
-    if (!tl_trainer_gradients(trainer, &batch, &metrics, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_trainer_gradients(trainer, &batch, &metrics, err));
     tl_safetensors *file = open_fixture(TRAINING_FIXTURES "/gradients.safetensors");
     double expected_loss = (double)tl_tensor_view_floats(tl_safetensors_find(file, "loss"))[0];
     tl_safetensors_close(file);
@@ -97,7 +95,6 @@ static const float *series(tl_safetensors *file, const char *name)
 
 static void run_and_compare(const tl_training_options *options, const char *reference_path, bool is_adaptive)
 {
-    tl_error err;
     fixture_batches batches;
     load_batches(&batches);
     tl_safetensors *reference = open_fixture(reference_path);
@@ -106,8 +103,7 @@ static void run_and_compare(const tl_training_options *options, const char *refe
     for (size_t step = 0; step < FIXTURE_STEPS; step++) {
         tl_step_metrics metrics;
         tl_training_batch batch = batch_of_step(&batches, step);
-        if (!tl_trainer_step(trainer, &batch, &metrics, &err))
-            fail_msg("%s", err.message);
+        assert_ok(tl_trainer_step(trainer, &batch, &metrics, err));
         assert_int_equal(metrics.step, step + 1);
         assert_true(fabs(metrics.loss / (double)series(reference, "losses")[step] - 1.0) < 1e-3);
         if (is_adaptive) {

@@ -19,20 +19,16 @@ static tl_model_config config_of_width(uint32_t width)
 
 static tl_trainer *make_trainer_of(const tl_model_config *config, const tl_training_options *options)
 {
-    tl_error err;
     tl_trainer *trainer = NULL;
     tl_image_recipe recipe = tl_image_recipe_default(FIXTURE_SIDE);
-    if (!tl_trainer_create(config, &recipe, options, NULL, &trainer, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_trainer_create(config, &recipe, options, NULL, &trainer, err));
     return trainer;
 }
 
 static tl_step_metrics gradients_of(tl_trainer *trainer, const tl_training_batch *batch)
 {
-    tl_error err;
     tl_step_metrics found;
-    if (!tl_trainer_gradients(trainer, batch, &found, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_trainer_gradients(trainer, batch, &found, err));
     return found;
 }
 
@@ -103,10 +99,8 @@ static void planned_memory_is_enough(void **state)
 
 static size_t chunk_within(const tl_model_config *config, const tl_training_options *options, uint64_t bytes)
 {
-    tl_error err;
     size_t chunk;
-    if (!tl_training_choose_chunk(config, options, bytes, &chunk, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_training_choose_chunk(config, options, bytes, &chunk, err));
     return chunk;
 }
 

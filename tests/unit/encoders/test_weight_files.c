@@ -1,8 +1,8 @@
 /* The tensors of a model as one set: single files, shards and their index, folders that lie, tensors that lie unaligned. */
 #include "tests/support/failing_memory.c"
 
-#include "base/core/memory.h"
 #include "encoders/weights/weight_files.h"
+#include "tests/support/assert_ok.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -90,12 +90,10 @@ static void check_sound_set(const tl_weight_files *files)
 static void shards_are_one_set(void **state)
 {
     (void)state;
-    tl_error err;
     tl_weight_files *files;
     made_folder folder;
     make_folder(&folder, sound_index);
-    if (!tl_weight_files_parse(folder.files, 3, &files, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_weight_files_parse(folder.files, 3, &files, err));
     check_sound_set(files);
     tl_weight_files_close(files);
     tl_weight_files_close(NULL);
@@ -103,34 +101,31 @@ static void shards_are_one_set(void **state)
 
 static void write_folder(const made_folder *folder, const char *directory)
 {
-    tl_error err;
+    tl_error error;
     char path[256];
-    if (!tl_directory_remove(directory, &err) || !tl_directory_create(directory, &err))
-        fail_msg("%s", err.message);
+    if (!tl_directory_remove(directory, &error) || !tl_directory_create(directory, &error))
+        fail_msg("%s", error.message);
     for (size_t i = 0; i < 3; i++) {
         snprintf(path, sizeof path, "%s/%s", directory, folder->files[i].name);
-        if (!tl_file_replace(path, folder->files[i].bytes, &err))
-            fail_msg("%s", err.message);
+        assert_ok(tl_file_replace(path, folder->files[i].bytes, err));
     }
 }
 
 static void a_folder_on_disk_is_the_same_set(void **state)
 {
     (void)state;
-    tl_error err;
+    tl_error error;
     tl_weight_files *files;
     made_folder folder;
     make_folder(&folder, sound_index);
     write_folder(&folder, "sharded");
-    if (!tl_weight_files_open("sharded", index_name, &files, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_weight_files_open("sharded", index_name, &files, err));
     check_sound_set(files);
     assert_true(tl_weight_files_file_status(files, 1).modified_ns != 0);
     tl_weight_files_close(files);
 
     /* One of its files alone is a set as well. */
-    if (!tl_weight_files_open("sharded", first_name, &files, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_weight_files_open("sharded", first_name, &files, err));
     assert_int_equal(tl_weight_files_count(files), 2);
     assert_int_equal(tl_weight_files_file_count(files), 1);
     assert_string_equal(tl_weight_files_file_name(files, 0), first_name);
@@ -138,14 +133,14 @@ static void a_folder_on_disk_is_the_same_set(void **state)
     tl_weight_files_close(files);
 
     unlink("sharded/model-00002-of-00002.safetensors");
-    assert_false(tl_weight_files_open("sharded", index_name, &files, &err));
-    assert_string_equal(err.message, "model 'sharded': expected a file 'model-00002-of-00002.safetensors', found none");
-    assert_int_equal(err.kind, TL_ERROR_NOT_FOUND);
-    assert_true(tl_directory_create("sharded/model-00002-of-00002.safetensors", &err));
-    assert_false(tl_weight_files_open("sharded", index_name, &files, &err));
-    assert_non_null(strstr(err.message, "expected a file, found a folder"));
-    assert_false(tl_weight_files_open("sharded", "model.safetensors", &files, &err));
-    assert_string_equal(err.message, "model 'sharded': expected a file 'model.safetensors', found none");
+    assert_false(tl_weight_files_open("sharded", index_name, &files, &error));
+    assert_string_equal(error.message, "model 'sharded': expected a file 'model-00002-of-00002.safetensors', found none");
+    assert_int_equal(error.kind, TL_ERROR_NOT_FOUND);
+    assert_true(tl_directory_create("sharded/model-00002-of-00002.safetensors", &error));
+    assert_false(tl_weight_files_open("sharded", index_name, &files, &error));
+    assert_non_null(strstr(error.message, "expected a file, found a folder"));
+    assert_false(tl_weight_files_open("sharded", "model.safetensors", &files, &error));
+    assert_string_equal(error.message, "model 'sharded': expected a file 'model.safetensors', found none");
 }
 
 static void an_index_that_lies_is_refused(void **state)
@@ -227,18 +222,17 @@ static void unaligned_tensors_are_copied_once(void **state)
     static const char *const names[] = {"a", "h", "none", "b"};
     size_t in_place = 0;
     for (size_t shift = 0; shift < 8; shift++) {
-        tl_error err;
+        tl_error error;
         tl_weight_files *files;
         tl_weight_bytes file = shard(bytes + shift, "model.safetensors", header, 14);
-        if (!tl_weight_files_parse(&file, 1, &files, &err))
-            fail_msg("%s", err.message);
+        assert_ok(tl_weight_files_parse(&file, 1, &files, err));
         for (size_t i = 0; i < 4; i++) {
             const tl_tensor_view *view = tl_weight_files_find(files, names[i]);
-            const char *values = tl_weight_files_values(files, view, &err);
+            const char *values = tl_weight_files_values(files, view, &error);
             assert_non_null(values);
             assert_int_equal((uintptr_t)values % (view->type == TL_TENSOR_F32 ? 4 : 2), 0);
             assert_true(view->bytes.size == 0 || memcmp(values, view->bytes.data, view->bytes.size) == 0);
-            assert_ptr_equal(values, tl_weight_files_values(files, view, &err));
+            assert_ptr_equal(values, tl_weight_files_values(files, view, &error));
             in_place += values == view->bytes.data;
         }
         tl_weight_files_close(files);

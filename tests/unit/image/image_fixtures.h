@@ -4,6 +4,7 @@
 
 #include "base/image/image.h"
 #include "base/io/file.h"
+#include "tests/support/assert_ok.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,10 +21,8 @@
 static inline tl_string read_path(const char *path)
 {
     tl_string bytes;
-    tl_error err = {0};
     tl_string_init(&bytes, (size_t)64 << 20);
-    if (!tl_file_read(path, &bytes, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_file_read(path, &bytes, err));
     return bytes;
 }
 

@@ -1,7 +1,6 @@
 /* Decoding against Pillow's pixels, and against files that are cut, damaged or lie. */
 #include "tests/unit/image/image_fixtures.h"
 
-#include "base/core/clock.h"
 #include "base/image/decode.h"
 #include "base/image/probe.h"
 

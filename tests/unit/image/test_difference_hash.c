@@ -2,6 +2,7 @@
 #include "base/core/random.h"
 #include "base/image/difference_hash.h"
 #include "base/image/resize.h"
+#include "tests/support/assert_ok.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,10 +26,8 @@ static tl_image fields(uint32_t width, uint32_t height, uint64_t seed)
 
 static tl_difference_hash hash_of(const tl_image *image)
 {
-    tl_error err;
     tl_difference_hash hash;
-    if (!tl_image_difference_hash(image, &hash, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_image_difference_hash(image, &hash, err));
     return hash;
 }
 

@@ -42,12 +42,10 @@ static size_t check_round_trip(tl_image_format format, unsigned quality, double 
         tl_image_encode_options options = {.format = format, .quality = quality};
         tl_string bytes, again;
         tl_image_info info;
-        tl_error err = {0};
         tl_string_init(&bytes, 1 << 20);
         tl_string_init(&again, 1 << 20);
         assert_true(tl_string_append_text(&again, "before", NULL));
-        if (!tl_image_encode(&image, &options, &bytes, &err))
-            fail_msg("%s", err.message);
+        assert_ok(tl_image_encode(&image, &options, &bytes, err));
         assert_true(tl_image_probe(tl_string_slice(&bytes), &info, NULL));
         assert_int_equal(info.format, format);
         assert_true(tl_image_decode(tl_string_slice(&bytes), NULL, &back, NULL));

@@ -1,6 +1,7 @@
 /* Model folders of open_clip and transformers: ids and cleaned texts of their own classes, and what is refused. */
 #include "base/core/memory.h"
 #include "base/io/file.h"
+#include "tests/support/assert_ok.h"
 #include "tests/support/hex_columns.h"
 #include "tokenizer/cleanup/cleanup.h"
 #include "tokenizer/tokenizer.h"
@@ -22,30 +23,25 @@ enum { CONTEXT = 24, MAX_TEXT = 1 << 16 };
 
 static tl_string read_text_file(const char *path)
 {
-    tl_error err = {0};
     tl_string bytes;
     tl_string_init(&bytes, 1 << 24);
-    if (!tl_file_read(path, &bytes, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_file_read(path, &bytes, err));
     return bytes;
 }
 
 static void compare_rows(const char *folder, const char *rows)
 {
     static char text[MAX_TEXT];
-    tl_error err = {0};
     tl_tokenizer *tokenizer = NULL;
     size_t count = 0;
-    if (!tl_tokenizer_open_folder(folder, CONTEXT, &tokenizer, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_tokenizer_open_folder(folder, CONTEXT, &tokenizer, err));
     tl_string lines = read_text_file(rows);
     for (char *at = lines.data; *at != '\0'; count++) {
         int32_t row[CONTEXT];
         uint32_t length;
         tl_slice one = {text, 0};
         at = read_hex(at, text, &one.size);
-        if (!tl_tokenizer_encode(tokenizer, &one, 1, row, &length, &err))
-            fail_msg("%s", err.message);
+        assert_ok(tl_tokenizer_encode(tokenizer, &one, 1, row, &length, err));
         for (size_t i = 0; i < CONTEXT; i++) {
             long expected = strtol(at, &at, 10);
             if (expected != row[i])
@@ -298,12 +294,11 @@ static void a_folder_of_both_dialects_is_open_clips_by_its_weights(void **state)
         tl_tokenizer_info info;
         int32_t row[CONTEXT];
         uint32_t length;
-        tl_error err = {0};
+        tl_error error = {0};
         write_folder("both", files, weights == 0 ? 8 : 10);
-        if (!tl_tokenizer_open_folder("both", CONTEXT, &tokenizer, &err))
-            fail_msg("%s", err.message);
+        assert_ok(tl_tokenizer_open_folder("both", CONTEXT, &tokenizer, err));
         tl_tokenizer_info_read(tokenizer, &info);
-        assert_true(tl_tokenizer_encode(tokenizer, &text, 1, row, &length, &err));
+        assert_true(tl_tokenizer_encode(tokenizer, &text, 1, row, &length, &error));
         /* open_clip pads by 0, CLIPTokenizer by the end of text. */
         assert_int_equal(row[CONTEXT - 1], weights == 0 ? info.eos_id : 0);
         assert_int_equal(row[length - 1], info.eos_id);
@@ -317,19 +312,18 @@ static void a_tokenizer_model_alone_is_ours(void **state)
 {
     tl_string model = read_text_file(TL_SOURCE_DIR "/tests/golden/fixtures/tokenizer/captions.model");
     tl_tokenizer *tokenizer;
-    tl_error err = {0};
+    tl_error error = {0};
     (void)state;
-    assert_true(tl_directory_remove("own", &err) && tl_directory_create("own", &err));
-    assert_true(tl_file_replace("own/tokenizer.model", tl_string_slice(&model), &err));
-    if (!tl_tokenizer_open_folder("own", CONTEXT, &tokenizer, &err))
-        fail_msg("%s", err.message);
+    assert_true(tl_directory_remove("own", &error) && tl_directory_create("own", &error));
+    assert_true(tl_file_replace("own/tokenizer.model", tl_string_slice(&model), &error));
+    assert_ok(tl_tokenizer_open_folder("own", CONTEXT, &tokenizer, err));
     tl_tokenizer_close(tokenizer);
     /* Another file that names a class decides; config.json is above it. */
-    assert_true(tl_file_replace("own/tokenizer_config.json", tl_slice_of("{\"tokenizer_class\": \"BertTokenizer\"}"), &err));
-    assert_false(tl_tokenizer_open_folder("own", CONTEXT, &tokenizer, &err));
-    assert_non_null(strstr(err.message, "expected vocab.txt"));
-    assert_true(tl_file_replace("own/config.json", tl_slice_of("{\"model_type\": \"twinlens\"}"), &err));
-    assert_true(tl_tokenizer_open_folder("own", CONTEXT, &tokenizer, &err));
+    assert_true(tl_file_replace("own/tokenizer_config.json", tl_slice_of("{\"tokenizer_class\": \"BertTokenizer\"}"), &error));
+    assert_false(tl_tokenizer_open_folder("own", CONTEXT, &tokenizer, &error));
+    assert_non_null(strstr(error.message, "expected vocab.txt"));
+    assert_true(tl_file_replace("own/config.json", tl_slice_of("{\"model_type\": \"twinlens\"}"), &error));
+    assert_true(tl_tokenizer_open_folder("own", CONTEXT, &tokenizer, &error));
     tl_tokenizer_close(tokenizer);
     tl_string_clear(&model);
 }

@@ -1,5 +1,4 @@
 /* Damaged and hostile model files: each is a clear error or opens and works; none ends the process. */
-#include "base/core/memory.h"
 #include "base/core/random.h"
 #include "base/io/file.h"
 #include "tokenizer/tokenizer.h"

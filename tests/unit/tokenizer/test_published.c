@@ -3,6 +3,7 @@
 #include "base/core/memory.h"
 #include "base/core/random.h"
 #include "base/io/file.h"
+#include "tests/support/assert_ok.h"
 #include "tests/support/hex_columns.h"
 #include "tests/support/published_kinds.h"
 #include "tokenizer/splitting/compiled.h"
@@ -24,31 +25,25 @@ enum { MAX_FILE_SIZE = 1 << 24 };
 
 static void read_file(const char *path, tl_string *bytes)
 {
-    tl_error err = {0};
     tl_string_reset(bytes);
-    if (!tl_file_read(path, bytes, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_file_read(path, bytes, err));
 }
 
 static void copy_fixture(const char *name)
 {
     char path[512];
     tl_string bytes;
-    tl_error err = {0};
     tl_string_init(&bytes, MAX_FILE_SIZE);
     snprintf(path, sizeof path, "%s%s", FIXTURES, name);
     read_file(path, &bytes);
-    if (!tl_file_replace(name, tl_string_slice(&bytes), &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_file_replace(name, tl_string_slice(&bytes), err));
     tl_string_clear(&bytes);
 }
 
 static tl_vocabulary open_or_fail(const char *kind, const char *path)
 {
     tl_vocabulary vocabulary = {0};
-    tl_error err = {0};
-    if (!open_published(kind, path, &vocabulary, &err))
-        fail_msg("%s", err.message);
+    assert_ok(open_published(kind, path, &vocabulary, err));
     return vocabulary;
 }
 
@@ -211,9 +206,7 @@ static int32_t first_id(const char *kind, const char *path, const char *text)
 
 static void write_text(const char *path, const char *text)
 {
-    tl_error err = {0};
-    if (!tl_file_replace(path, tl_slice_of(text), &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_file_replace(path, tl_slice_of(text), err));
 }
 
 static void set_time(const char *path, time_t seconds)

@@ -1,6 +1,7 @@
 /* The door: ids of the reference package, rows of T, decoding, and what is refused. */
 #include "base/core/memory.h"
 #include "base/io/file.h"
+#include "tests/support/assert_ok.h"
 #include "tests/support/hex_columns.h"
 #include "tokenizer/tokenizer.h"
 
@@ -18,11 +19,9 @@
 static tl_tokenizer *open_fixture(const char *name, tl_tokenizer_options options)
 {
     char path[512];
-    tl_error err = {0};
     tl_tokenizer *tokenizer = NULL;
     assert_true((size_t)snprintf(path, sizeof path, "%s%s", FIXTURES, name) < sizeof path);
-    if (!tl_tokenizer_open(path, &options, &tokenizer, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_tokenizer_open(path, &options, &tokenizer, err));
     return tokenizer;
 }
 

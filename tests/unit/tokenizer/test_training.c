@@ -1,6 +1,7 @@
 /* Training: the same sentences give the same bytes, nothing is dropped in silence, small and hopeless corpora end well. */
 #include "base/core/memory.h"
 #include "base/io/file.h"
+#include "tests/support/assert_ok.h"
 #include "tokenizer/tokenizer.h"
 
 #include <ftw.h>
@@ -40,9 +41,7 @@ static bool train(const tl_slice *texts, size_t count, size_t wanted, const char
 static tl_tokenizer *open_model(const char *path)
 {
     tl_tokenizer *tokenizer = NULL;
-    tl_error err = {0};
-    if (!tl_tokenizer_open(path, &(tl_tokenizer_options){.context_length = 32}, &tokenizer, &err))
-        fail_msg("%s", err.message);
+    assert_ok(tl_tokenizer_open(path, &(tl_tokenizer_options){.context_length = 32}, &tokenizer, err));
     return tokenizer;
 }
 
@@ -104,7 +103,7 @@ static bool load_captions(captions *out)
             char *text = equals != NULL ? equals + 1 : line;
             tl_slice caption = {text, size - (size_t)(text - line)};
             if (tl_text_is_utf8(caption, &bad) && out->file_count % 3 == 0) {
-                assert_true(tl_memory_reserve((void **)&out->texts, &out->capacity, out->count + 1, sizeof caption, &err));
+                assert_true(tl_memory_reserve(&out->texts, &out->capacity, out->count + 1, sizeof caption, &err));
                 out->texts[out->count++] = caption;
             }
             line += size + (line[size] == '\n');
@@ -157,7 +156,7 @@ static void real_captions_train_twice_to_the_same_bytes(void **state)
     static captions all;
     tl_string models[2];
     const char *const paths[2] = {"stamps-1.model", "stamps-2.model"};
-    tl_error err = {0};
+    tl_error error = {0};
     if (!load_captions(&all)) {
         print_message("skipped: no captions under " STAMPS " (package tuxpaint-stamps-default)\n");
         clear_captions(&all);
@@ -167,10 +166,9 @@ static void real_captions_train_twice_to_the_same_bytes(void **state)
     for (size_t i = 0; i < 2; i++) {
         size_t reached;
         tl_string_init(&models[i], 64 << 20);
-        if (!train(all.texts, all.count, 4096, paths[i], &reached, &err))
-            fail_msg("%s", err.message);
+        assert_ok(train(all.texts, all.count, 4096, paths[i], &reached, err));
         assert_int_equal(reached, 4096);
-        assert_true(tl_file_read(paths[i], &models[i], &err));
+        assert_true(tl_file_read(paths[i], &models[i], &error));
     }
     assert_true(tl_slice_equal(tl_string_slice(&models[0]), tl_string_slice(&models[1])));
     tl_tokenizer *tokenizer = open_model(paths[0]);
@@ -188,10 +186,8 @@ static void a_small_corpus_gives_a_small_vocabulary(void **state)
     (void)state;
     const tl_slice texts[3] = {tl_slice_of("a red fox"), tl_slice_of("the red boat"), tl_slice_of("a red kite")};
     size_t reached = 0;
-    tl_error err = {0};
     tl_tokenizer_info info;
-    if (!train(texts, 3, 8192, "small.model", &reached, &err))
-        fail_msg("%s", err.message);
+    assert_ok(train(texts, 3, 8192, "small.model", &reached, err));
     assert_in_range(reached, 262, 320);
     tl_tokenizer *tokenizer = open_model("small.model");
     tl_tokenizer_info_read(tokenizer, &info);
@@ -208,9 +204,9 @@ static void long_sentences_and_marker_signs_are_not_dropped(void **state)
 {
     (void)state;
     enum { SIZE = 50000 };
-    tl_error err = {0};
+    tl_error error = {0};
     size_t reached;
-    char *text = tl_memory_allocate(SIZE, 1, &err);
+    char *text = tl_memory_allocate(SIZE, 1, &error);
     assert_non_null(text);
     /* The library drops sentences above 4192 bytes: the word at the end must be learnt all the same. */
     memset(text, ' ', SIZE);
@@ -219,8 +215,7 @@ static void long_sentences_and_marker_signs_are_not_dropped(void **state)
     for (size_t i = SIZE - 1800; i + 9 < SIZE; i += 9)
         memcpy(text + i, "zoetrope", 8);
     const tl_slice long_texts[2] = {{text, SIZE}, tl_slice_of("a red fox")};
-    if (!train(long_texts, 2, 400, "long.model", &reached, &err))
-        fail_msg("%s", err.message);
+    assert_ok(train(long_texts, 2, 400, "long.model", &reached, err));
     tl_tokenizer *tokenizer = open_model("long.model");
     assert_int_not_equal(find_piece(tokenizer, "\xE2\x96\x81zoetrope"), -1);
     tl_tokenizer_close(tokenizer);
@@ -228,8 +223,7 @@ static void long_sentences_and_marker_signs_are_not_dropped(void **state)
     /* And those with its own sign for unknown characters, which it would skip. */
     const tl_slice marked_texts[3] = {tl_slice_of("quokka \xE2\x96\x85 quokka"), tl_slice_of("quokka quokka\xE2\x96\x85"),
                                       tl_slice_of("a red fox")};
-    if (!train(marked_texts, 3, 400, "marked.model", &reached, &err))
-        fail_msg("%s", err.message);
+    assert_ok(train(marked_texts, 3, 400, "marked.model", &reached, err));
     tokenizer = open_model("marked.model");
     assert_int_not_equal(find_piece(tokenizer, "\xE2\x96\x81quokka"), -1);
     assert_int_equal(find_piece(tokenizer, "\xE2\x96\x81zebra"), -1);
@@ -239,8 +233,7 @@ static void long_sentences_and_marker_signs_are_not_dropped(void **state)
     for (size_t i = 0; i + 3 <= SIZE; i += 3)
         memcpy(text + i, "\xE7\x8B\x90", 3);
     const tl_slice solid = {text, SIZE / 3 * 3};
-    if (!train(&solid, 1, 400, "solid.model", &reached, &err))
-        fail_msg("%s", err.message);
+    assert_ok(train(&solid, 1, 400, "solid.model", &reached, err));
     tl_memory_free(text);
 }
 
