@@ -13,14 +13,6 @@ static bool has_columns(const tl_table *table)
     return table->options.column_count != 0;
 }
 
-static bool execute(tl_table *table, const char *text, tl_error *err)
-{
-    sqlite3_stmt *statement = NULL;
-    bool row, ok = tl_table__prepare(table, text, &statement, err) && tl_database_step(table->database, statement, &row, err);
-    sqlite3_finalize(statement);
-    return ok;
-}
-
 bool tl_rows__create(tl_table *table, tl_error *err)
 {
     tl_string sql;
@@ -32,14 +24,14 @@ bool tl_rows__create(tl_table *table, tl_error *err)
         if (table->options.columns[i].is_indexed) /* an index that is renamed with its table (index/vectors/tables.c) */
             ok = tl_string_append_format(&sql, err, ", UNIQUE(\"%s\", id)", table->options.columns[i].name);
     ok = ok && tl_string_append_text(&sql, ") STRICT", err);
-    ok = ok && execute(table, sql.data, err);
+    ok = ok && tl_table__execute(table, sql.data, err);
     tl_string_clear(&sql);
     return ok;
 }
 
 bool tl_rows__drop(tl_table *table, tl_error *err)
 {
-    return execute(table, "DROP TABLE IF EXISTS @rows", err);
+    return tl_table__execute(table, "DROP TABLE IF EXISTS @rows", err);
 }
 
 void tl_rows__rest(tl_table *table)

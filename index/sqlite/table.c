@@ -79,7 +79,7 @@ int tl_table__fail(tl_table *table, const tl_error *err)
     return code;
 }
 
-static bool execute(tl_table *table, const char *text, tl_error *err)
+bool tl_table__execute(tl_table *table, const char *text, tl_error *err)
 {
     tl_string sql;
     tl_names names = tl_table__names(table);
@@ -95,7 +95,7 @@ static bool execute(tl_table *table, const char *text, tl_error *err)
  */
 bool tl_table__begin_change(tl_table *table, tl_error *err)
 {
-    if (table->is_new && !execute(table, "INSERT INTO @sets SELECT * FROM @sets WHERE 0", err))
+    if (table->is_new && !tl_table__execute(table, "INSERT INTO @sets SELECT * FROM @sets WHERE 0", err))
         return false;
     table->is_new = table->is_retired = false;
     table->changes++;

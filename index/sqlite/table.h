@@ -87,6 +87,8 @@ bool tl_table__read_vector(tl_table *table, sqlite3_value *value, const char *wh
 tl_names tl_table__names(const tl_table *table);
 /* Prepares a text with the names of the table's tables put in (index/statements.h). */
 bool tl_table__prepare(tl_table *table, const char *text, sqlite3_stmt **out, tl_error *err) TL_MUST_USE;
+/* Runs such a text. */
+bool tl_table__execute(tl_table *table, const char *text, tl_error *err) TL_MUST_USE;
 /* Before a change: of it a commit, and a rollback to a savepoint, must be told. */
 bool tl_table__begin_change(tl_table *table, tl_error *err) TL_MUST_USE;
 /* A change failed after it had begun. */
