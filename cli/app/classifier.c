@@ -26,7 +26,7 @@ static bool add_label(tl_labels *labels, const char *text, size_t size, tl_error
                        labels->count + 1, bad_offset + 1);
     for (size_t i = 0; i < labels->count; i++)
         if (strlen(labels->names[i]) == size && memcmp(labels->names[i], text, size) == 0)
-            return tl_fail(err, TL_ERROR_INVALID, "label '%s' is there twice", labels->names[i]);
+            return tl_fail(err, TL_ERROR_INVALID, "label '%s': expected once, found twice", labels->names[i]);
     if (!tl_memory_reserve(&labels->names, &labels->capacity, labels->count + 1, sizeof *labels->names, err))
         return false;
     char *copy = tl_memory_copy_text(text, size, err);

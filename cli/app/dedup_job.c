@@ -43,7 +43,7 @@ typedef struct dedup_state {
 static bool add_picture(dedup_state *state, found_picture picture, tl_error *err)
 {
     if (state->count == UINT32_MAX - 1)
-        return tl_fail(err, TL_ERROR_UNSUPPORTED, "expected at most %u pictures", UINT32_MAX - 1);
+        return tl_fail(err, TL_ERROR_UNSUPPORTED, "expected at most %u pictures, found more", UINT32_MAX - 1);
     if (!tl_memory_reserve(&state->pictures, &state->capacity, state->count + 1, sizeof picture, err))
         return false;
     picture.leader = no_leader;

@@ -53,7 +53,8 @@ bool tl_hub__url(const tl_hub *hub, const char *before, const char *repository, 
             ok = tl_http_url_append(url, TL_HUB_URL_SIZE, file);
         }
     }
-    return ok || tl_fail(err, TL_ERROR_INVALID, "'%s': expected a shorter name", repository);
+    return ok || tl_fail(err, TL_ERROR_INVALID, "'%s': expected a url of less than %d bytes, found a longer one", repository,
+                         TL_HUB_URL_SIZE);
 }
 
 bool tl_hub__is_cancelled(const tl_hub *hub)

@@ -36,7 +36,7 @@ static char *store_path(const tl_runtime *runtime, tl_error *err, const char *fo
     int size = vsnprintf(name, sizeof name, format, arguments);
     va_end(arguments);
     if (size < 0 || (size_t)size >= sizeof name) {
-        tl_fail(err, TL_ERROR_INVALID, "expected the name of a model of at most %d bytes", TL_MODEL_NAME_SIZE);
+        tl_fail(err, TL_ERROR_INVALID, "expected the name of a model of at most %d bytes, found %d", TL_MODEL_NAME_SIZE, size);
         return NULL;
     }
     return tl_runtime_data_path(runtime, name, err);

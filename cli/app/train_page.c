@@ -228,7 +228,8 @@ static bool append_found(page *self, const tl_json *found)
         return true;
     /* What is no base64 would end the attribute. */
     if (strspn(jpeg, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=") != strlen(jpeg))
-        return tl_fail(self->err, TL_ERROR_CORRUPT, "'%s': expected pictures in base64", TL_TRAIN_EXAMPLES_FILE);
+        return tl_fail(self->err, TL_ERROR_CORRUPT, "'%s': expected pictures in base64, found another character",
+                       TL_TRAIN_EXAMPLES_FILE);
     return tl_string_append_format(html, self->err, "<figure class=\"%s\"><img src=\"data:image/jpeg;base64,",
                                    is_right ? "found right" : "found") &&
            tl_string_append_text(html, jpeg, self->err) && tl_string_append_text(html, "\" alt=\"\"><div>", self->err) &&

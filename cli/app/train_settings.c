@@ -100,8 +100,11 @@ static bool is_choice(const char *choices, const char *text)
 static bool read_list(const char *name, const tl_json *json, tl_train_texts *out, tl_error *err)
 {
     out->count = tl_json_array_size(json);
-    if (!tl_json_is_array(json) || out->count > TL_TRAIN_MOST_TEXTS)
-        return tl_fail(err, TL_ERROR_INVALID, "'%s': expected a list of at most %d texts", name, TL_TRAIN_MOST_TEXTS);
+    if (!tl_json_is_array(json))
+        return tl_fail(err, TL_ERROR_INVALID, "'%s': expected a list of texts, found another value", name);
+    if (out->count > TL_TRAIN_MOST_TEXTS)
+        return tl_fail(err, TL_ERROR_INVALID, "'%s': expected at most %d texts, found %zu", name, TL_TRAIN_MOST_TEXTS,
+                       out->count);
     for (size_t i = 0; i < out->count; i++) {
         out->items[i] = tl_json_text(tl_json_array_item(json, i));
         if (out->items[i] == NULL)
@@ -135,12 +138,12 @@ static bool read_setting(const setting *at, const char *name, const tl_json *jso
     }
     case SETTING_INTEGER:
         if (!tl_json_integer(json, &integer))
-            return tl_fail(err, TL_ERROR_INVALID, "'%s': expected a whole number", name);
+            return tl_fail(err, TL_ERROR_INVALID, "'%s': expected a whole number, found another value", name);
         *(int64_t *)place = integer;
         return check_bounds(at, (double)integer, err);
     case SETTING_NUMBER:
         if (!tl_json_number(json, &number))
-            return tl_fail(err, TL_ERROR_INVALID, "'%s': expected a number", name);
+            return tl_fail(err, TL_ERROR_INVALID, "'%s': expected a number, found another value", name);
         *(double *)place = number;
         return check_bounds(at, number, err);
     case SETTING_LIST:
@@ -173,7 +176,7 @@ bool tl_train_settings_read(const tl_json *json, tl_train_settings *settings, tl
 {
     member_reader reader = {settings, err};
     if (!tl_json_is_object(json))
-        return tl_fail(err, TL_ERROR_INVALID, "expected an object of settings");
+        return tl_fail(err, TL_ERROR_INVALID, "expected an object of settings, found another value");
     return tl_json_each_member(json, read_member, &reader);
 }
 

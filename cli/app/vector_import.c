@@ -37,8 +37,8 @@ static bool read_row(import_state *state, size_t row, tl_error *err)
         square += (double)state->vector[i] * (double)state->vector[i];
     }
     if (!isfinite(square) || !(square > 0))
-        return tl_fail(err, TL_ERROR_INVALID, "'%s': row %zu: expected finite numbers that are not all 0", state->job->npy,
-                       row + 1);
+        return tl_fail(err, TL_ERROR_INVALID, "'%s': row %zu: expected finite numbers that are not all 0, found a length of %g",
+                       state->job->npy, row + 1, sqrt(square));
     tl_scale(state->vector, (float)(1 / sqrt(square)), state->vector, dim);
     return true;
 }

@@ -82,7 +82,8 @@ static bool open_file(tl_byte_stream *stream, const char *path, tl_error *err)
         return false;
     if (status.kind != TL_FILE_REGULAR) /* opening a pipe could wait for ever */
         return tl_fail(err, status.kind == TL_FILE_MISSING ? TL_ERROR_NOT_FOUND : TL_ERROR_INVALID,
-                       "'%s': expected a file, found %s", path, status.kind == TL_FILE_MISSING ? "nothing" : "none");
+                       "'%s': expected a file, found %s", path,
+                       status.kind == TL_FILE_MISSING ? "nothing" : "a folder or device");
     stream->file_size = status.size;
     stream->file = open(path, O_RDONLY | O_CLOEXEC);
     if (stream->file < 0)
@@ -194,6 +195,23 @@ bool tl_byte_stream_read(tl_byte_stream *stream, char *into, size_t room, size_t
     }
     stream->at_end = *got == 0;
     return true;
+}
+
+bool tl_byte_stream_read_head(const char *path, char *into, size_t room, size_t *size, tl_error *err)
+{
+    tl_byte_stream *stream = NULL;
+    tl_error reason = {0};
+    size_t got = 1;
+    bool ok = true;
+    *size = 0;
+    if (!tl_byte_stream_open(path, &stream, err))
+        return false;
+    while (ok && got != 0 && *size < room) {
+        ok = tl_byte_stream_read(stream, into + *size, room - *size, &got, &reason);
+        *size += ok ? got : 0;
+    }
+    tl_byte_stream_close(stream);
+    return ok || *size != 0 || tl_fail(err, reason.kind, "'%s': %s", path, reason.message);
 }
 
 double tl_byte_stream_progress(const tl_byte_stream *stream)

@@ -36,7 +36,8 @@ bool tl_tar_reader_open(const char *path, tl_tar_reader **out, tl_error *err)
         return false;
     if (status.kind != TL_FILE_REGULAR) /* opening a pipe could wait for ever */
         return tl_fail(err, status.kind == TL_FILE_MISSING ? TL_ERROR_NOT_FOUND : TL_ERROR_INVALID,
-                       "'%s': expected a shard, found %s", path, status.kind == TL_FILE_MISSING ? "nothing" : "no file");
+                       "'%s': expected a shard, found %s", path,
+                       status.kind == TL_FILE_MISSING ? "nothing" : "a folder or device");
     tl_tar_reader *reader = tl_memory_allocate(1, sizeof *reader, err);
     if (reader == NULL)
         return false;

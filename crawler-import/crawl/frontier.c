@@ -154,7 +154,8 @@ static bool read_number(tl_frontier *frontier, sqlite3_stmt *statement, int64_t 
     sqlite3_reset(statement);
     if (ok && found != NULL)
         *found = row;
-    return ok && (row || found != NULL || tl_fail(err, TL_ERROR_CORRUPT, "a row that was just written is missing"));
+    return ok && (row || found != NULL ||
+                  tl_fail(err, TL_ERROR_CORRUPT, "crawl.db: expected the row that was just written, found none"));
 }
 
 static bool put_host(tl_frontier *frontier, tl_slice origin, int64_t *id, tl_error *err)

@@ -27,7 +27,7 @@ bool tl_picture_rules_check(const tl_picture_rules *rules, tl_error *err)
     if (rules->resize != TL_FIT_NO && (rules->size < 1 || rules->size > MAX_SIZE))
         return tl_fail(err, TL_ERROR_INVALID, "resize: expected a size of 1 to %d pixels, found %u", (int)MAX_SIZE, rules->size);
     if (rules->resize == TL_FIT_NO && rules->size != 0)
-        return tl_fail(err, TL_ERROR_INVALID, "a size was given without a way to resize");
+        return tl_fail(err, TL_ERROR_INVALID, "resize: expected a way to resize to a size of %u pixels, found none", rules->size);
     if (rules->max_aspect != 0 && !(rules->max_aspect >= 1))
         return tl_fail(err, TL_ERROR_INVALID, "aspect ratio: expected 1 or more (longer side by shorter), found %g",
                        rules->max_aspect);

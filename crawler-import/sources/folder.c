@@ -55,7 +55,7 @@ static bool open_folder(tl_source *source, tl_error *err)
     tl_string_init(&state->sidecar_name, TL_SOURCE_MAX_PATH_SIZE);
     if (!tl_folder_walk_open(source->path, &state->walk, err) || !find_item(state, err))
         return false;
-    return state->has_item || tl_fail(err, TL_ERROR_INVALID, "'%s': no pictures found", source->path);
+    return state->has_item || tl_fail(err, TL_ERROR_INVALID, "'%s': expected pictures, found none", source->path);
 }
 
 /* The folder and name of a picture without its extension, as sidecars share it. */

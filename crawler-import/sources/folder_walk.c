@@ -211,7 +211,7 @@ bool tl_folder_walk_open(const char *root, tl_folder_walk **out, tl_error *err)
     }
     if (problem != NULL) {
         tl_folder_walk_close(walk);
-        return tl_fail(err, TL_ERROR_IO, "'%s': the folder cannot be read", root);
+        return tl_fail(err, TL_ERROR_IO, "'%s': expected a folder that can be read, found an %s", root, problem);
     }
     *out = walk;
     return true;

@@ -9,24 +9,6 @@ enum { HEAD_SIZE = 4096 };
 /* Asked in this order: a shard says so in its bytes, a table is what is left of texts. */
 static const tl_source_kind *const kinds[] = {&tl_source_webdataset, &tl_source_folder, &tl_source_table};
 
-/* The first bytes, inflated where the file is compressed. What cannot be inflated is left to those that know it by its name. */
-static bool read_head(const char *path, char *head, size_t *size, tl_error *err)
-{
-    tl_byte_stream *stream = NULL;
-    tl_error reason = {0};
-    size_t got = 1;
-    bool ok = true;
-    *size = 0;
-    if (!tl_byte_stream_open(path, &stream, err))
-        return false;
-    while (ok && got != 0 && *size < HEAD_SIZE) {
-        ok = tl_byte_stream_read(stream, head + *size, HEAD_SIZE - *size, &got, &reason);
-        *size += ok ? got : 0;
-    }
-    tl_byte_stream_close(stream);
-    return ok || reason.kind == TL_ERROR_CORRUPT || tl_fail(err, reason.kind, "'%s': %s", path, reason.message);
-}
-
 static bool fail_unrecognised(const char *path, uint64_t size, tl_slice head, tl_error *err)
 {
     static const char expected[] =
@@ -45,12 +27,15 @@ static bool choose_kind(const char *path, const tl_source_kind **kind, tl_error 
     tl_file_status status;
     char head[HEAD_SIZE];
     size_t head_size = 0;
+    tl_error reason;
     if (!tl_file_status_read(path, &status, err))
         return false;
     if (status.kind != TL_FILE_REGULAR && status.kind != TL_FILE_DIRECTORY)
         return tl_fail(err, TL_ERROR_INVALID, "'%s': expected a file or folder, found a device or pipe", path);
-    if (status.kind == TL_FILE_REGULAR && !read_head(path, head, &head_size, err))
-        return false;
+    /* What cannot be inflated is left to those that know it by its name. */
+    if (status.kind == TL_FILE_REGULAR && !tl_byte_stream_read_head(path, head, sizeof head, &head_size, &reason) &&
+        reason.kind != TL_ERROR_CORRUPT)
+        return tl_fail(err, reason.kind, "%s", reason.message);
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (kinds[i]->recognises(path, &status, (tl_slice){head, head_size})) {
             *kind = kinds[i];

@@ -142,7 +142,7 @@ static bool open_table(tl_source *source, tl_error *err)
     if (!read_ahead(state, err))
         return false;
     if (!state->has_row)
-        return tl_fail(err, TL_ERROR_INVALID, "'%s': no pictures found: the table has no rows", source->path);
+        return tl_fail(err, TL_ERROR_INVALID, "'%s': expected pictures, found a table without rows", source->path);
     return find_folder(source, err);
 }
 

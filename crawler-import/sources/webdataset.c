@@ -232,7 +232,8 @@ static bool open_shards(tl_source *source, tl_error *err)
     if (state->folder == NULL || !(is_folder ? list_shards(state, err) : add_shard(state, slash + 1, err)) ||
         !find_sample(state, err))
         return false;
-    return state->has_member || state->is_damaged || tl_fail(err, TL_ERROR_INVALID, "'%s': no pictures found", source->path);
+    return state->has_member || state->is_damaged ||
+           tl_fail(err, TL_ERROR_INVALID, "'%s': expected pictures, found none", source->path);
 }
 
 /* Whether samples are passed over or not: read and seeked past, a cut picture shows at different items, and the count of a
@@ -389,7 +390,7 @@ bool tl_source_read_shard_image(const char *shard_path, const char *key, tl_stri
         ok = tl_tar_reader_read(reader, bytes, &fits, err);
     }
     if (ok && !is_read)
-        ok = tl_fail(err, TL_ERROR_NOT_FOUND, "'%s': no sample '%s'", shard_path, key);
+        ok = tl_fail(err, TL_ERROR_NOT_FOUND, "'%s': expected a sample '%s', found none", shard_path, key);
     else if (ok && !fits)
         ok = tl_fail(err, TL_ERROR_INVALID, "'%s': sample '%s': expected at most %zu bytes, found more", shard_path, key,
                      bytes->max_size);

@@ -77,7 +77,7 @@ static bool read_annotations(tl_table *table, sqlite3_stmt *insert, tl_error *er
     bool ok = tl_json_items_open(table->path, &items, err) && tl_json_items_find(items, "annotations", err) &&
               tl_json_items_enter(items, &bracket, err);
     if (ok && bracket != TL_JSON_BRACKET_ARRAY)
-        ok = tl_fail(err, TL_ERROR_CORRUPT, "'%s': expected an array 'annotations'", table->path);
+        ok = tl_fail(err, TL_ERROR_CORRUPT, "'%s': expected an array 'annotations', found an object", table->path);
     for (int64_t number = 0; ok; number++) {
         tl_slice text;
         bool too_large;

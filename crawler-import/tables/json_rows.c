@@ -37,7 +37,8 @@ static bool start(tl_json_rows *rows, const char *member, tl_error *err)
     if (!tl_json_items_open(path, &rows->items, err) || (member[0] != '\0' && !tl_json_items_find(rows->items, member, err)) ||
         !tl_json_items_enter(rows->items, &bracket, err))
         return false;
-    return bracket == TL_JSON_BRACKET_ARRAY || tl_fail(err, TL_ERROR_CORRUPT, "'%s': expected an array of objects", path);
+    return bracket == TL_JSON_BRACKET_ARRAY ||
+           tl_fail(err, TL_ERROR_CORRUPT, "'%s': expected an array of objects, found an object", path);
 }
 
 /* The next row's text, borrowed. */

@@ -58,27 +58,6 @@ void tl_table__clear_columns(tl_table *table)
     table->column_count = 0;
 }
 
-static bool read_head(const char *path, char *head, size_t *size, tl_error *err)
-{
-    tl_byte_stream *stream = NULL;
-    size_t got = 1;
-    bool ok = tl_byte_stream_open(path, &stream, err);
-    *size = 0;
-    while (ok && got != 0 && *size < HEAD_SIZE) {
-        tl_error reason;
-        ok = tl_byte_stream_read(stream, head + *size, HEAD_SIZE - *size, &got, &reason);
-        if (!ok && *size != 0) { /* rows come before the damage, so it is told of when they are read */
-            ok = true;
-            got = 0;
-        } else if (!ok) {
-            tl_fail(err, reason.kind, "'%s': %s", path, reason.message);
-        }
-        *size += got;
-    }
-    tl_byte_stream_close(stream);
-    return ok;
-}
-
 static bool choose_kind(tl_table *table, tl_slice head, tl_error *err)
 {
     const char *wanted = table->options.kind;
@@ -104,7 +83,8 @@ static bool open_table(tl_table *table, tl_error *err)
     bool ok = false;
     size_t size = 0;
     char *bytes = tl_memory_allocate(HEAD_SIZE, 1, err);
-    if (bytes == NULL || !read_head(table->path, bytes, &size, err))
+    /* Rows come before any damage, so it is told of when they are read. */
+    if (bytes == NULL || !tl_byte_stream_read_head(table->path, bytes, HEAD_SIZE, &size, err))
         goto done;
     tl_slice head = {bytes, size};
     if (head.size >= 3 && memcmp(head.data, "\xef\xbb\xbf", 3) == 0)

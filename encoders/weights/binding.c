@@ -323,7 +323,6 @@ static bool point_rows(binder *work, tl_binding *out)
     }
     if (floats != 0 && (out->floats = tl_memory_allocate_aligned(floats, sizeof *out->floats, work->err)) == NULL)
         return false;
-    out->copied = floats * sizeof *out->floats;
     float *at = out->floats;
     for (size_t i = 0; i < work->table->count; i++) {
         const found_row *row = &work->rows[i];

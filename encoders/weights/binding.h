@@ -39,7 +39,6 @@ typedef struct tl_binding {
     float *floats;            /* what had to be copied */
     tl_dtype dtype;           /* of the largest tensor */
     uint64_t parameter_count; /* numbers */
-    size_t copied;            /* bytes */
 } tl_binding;
 
 /* map may be NULL. table and files must outlive the binding. A missing tensor, another shape, or one that nobody asks for is an

@@ -19,8 +19,8 @@ expect_error 1 "model 'p/red-disc.txt'" "$TWINLENS" search fox --model p/red-dis
 expect_error 1 'nowhere' "$TWINLENS" evaluate retrieval nowhere
 
 mkdir empty
-expect_error 1 "'[^']*empty'.*no pictures" "$TWINLENS" import empty -o x
-expect_error 1 "'[^']*empty'.*no pictures" "$TWINLENS" index empty
+expect_error 1 "'[^']*empty': expected pictures, found none" "$TWINLENS" import empty -o x
+expect_error 1 "'[^']*empty': expected pictures, found none" "$TWINLENS" index empty
 : >zero.png
 echo text >text.jpg
 head -c 700 p/red-disc.ppm >cut.ppm
@@ -62,7 +62,7 @@ expect_error 1 "cut.db" "$TWINLENS" index --check --index cut.db
 
 expect_error 1 'valid utf-8' "$TWINLENS" search "$(printf 'fox \377')"
 expect_error 1 'valid utf-8' "$TWINLENS" embed "$(printf 'fox \377')"
-expect_error 2 'label .* is there twice' "$TWINLENS" classify p/red-disc.ppm --labels a,b,a
+expect_error 2 'label .*: expected once, found twice' "$TWINLENS" classify p/red-disc.ppm --labels a,b,a
 expect_error 2 'expected a text, found nothing' "$TWINLENS" classify p/red-disc.ppm --labels a,,b
 expect_error 2 '\{\}' "$TWINLENS" classify p/red-disc.ppm --labels a,b --template nothing
 expect_error 1 'held-back' "$TWINLENS" evaluate retrieval d --split held-back

@@ -49,7 +49,7 @@ static void test_errors(void **state)
     assert_not_opened("errors/a.csv", &(tl_source_options){.image_column = "picture", .caption_column = "words"},
                       TL_ERROR_INVALID, "expected a column words, found the columns: picture, caption");
     make_text("errors/b.csv", "image,caption\n\n");
-    assert_not_opened("errors/b.csv", NULL, TL_ERROR_INVALID, "no pictures found: the table has no rows");
+    assert_not_opened("errors/b.csv", NULL, TL_ERROR_INVALID, "expected pictures, found a table without rows");
     make_text("errors/c.csv", "\n\n");
     assert_not_opened("errors/c.csv", NULL, TL_ERROR_INVALID, "the table is empty");
     make_file("errors/d.csv", "\xff\xfei\0m\0", 6);

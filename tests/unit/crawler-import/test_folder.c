@@ -290,9 +290,9 @@ static void test_nothing(void **state)
 {
     (void)state;
     make_empty_folder("nothing");
-    assert_not_opened("nothing", NULL, TL_ERROR_INVALID, "no pictures found");
+    assert_not_opened("nothing", NULL, TL_ERROR_INVALID, "expected pictures, found none");
     make_text("nothing/deep/er/readme.txt", "x");
-    assert_not_opened("nothing", NULL, TL_ERROR_INVALID, "nothing': no pictures found");
+    assert_not_opened("nothing", NULL, TL_ERROR_INVALID, "nothing': expected pictures, found none");
     assert_not_opened("not-there", NULL, TL_ERROR_NOT_FOUND, "not-there");
     assert_not_opened("/dev/null", NULL, TL_ERROR_INVALID, "found a device or pipe");
     make_picture("nothing/one.png", 1);

@@ -322,7 +322,7 @@ static void test_refused(void **state)
     make_pictures("some", 0, 2);
     make_empty_folder("vacant");
     assert_ok(tl_directory_remove("never", err));
-    assert_refused("vacant", "never", NULL, TL_ERROR_INVALID, "vacant': no pictures found");
+    assert_refused("vacant", "never", NULL, TL_ERROR_INVALID, "vacant': expected pictures, found none");
     assert_refused("not-there", "never", NULL, TL_ERROR_NOT_FOUND, "not-there");
     assert_refused("some", "never", &(tl_import_options){.hold_out = 1.5}, TL_ERROR_INVALID,
                    "expected a share of 0 to 1, found 1.5");

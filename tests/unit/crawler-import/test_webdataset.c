@@ -428,8 +428,8 @@ static void test_nothing(void **state)
     tl_string_init(&tar, 1 << 24);
     make_empty_folder("none");
     make_tar("none/x.tar", &tar);
-    assert_not_opened("none/x.tar", NULL, TL_ERROR_INVALID, "none/x.tar': no pictures found");
-    assert_not_opened("none", NULL, TL_ERROR_INVALID, "none': no pictures found");
+    assert_not_opened("none/x.tar", NULL, TL_ERROR_INVALID, "none/x.tar': expected pictures, found none");
+    assert_not_opened("none", NULL, TL_ERROR_INVALID, "none': expected pictures, found none");
 }
 
 /* The fixture is what webdataset.TarWriter wrote; the reading is the same in every locale. */
