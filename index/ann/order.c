@@ -12,7 +12,7 @@ enum { LANES = 64, MIDDLE = 64, MOST = 63 };
 /* Of more lists than this part of them, as they are stored the centres are compared at once. */
 enum { ROUGH_SHARE = 8 };
 /* Centres in groups that are compared for each list wanted, and beside that: what is found then is what all would give. */
-enum { COMPARED_PER_LIST = 4, COMPARED_LISTS = 256 };
+enum { COMPARED_PER_LIST = 8, COMPARED_LISTS = 256 };
 
 static void clear_rough(tl_rough_rows *rough)
 {
@@ -125,14 +125,16 @@ static void offer_all(tl_top_k *best, const float *scores, uint32_t first, uint3
             tl_top_k__offer(best, i, scores[i]);
 }
 
-/* Offers the centres of the best groups: of each group one at least, so those of `number` groups are enough. Those of a group are
- * made rough when it is first among the best, so that the first search need not wait for all. */
+/* Offers the centres of the best groups: since each has one at least, those of `number` groups are enough, and of twice as many
+ * few are missed; fewer where that many hold more than need to be compared. Those of a group are made rough when it is first
+ * among the best, so that the first search need not wait for all. */
 static bool offer_groups(tl_list_order *order, const tl_centroids *centroids, const tl_rounded *rounded, tl_vector_metric metric,
                          uint32_t number, tl_error *err)
 {
     uint64_t compared = 0, enough = (uint64_t)COMPARED_PER_LIST * number + COMPARED_LISTS;
+    size_t groups = tl_smaller((size_t)(enough * centroids->group_count / centroids->count) + 1, 2 * (size_t)number);
     score_roughly(order, &order->means, rounded, metric, 0, centroids->group_count, order->group_scores);
-    tl_top_k__start(&order->best_groups, number, -INFINITY, INFINITY);
+    tl_top_k__start(&order->best_groups, tl_larger(groups, number), -INFINITY, INFINITY);
     offer_all(&order->best_groups, order->group_scores, 0, centroids->group_count);
     if (!tl_top_k__sort(&order->best_groups, err))
         return false;
@@ -152,14 +154,14 @@ static bool offer_groups(tl_list_order *order, const tl_centroids *centroids, co
 static bool take_roughly(tl_list_order *order, const tl_centroids *centroids, const tl_vector_query *query, uint32_t number,
                          tl_error *err)
 {
-    uint32_t more = number < centroids->count / 2 ? 2 * number : centroids->count;
+    uint32_t more = number + number / 4 + 1; /* in few bits some look better than they are */
     tl_rounded rounded;
     tl_round_to_bytes(query->vector, centroids->dim, order->query, &rounded);
     tl_top_k__start(&order->best, more, -INFINITY, INFINITY);
     if (centroids->group_count == 0) {
         score_roughly(order, &order->centres, &rounded, query->metric, 0, centroids->count, order->scores);
         offer_all(&order->best, order->scores, 0, centroids->count);
-    } else if (!offer_groups(order, centroids, &rounded, query->metric, more, err)) {
+    } else if (!offer_groups(order, centroids, &rounded, query->metric, number, err)) {
         return false;
     }
     if (!tl_top_k__sort(&order->best, err))

@@ -1,6 +1,6 @@
 /*
  * Which lists a search looks into, the most promising first. Where not all are looked into, centres are compared in seven bits a
- * number, and the best of them, twice as many as wanted, as they are stored. Where lists come in groups, the groups' means are
+ * number, and the best of them, a fourth more than wanted, as they are stored. Where lists come in groups, the groups' means are
  * compared first, and then the centres in the best groups alone.
  */
 #ifndef TL_INDEX_ANN_ORDER_H
