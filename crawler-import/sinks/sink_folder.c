@@ -112,14 +112,14 @@ static bool add_sample(void *state, const tl_stored_sample *sample, tl_error *er
            add_file(writer, sample->key, "json", sample->json, err);
 }
 
-static bool sync_file(int folder, const char *name, tl_error *err)
+static bool sync_file(DIR *listing, const char *folder, const char *name, tl_error *err)
 {
-    int file = openat(folder, name, O_RDONLY | O_CLOEXEC);
+    int file = openat(dirfd(listing), name, O_RDONLY | O_CLOEXEC);
     bool ok = file >= 0 && fsync(file) == 0;
     int failure = errno;
     if (file >= 0)
         close(file);
-    return ok || tl_fail_errno(err, failure, "cannot write '%s'", name);
+    return ok || tl_fail_errno(err, failure, "cannot write '%s/%s'", folder, name);
 }
 
 /* Thousands of small files, most of which are on their way already: a quarter of the time that a sync of each as it is written
@@ -132,7 +132,9 @@ static bool sync_files(const char *folder, tl_error *err)
     bool ok = true;
     struct dirent *entry;
     while (ok && (errno = 0, entry = readdir(listing)) != NULL)
-        ok = entry->d_name[0] == '.' || sync_file(dirfd(listing), entry->d_name, err);
+        ok = entry->d_name[0] == '.' || sync_file(listing, folder, entry->d_name, err);
+    if (ok && errno != 0)
+        ok = tl_fail_errno(err, errno, "cannot read folder '%s'", folder);
     closedir(listing);
     return ok && tl_directory_sync(folder, err);
 }
@@ -172,6 +174,8 @@ static bool list_pictures(const char *folder, char ***names, size_t *count, tl_e
         ok = ok && ((*names)[*count] = tl_memory_copy_text(entry->d_name, strlen(entry->d_name), err)) != NULL;
         *count += ok;
     }
+    if (ok && errno != 0)
+        ok = tl_fail_errno(err, errno, "cannot read folder '%s'", folder);
     closedir(listing);
     if (ok && *count != 0)
         qsort(*names, *count, sizeof **names, by_name);
