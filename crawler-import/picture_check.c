@@ -17,7 +17,7 @@ bool tl_picture_check(tl_slice bytes, bool decode, tl_image_info *info, const ch
         *reason = "broken picture";
     } else if (decode && !tl_image_check(bytes, 0, &found)) {
         if (found.kind == TL_ERROR_NO_MEMORY)
-            return tl_fail(err, found.kind, "%s", found.message);
+            return tl_fail_as(err, &found);
         *reason = "broken picture";
     }
     return true;

@@ -29,7 +29,7 @@ static bool read_json(const char *directory, const char *name, bool is_optional,
         *out = NULL;
         ok = true;
     } else if (!ok) {
-        tl_fail(err, reason.kind, "%s", reason.message);
+        tl_fail_as(err, &reason);
     }
     tl_memory_free(path);
     return ok;

@@ -48,13 +48,13 @@ static bool spoil(tl_index_writer *writer, const tl_error *reason, tl_error *err
     tl_index__fail_in_file(writer->database, &writer->reason);
     writer->is_spoiled = true;
     roll_back(writer);
-    return tl_fail(err, writer->reason.kind, "%s", writer->reason.message);
+    return tl_fail_as(err, &writer->reason);
 }
 
 static bool begin(tl_index_writer *writer, tl_error *err)
 {
     if (writer->is_spoiled) {
-        tl_fail(err, writer->reason.kind, "%s", writer->reason.message);
+        tl_fail_as(err, &writer->reason);
         return tl_fail_within(err, "nothing more can be written after an earlier failure");
     }
     return !sqlite3_get_autocommit(writer->database) ||

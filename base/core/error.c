@@ -98,6 +98,13 @@ bool tl_fail_errno(tl_error *err, int error_number, const char *format, ...)
     return false;
 }
 
+bool tl_fail_as(tl_error *err, const tl_error *kept)
+{
+    if (err != NULL)
+        *err = *kept;
+    return false;
+}
+
 bool tl_fail_within(tl_error *err, const char *format, ...)
 {
     if (err != NULL) {

@@ -42,6 +42,8 @@ typedef struct tl_error {
 bool tl_fail(tl_error *err, tl_error_kind kind, const char *format, ...) TL_PRINTF(3, 4);
 /* As tl_fail, with ": <text of errno value>" appended and the kind chosen by it (ENOENT: not found, ENOMEM: no memory). */
 bool tl_fail_errno(tl_error *err, int error_number, const char *format, ...) TL_PRINTF(3, 4);
+/* As the error says that was kept until now. */
+bool tl_fail_as(tl_error *err, const tl_error *kept);
 /* Prepends "context: " to the message that is there and returns false. */
 bool tl_fail_within(tl_error *err, const char *format, ...) TL_PRINTF(2, 3);
 

@@ -297,7 +297,7 @@ bool tl_json_write(const tl_json *json, tl_json_style style, tl_string *out, tl_
     size_t flags =
         JSON_ENCODE_ANY | JSON_REAL_PRECISION(NUMBER_DIGITS) | (style == TL_JSON_INDENTED ? JSON_INDENT(2) : JSON_COMPACT);
     bool dumped = json_dump_callback(raw(json), append_dump, &target, flags) == 0;
-    return (dumped && !target.failed) || tl_fail(err, reason.kind, "%s", reason.message);
+    return (dumped && !target.failed) || tl_fail_as(err, &reason);
 }
 
 bool tl_json_write_file(const tl_json *json, const char *path, tl_error *err)

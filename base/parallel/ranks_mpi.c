@@ -97,8 +97,7 @@ static bool consult(tl_ranks *ranks, bool ok, bool mine, bool *is_some, tl_error
                    err))
         return false;
     ranks->is_over = true;
-    return least[1] == 1 ? tl_fail(err, failure.kind, "%s", failure.message)
-                         : tl_fail(err, failure.kind, "rank %d: %s", least[0], failure.message);
+    return least[1] == 1 ? tl_fail_as(err, &failure) : tl_fail(err, failure.kind, "rank %d: %s", least[0], failure.message);
 }
 
 bool tl_ranks_agree(tl_ranks *ranks, bool ok, tl_error *err)

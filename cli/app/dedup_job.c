@@ -111,7 +111,7 @@ static bool add_hash(void *context, const tl_item *item, tl_error *err)
         return false;
     if (!hash_file(item, &hash, &reason)) {
         if (reason.kind == TL_ERROR_NO_MEMORY)
-            return tl_fail(err, reason.kind, "%s", reason.message);
+            return tl_fail_as(err, &reason);
         tl_reasons_add(&state->report->skipped, reason.kind == TL_ERROR_NOT_FOUND ? "not there any more" : "not readable",
                        item->path);
         return true;

@@ -339,7 +339,7 @@ static bool read_source(job_state *state, tl_error *err)
             /* What was embedded so far is work done: keep it, then say that we stopped. */
             tl_error reason;
             if (!tl_item_writer__commit(&state->writer, &reason))
-                return tl_fail(err, reason.kind, "%s", reason.message);
+                return tl_fail_as(err, &reason);
             return false;
         }
     }

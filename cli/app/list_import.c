@@ -178,7 +178,7 @@ static bool recognise(const tl_list_import *job, const char *path, const tl_impo
     if (opens && (first == FIRST_IS_THERE || local->image_folder != NULL))
         return true;
     if (unlike.kind == TL_ERROR_NO_MEMORY || unlike.kind == TL_ERROR_NOT_FOUND)
-        return tl_fail(err, unlike.kind, "%s", unlike.message);
+        return tl_fail_as(err, &unlike);
     tl_list *list = NULL;
     const tl_list_options options = list_options(job);
     *is_list = tl_list_open(&path, 1, &options, &list, &listed);
@@ -190,7 +190,7 @@ static bool recognise(const tl_list_import *job, const char *path, const tl_impo
     bool is_folder = tl_file_status_read(path, &status, NULL) && status.kind == TL_FILE_DIRECTORY;
     bool looks_local = local->image_column != NULL || (job->url_column == NULL && (is_folder || is_table_name(path)));
     const tl_error *told = !opens && (looks_local || unlike.kind == TL_ERROR_CORRUPT) ? &unlike : &listed;
-    return tl_fail(err, told->kind, "%s", told->message);
+    return tl_fail_as(err, told);
 }
 
 bool tl_list_import_recognise(const tl_list_import *job, const tl_import_job *local, bool *is_list, tl_error *err)

@@ -144,7 +144,7 @@ bool tl_runtime_default_model(const tl_runtime *runtime, char **directory, tl_er
         *directory = tl_memory_copy_text(text.data, text.size, err);
         ok = *directory != NULL;
     } else if (reason.kind != TL_ERROR_NOT_FOUND) {
-        ok = tl_fail(err, reason.kind, "%s", reason.message);
+        ok = tl_fail_as(err, &reason);
     }
     tl_string_clear(&text);
     tl_memory_free(pointer_file);

@@ -310,7 +310,7 @@ static bool read_examples(const char *model_directory, tl_json **out, tl_error *
     char *path = tl_path_join(model_directory, TL_TRAIN_EXAMPLES_FILE, err);
     *out = NULL;
     bool ok = path != NULL && (tl_json_read_file(path, MAX_EXAMPLES_BYTES, out, &reason) || reason.kind == TL_ERROR_NOT_FOUND ||
-                               tl_fail(err, reason.kind, "%s", reason.message));
+                               tl_fail_as(err, &reason));
     tl_memory_free(path);
     return ok;
 }

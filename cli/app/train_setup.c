@@ -289,7 +289,7 @@ static bool resume_trainer(tl_train_run *run, bool *found, tl_error *err)
         tl_error reason = {TL_ERROR_NONE, ""};
         if (tl_train_run_leads(run) == (turn == 0)) {
             *found = tl_trainer_resume(run->trainer, run->checkpoint_path, &reason);
-            ok = *found || reason.kind == TL_ERROR_NOT_FOUND || tl_fail(err, reason.kind, "%s", reason.message);
+            ok = *found || reason.kind == TL_ERROR_NOT_FOUND || tl_fail_as(err, &reason);
         }
         if (!tl_ranks_agree(run->job->ranks, ok, err))
             return false;

@@ -45,7 +45,7 @@ bool tl_training_log_each(const char *model_directory, line_visitor *visit, void
     char *path = tl_path_join(model_directory, "training.jsonl", err);
     bool ok = path != NULL;
     if (ok && !tl_file_read(path, &bytes, &reason))
-        ok = reason.kind == TL_ERROR_NOT_FOUND || tl_fail(err, reason.kind, "%s", reason.message);
+        ok = reason.kind == TL_ERROR_NOT_FOUND || tl_fail_as(err, &reason);
     ok = ok && (bytes.size == 0 || each_line(&bytes, visit, context, err));
     tl_memory_free(path);
     tl_string_clear(&bytes);
@@ -82,7 +82,7 @@ static bool rewrite(const char *path, uint64_t first_step, tl_error *err)
     tl_error reason = {TL_ERROR_NONE, ""};
     bool ok = true;
     if (first_step != 0 && !tl_file_read(path, &old, &reason) && reason.kind != TL_ERROR_NOT_FOUND)
-        ok = tl_fail(err, reason.kind, "%s", reason.message);
+        ok = tl_fail_as(err, &reason);
     ok = ok && keep_lines(&old, first_step, &kept, err) && tl_file_replace(path, tl_string_slice(&kept), err);
     tl_string_clear(&kept);
     tl_string_clear(&old);

@@ -148,7 +148,7 @@ static la_ssize_t write_block(struct archive *archive, void *context, const void
 static bool fail_writing(tl_tar_writer *writer, tl_error *err)
 {
     if (writer->reason.kind != TL_ERROR_NONE)
-        return tl_fail(err, writer->reason.kind, "%s", writer->reason.message);
+        return tl_fail_as(err, &writer->reason);
     int reason = archive_errno(writer->archive);
     const char *text = archive_error_string(writer->archive);
     return tl_fail(err, reason == ENOMEM ? TL_ERROR_NO_MEMORY : TL_ERROR_IO, "cannot write '%s': %s", writer->path,

@@ -425,7 +425,7 @@ bool tl_crawl_run(const char *folder, const tl_crawl_options *options, tl_crawl_
         bool is_done = walk(self, &reason);
         bool is_stopped = !is_done && reason.kind == TL_ERROR_CANCELLED;
         ok = ((!is_done && !is_stopped) || tl_crawl_report_make(self->frontier, &self->options, folder, report, err)) &&
-             (is_done || tl_fail(err, reason.kind, "%s", reason.message));
+             (is_done || tl_fail_as(err, &reason));
     }
     close_crawl(self);
     return ok;

@@ -123,7 +123,7 @@ static bool has_not_failed(tl_download *run, tl_error *err)
     if (!atomic_load(&run->has_failed))
         return true;
     pthread_mutex_lock(&run->failure_mutex);
-    tl_fail(err, run->failure.kind, "%s", run->failure.message);
+    tl_fail_as(err, &run->failure);
     pthread_mutex_unlock(&run->failure_mutex);
     return false;
 }

@@ -87,7 +87,7 @@ static tl_image_format target_format(tl_image_format found, const tl_picture_rul
 static bool judge(const tl_error *found, const char *reason, tl_changed_picture *out, tl_error *err)
 {
     if (found->kind == TL_ERROR_NO_MEMORY)
-        return tl_fail(err, found->kind, "%s", found->message);
+        return tl_fail_as(err, found);
     out->reason = reason;
     return true;
 }

@@ -203,5 +203,5 @@ bool tl_download_run(const char *const *sources, size_t source_count, const char
     pthread_mutex_destroy(&run.large);
     tl_memory_free(run.spool_folder);
     tl_memory_free(run.dataset);
-    return ok || tl_fail(err, failure.kind, "%s", failure.message);
+    return ok || tl_fail_as(err, &failure);
 }

@@ -84,7 +84,7 @@ static bool check_settings(tl_ledger *ledger, const char *begun_with, const tl_j
     tl_string_init(&both.other_text, (size_t)1 << 20);
     bool ok = are_same_settings(&both, settings, begun);
     if (!ok && both.differing == NULL)
-        tl_fail(err, both.failure.kind, "%s", both.failure.message);
+        tl_fail_as(err, &both.failure);
     else if (!ok)
         tl_fail(err, TL_ERROR_INVALID,
                 "'%s': the list was begun with other settings: %s was %s, is %s; go on with the same ones or into a new dataset",

@@ -35,7 +35,7 @@ static bool open_database(const char *path, bool create, sqlite3 **out, tl_error
         if (tl_database_open(path, &older, TL_DATABASE_READ, out, NULL))
             return true;
     }
-    return tl_fail(err, reason.kind, "%s", reason.message);
+    return tl_fail_as(err, &reason);
 }
 
 bool tl_ledger_open(const char *dataset, bool create, tl_ledger **out, tl_error *err)

@@ -159,7 +159,7 @@ static bool add_array(tl_row_builder *builder, tl_slice json, tl_list_row *out, 
     tl_error reason;
     if (!tl_json_parse(json, "captions", &array, &reason)) {
         if (reason.kind == TL_ERROR_NO_MEMORY)
-            return tl_fail(err, reason.kind, "%s", reason.message);
+            return tl_fail_as(err, &reason);
         if (out->skip_reason == NULL)
             out->skip_reason = "broken json";
         return true;

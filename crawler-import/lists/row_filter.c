@@ -366,7 +366,7 @@ bool tl_row_filter_next(tl_row_filter *filter, tl_table_row *out, uint64_t *pass
     if (code == SQLITE_ROW || code == SQLITE_DONE)
         return true;
     if (filter->has_failed)
-        return tl_fail(err, filter->failure.kind, "%s", filter->failure.message);
+        return tl_fail_as(err, &filter->failure);
     if (code == SQLITE_NOMEM)
         return tl_fail(err, TL_ERROR_NO_MEMORY, "out of memory for the expression");
     /* This row's values are beyond the expression ("malformed JSON"). Started again, the statement goes on with the next row. */

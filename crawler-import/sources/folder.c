@@ -97,7 +97,7 @@ static bool read_sidecar(tl_source *source, size_t stem, const char *extension, 
         return true;
     tl_string_reset(text);
     if (reason.kind == TL_ERROR_NO_MEMORY)
-        return tl_fail(err, reason.kind, "%s", reason.message);
+        return tl_fail_as(err, &reason);
     tl_sample_parts_skip(&source->parts, reason.kind == TL_ERROR_INVALID ? "member too large" : "unreadable file");
     return true;
 }

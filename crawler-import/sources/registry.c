@@ -35,7 +35,7 @@ static bool choose_kind(const char *path, const tl_source_kind **kind, tl_error 
     /* What cannot be inflated is left to those that know it by its name. */
     if (status.kind == TL_FILE_REGULAR && !tl_byte_stream_read_head(path, head, sizeof head, &head_size, &reason) &&
         reason.kind != TL_ERROR_CORRUPT)
-        return tl_fail(err, reason.kind, "%s", reason.message);
+        return tl_fail_as(err, &reason);
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (kinds[i]->recognises(path, &status, (tl_slice){head, head_size})) {
             *kind = kinds[i];
@@ -130,7 +130,7 @@ bool tl_source_finish_file_sample(tl_source *source, const char *file_path, tl_s
         if (parts->image.size == 0)
             tl_sample_parts_skip(parts, "empty file"); /* emptied since it was looked at */
     } else if (reason.kind == TL_ERROR_NO_MEMORY) {
-        return tl_fail(err, reason.kind, "%s", reason.message);
+        return tl_fail_as(err, &reason);
     } else {
         tl_sample_parts_skip(parts, reason.kind == TL_ERROR_NOT_FOUND ? "missing file" : "unreadable file");
     }

@@ -172,7 +172,7 @@ static bool set_member(tl_sample_parts *parts, const char *name, const tl_cell *
     case TL_CELL_JSON:
         if (tl_json_parse(cell->text, name, &nested, &reason))
             return tl_json_set(parts->json, name, nested, err);
-        return reason.kind != TL_ERROR_NO_MEMORY || tl_fail(err, reason.kind, "%s", reason.message);
+        return reason.kind != TL_ERROR_NO_MEMORY || tl_fail_as(err, &reason);
     case TL_CELL_TEXT:
         tl_string_reset(text);
         if (!tl_string_append(text, cell->text.data, cell->text.size, err) ||
@@ -271,7 +271,7 @@ static bool look_at_file(tl_source *source, const char *full_path, tl_error *err
     tl_error reason;
     if (!tl_file_status_read(full_path, &status, &reason)) {
         if (reason.kind == TL_ERROR_NO_MEMORY)
-            return tl_fail(err, reason.kind, "%s", reason.message);
+            return tl_fail_as(err, &reason);
         tl_sample_parts_skip(parts, "unreadable file");
         return true;
     }

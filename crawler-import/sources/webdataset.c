@@ -166,7 +166,7 @@ static bool is_picture_extension(const char *extension)
 static bool fail_unless_damaged(const tl_error *reason, bool *is_damaged, tl_error *err)
 {
     *is_damaged = reason->kind == TL_ERROR_CORRUPT;
-    return *is_damaged || tl_fail(err, reason->kind, "%s", reason->message);
+    return *is_damaged || tl_fail_as(err, reason);
 }
 
 static bool open_shard(shards_state *state, tl_error *err)

@@ -58,7 +58,7 @@ static bool add_annotation(coco_state *state, sqlite3_stmt *insert, tl_slice tex
     bool row;
     bool ok = true;
     if (!tl_json_parse(text, "annotation", &annotation, &reason))
-        return reason.kind != TL_ERROR_NO_MEMORY || tl_fail(err, reason.kind, "%s", reason.message);
+        return reason.kind != TL_ERROR_NO_MEMORY || tl_fail_as(err, &reason);
     const char *caption = tl_json_text(tl_json_member(annotation, "caption"));
     if (caption != NULL && bind_id(insert, tl_json_member(annotation, "image_id"))) {
         sqlite3_bind_int64(insert, 2, number);

@@ -165,7 +165,7 @@ static bool next_value(tl_table *table, size_t column, tl_table_row *row, bool *
     if (!tl_json_parse(text, "value", &state->values[column], &reason)) {
         state->values[column] = NULL;
         row->problem = "broken json";
-        return reason.kind != TL_ERROR_NO_MEMORY || tl_fail(err, reason.kind, "%s", reason.message);
+        return reason.kind != TL_ERROR_NO_MEMORY || tl_fail_as(err, &reason);
     }
     tl_string_reset(&state->nested[column]);
     return tl_json_cell_of(state->values[column], &state->nested[column], cell, err);

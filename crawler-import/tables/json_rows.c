@@ -84,7 +84,7 @@ static bool parse_object(tl_slice text, tl_json **object, tl_error *err)
     *object = NULL;
     if (!tl_json_parse(text, "row", object, &reason)) {
         *object = NULL;
-        return reason.kind != TL_ERROR_NO_MEMORY || tl_fail(err, reason.kind, "%s", reason.message);
+        return reason.kind != TL_ERROR_NO_MEMORY || tl_fail_as(err, &reason);
     }
     if (!tl_json_is_object(*object)) {
         tl_json_free(*object);
@@ -105,7 +105,7 @@ static bool sample_keys(tl_json_rows *rows, tl_error *err)
         tl_error reason;
         if (!next_text(rows, &text, &line, &too_large, &done, &reason)) {
             if (i == 0 || reason.kind == TL_ERROR_NO_MEMORY)
-                return tl_fail(err, reason.kind, "%s", reason.message);
+                return tl_fail_as(err, &reason);
             break; /* the rows before the damage come first */
         }
         if (done)

@@ -133,7 +133,7 @@ bool tl_json_shape_of(tl_slice head, tl_json_shape *shape, tl_string *member, tl
             tl_string_reset(member);
     }
     tl_json_items_close(items);
-    return ok || tl_fail(err, reason.kind, "%s", reason.message);
+    return ok || tl_fail_as(err, &reason);
 }
 
 bool tl_json_has_shape(tl_slice head, tl_json_shape shape, bool *has_shape, tl_error *err)

@@ -17,7 +17,7 @@ enum { MAX_ORIGIN_FILE = 1 << 20 };
 /* Without memory nothing is known about a name: that is an error, not a name that nobody knows. */
 static bool is_no_memory(const tl_error *reason, tl_error *err)
 {
-    return reason->kind == TL_ERROR_NO_MEMORY && !tl_fail(err, reason->kind, "%s", reason->message);
+    return reason->kind == TL_ERROR_NO_MEMORY && !tl_fail_as(err, reason);
 }
 
 static bool find_by_origin(const char *directory, bool *found, const char **known, tl_activation *out, tl_error *err)

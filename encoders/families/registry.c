@@ -44,7 +44,7 @@ static bool read_config(const char *directory, const char *name, tl_json **out, 
     bool ok = tl_json_read_file(path, MAX_CONFIG_FILE, out, &reason);
     *is_there = ok || reason.kind != TL_ERROR_NOT_FOUND;
     if (!ok && *is_there)
-        tl_fail(err, reason.kind, "%s", reason.message);
+        tl_fail_as(err, &reason);
     tl_memory_free(path);
     return ok;
 }
@@ -83,12 +83,12 @@ bool tl_family_find(const char *directory, const tl_family **out, const char **w
         }
         if (reason.kind != TL_ERROR_NOT_FOUND && reason.kind != TL_ERROR_UNSUPPORTED) { /* not for want of weights */
             tl_json_free(json);
-            return tl_fail(err, reason.kind, "%s", reason.message);
+            return tl_fail_as(err, &reason);
         }
         has_reason = true;
     }
     if (has_reason)
-        tl_fail(err, reason.kind, "%s", reason.message);
+        tl_fail_as(err, &reason);
     else if (json != NULL)
         refuse_type(directory, json, err);
     else

@@ -157,7 +157,7 @@ static bool is_whole(const char *directory, bool *out, tl_error *err)
     tl_json_free(json);
     /* That it cannot be read now says nothing about it. */
     if (reason.kind == TL_ERROR_NO_MEMORY || reason.kind == TL_ERROR_IO)
-        return tl_fail(err, reason.kind, "%s", reason.message);
+        return tl_fail_as(err, &reason);
     return true;
 }
 

@@ -101,6 +101,17 @@ static void messages_can_be_printed(void **state)
     assert_string_equal(err.message, "???: ?[2Ja?b? ?z? ?? ??? \xC3\xA9");
 }
 
+static void a_kept_error_is_passed_on(void **state)
+{
+    (void)state;
+    tl_error kept = {0}, err = {0};
+    tl_fail(&kept, TL_ERROR_CORRUPT, "expected a %s, found %d", "fox", 2);
+    assert_false(tl_fail_as(&err, &kept));
+    assert_int_equal(err.kind, TL_ERROR_CORRUPT);
+    assert_string_equal(err.message, "expected a fox, found 2");
+    assert_false(tl_fail_as(NULL, &kept));
+}
+
 static void every_kind_has_a_name(void **state)
 {
     (void)state;
@@ -117,7 +128,7 @@ int main(void)
         cmocka_unit_test(fail_fills_kind_and_message),     cmocka_unit_test(null_error_is_allowed),
         cmocka_unit_test(errno_gives_reason_and_kind),     cmocka_unit_test(long_messages_are_cut_between_characters),
         cmocka_unit_test(the_reason_survives_a_long_path), cmocka_unit_test(messages_can_be_printed),
-        cmocka_unit_test(every_kind_has_a_name),
+        cmocka_unit_test(a_kept_error_is_passed_on),       cmocka_unit_test(every_kind_has_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
