@@ -78,10 +78,9 @@ bool tl_centroids__load(tl_centroids *centroids, tl_store *store, const tl_store
             goto done;
         }
         /* Grows with what was read, not with what the set's row says. */
-        if (!tl_memory_reserve((void **)&centroids->rows, &capacity, (found + (size_t)count) * set->dim, sizeof *centroids->rows,
-                               err) ||
-            !tl_memory_reserve((void **)&centroids->groups, &group_capacity, (size_t)centroids->group_count + 2,
-                               sizeof *centroids->groups, err))
+        if (!tl_memory_reserve(&centroids->rows, &capacity, (found + (size_t)count) * set->dim, sizeof *centroids->rows, err) ||
+            !tl_memory_reserve(&centroids->groups, &group_capacity, (size_t)centroids->group_count + 2, sizeof *centroids->groups,
+                               err))
             goto done;
         centroids->groups[centroids->group_count++] = found;
         memcpy(centroids->rows + (size_t)found * set->dim, rows, size);

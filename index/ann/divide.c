@@ -142,8 +142,7 @@ static bool train(division *work, uint32_t lists, tl_thread_pool *pool, tl_error
 static bool assign(division *work, const tl_block_view *view, void *context, tl_error *err)
 {
     if (!tl_ids__append(&work->sources, view->id, err) ||
-        !tl_memory_reserve((void **)&work->places, &work->place_capacity, work->place_count + view->count, sizeof *work->places,
-                           err))
+        !tl_memory_reserve(&work->places, &work->place_capacity, work->place_count + view->count, sizeof *work->places, err))
         return false;
     tl_assigner__run(&work->assigner, work->rows, view->count, context, work->nearest);
     for (size_t i = 0; i < view->count; i++)
@@ -272,7 +271,7 @@ static bool plan_blocks(division *work, bool may_append, tl_error *err)
             last->count++;
             continue;
         }
-        if (!tl_memory_reserve((void **)&work->plans, &work->plan_capacity, work->plan_count + 1, sizeof *work->plans, err))
+        if (!tl_memory_reserve(&work->plans, &work->plan_capacity, work->plan_count + 1, sizeof *work->plans, err))
             return false;
         work->plans[work->plan_count++] = (tl_block_plan){i, 1, 0};
     }
@@ -376,7 +375,7 @@ static bool list_divided(tl_store *store, tl_stored_set **sets, size_t *count, t
     while (row) {
         if (!tl_statements__step(&store->statements, statement, &row, err))
             goto done;
-        if (row && (!tl_memory_reserve((void **)&list, &capacity, *count + 1, sizeof *list, err) ||
+        if (row && (!tl_memory_reserve(&list, &capacity, *count + 1, sizeof *list, err) ||
                     !tl_stored_set__read(statement, &list[(*count)++], err)))
             goto done;
     }

@@ -19,7 +19,7 @@ bool tl_filter__start(tl_filter *filter, const int64_t *ids, size_t count, tl_er
     if (last / BITS_PER_ID > count)
         return true;
     size_t words = (size_t)(last / 64) + 1;
-    if (!tl_memory_reserve((void **)&filter->bits, &filter->capacity, words, sizeof *filter->bits, err))
+    if (!tl_memory_reserve(&filter->bits, &filter->capacity, words, sizeof *filter->bits, err))
         return false;
     memset(filter->bits, 0, words * sizeof *filter->bits);
     for (size_t i = 0; i < count; i++) {

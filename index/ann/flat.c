@@ -24,7 +24,7 @@ static bool verify_once(tl_flat *flat, size_t number, const tl_block_view *view,
         flat->verified[number].checksum == view->checksum)
         return true;
     if (!tl_block__verify(view, shape, err) ||
-        !tl_memory_reserve((void **)&flat->verified, &flat->verified_capacity, number + 1, sizeof *flat->verified, err))
+        !tl_memory_reserve(&flat->verified, &flat->verified_capacity, number + 1, sizeof *flat->verified, err))
         return false;
     flat->verified[number] = (tl_verified_block){view->id, view->checksum};
     if (flat->verified_count <= number)
@@ -56,7 +56,7 @@ bool tl_flat__scan(tl_flat *flat, tl_store *store, const tl_stored_set *set, con
     tl_block_shape shape = {set->dim, set->storage};
     sqlite3_stmt *statement = tl_statements__get(&store->statements, TL_STORE_BLOCK_EACH_OF_TAIL, err);
     if (statement == NULL ||
-        !tl_memory_reserve((void **)&flat->scores, &flat->scores_capacity, tl_block__capacity(shape), sizeof *flat->scores, err))
+        !tl_memory_reserve(&flat->scores, &flat->scores_capacity, tl_block__capacity(shape), sizeof *flat->scores, err))
         goto done;
     sqlite3_bind_int64(statement, 1, set->id);
     for (size_t number = 0;; number++) {

@@ -56,7 +56,7 @@ bool tl_heads__rearrange(tl_heads *heads, tl_error *err)
     size_t kept = heads->before_count;
     for (size_t i = 0; i < heads->count; i++)
         kept += heads->items[i].bytes != NULL;
-    if (!tl_memory_reserve((void **)&heads->before, &heads->before_capacity, kept, sizeof *heads->before, err))
+    if (!tl_memory_reserve(&heads->before, &heads->before_capacity, kept, sizeof *heads->before, err))
         return false;
     for (size_t i = 0; i < heads->count; i++)
         if (heads->items[i].bytes != NULL)
@@ -70,7 +70,7 @@ bool tl_heads__rearrange(tl_heads *heads, tl_error *err)
 bool tl_heads__append(tl_heads *heads, int64_t block_id, tl_error *err)
 {
     tl_kept_head key = {.id = block_id}, *found = NULL;
-    if (!tl_memory_reserve((void **)&heads->items, &heads->capacity, heads->count + 1, sizeof *heads->items, err))
+    if (!tl_memory_reserve(&heads->items, &heads->capacity, heads->count + 1, sizeof *heads->items, err))
         return false;
     if (heads->before_count != 0)
         found = bsearch(&key, heads->before, heads->before_count, sizeof key, by_id);
@@ -116,7 +116,7 @@ static void close_ranks(tl_heads *heads, tl_shelf *shelf, bool is_used_only, siz
 
 static bool add_shelf(tl_heads *heads, size_t size, tl_error *err)
 {
-    if (!tl_memory_reserve((void **)&heads->shelves, &heads->shelf_capacity, heads->shelf_count + 1, sizeof *heads->shelves, err))
+    if (!tl_memory_reserve(&heads->shelves, &heads->shelf_capacity, heads->shelf_count + 1, sizeof *heads->shelves, err))
         return false;
     tl_shelf shelf = {.bytes = tl_page_memory_allocate(size, err), .size = size};
     if (shelf.bytes == NULL)

@@ -208,8 +208,7 @@ static bool train_in_groups(tl_centroids *out, const uint16_t *rows, size_t row_
     bool ok = partition_make(&parts, rows, row_count, out->count, out->dim, pool, err);
     for (uint32_t group = 0; ok && group < parts.count; first += parts.lists[group], group++) {
         uint32_t groups = parts.lists[group] / most + 1;
-        ok = tl_memory_reserve((void **)&out->groups, &capacity, (size_t)out->group_count + groups + 1, sizeof *out->groups,
-                               err) &&
+        ok = tl_memory_reserve(&out->groups, &capacity, (size_t)out->group_count + groups + 1, sizeof *out->groups, err) &&
              find_group(&parts, group, rows, out, first, pool, err);
         for (uint32_t at = 0; ok && at < parts.lists[group]; at += most)
             out->groups[out->group_count++] = first + at;

@@ -38,7 +38,7 @@ bool tl_pick__search(tl_pick *pick, tl_store *store, const tl_stored_set *set, c
     for (size_t i = 0; i < query->allowed_count; i++) {
         int64_t block;
         if (!tl_store__find_block(store, set->id, query->allowed[i], &block, err) ||
-            !tl_memory_reserve((void **)&pick->rows, &pick->capacity, count + 1, sizeof *pick->rows, err))
+            !tl_memory_reserve(&pick->rows, &pick->capacity, count + 1, sizeof *pick->rows, err))
             return false;
         if (block != 0)
             pick->rows[count++] = (tl_picked){block, query->allowed[i]};

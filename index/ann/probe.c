@@ -78,8 +78,7 @@ static bool load_directory(tl_probe *probe, tl_store *store, const tl_stored_set
         while (last < list)
             probe->starts[last++] = (uint32_t)probe->block_count;
         if (probe->block_count == UINT32_MAX ||
-            !tl_memory_reserve((void **)&probe->blocks, &probe->block_capacity, probe->block_count + 1, sizeof *probe->blocks,
-                               err) ||
+            !tl_memory_reserve(&probe->blocks, &probe->block_capacity, probe->block_count + 1, sizeof *probe->blocks, err) ||
             !tl_heads__append(&probe->heads, id, err))
             return false;
         probe->blocks[probe->block_count++] = (tl_listed_block){id, (uint32_t)count, (float)radius};
@@ -358,8 +357,8 @@ static bool look_into_block(const inquiry *in, uint32_t place, uint32_t list, co
     const tl_listed_block *block = &probe->blocks[place];
     tl_block_view view = {.id = block->id, .set_id = in->set->id, .list = list, .count = block->count};
     if (!tl_heads__view(&probe->heads, place, in->store, in->shape, &view, err) ||
-        !tl_memory_reserve((void **)&probe->sums, &probe->sums_capacity, view.count, sizeof *probe->sums, err) ||
-        !tl_memory_reserve((void **)&probe->lengths, &probe->lengths_capacity, 3 * view.count, sizeof *probe->lengths, err))
+        !tl_memory_reserve(&probe->sums, &probe->sums_capacity, view.count, sizeof *probe->sums, err) ||
+        !tl_memory_reserve(&probe->lengths, &probe->lengths_capacity, 3 * view.count, sizeof *probe->lengths, err))
         return false;
     uint64_t wanted = in->filter != NULL ? count_wanted(in, &view) : view.count;
     probe->seen += wanted;

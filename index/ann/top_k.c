@@ -63,7 +63,7 @@ void tl_top_k__offer(tl_top_k *top, int64_t owner, float score)
         return;
     }
     if (top->count == top->capacity &&
-        !tl_memory_reserve((void **)&top->items, &top->capacity, top->count + 1, sizeof *top->items, NULL)) {
+        !tl_memory_reserve(&top->items, &top->capacity, top->count + 1, sizeof *top->items, NULL)) {
         top->is_out_of_memory = true;
         return;
     }

@@ -58,7 +58,7 @@ static bool read_version(sqlite3 *database, const char *schema, uint32_t *versio
 
 static bool copy(const tl_ids *from, tl_ids *to, tl_error *err)
 {
-    if (!tl_memory_reserve((void **)&to->items, &to->capacity, from->count, sizeof *to->items, err))
+    if (!tl_memory_reserve(&to->items, &to->capacity, from->count, sizeof *to->items, err))
         return false;
     if (from->count != 0)
         memcpy(to->items, from->items, from->count * sizeof *to->items);

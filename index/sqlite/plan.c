@@ -221,7 +221,7 @@ int tl_plan__best_index(sqlite3_vtab *base, sqlite3_index_info *info)
 
 static bool keep_value(tl_plan_call *call, sqlite3_value *value, tl_error *err)
 {
-    if (!tl_memory_reserve((void **)&call->values, &call->value_capacity, call->value_count + 1, sizeof *call->values, err))
+    if (!tl_memory_reserve(&call->values, &call->value_capacity, call->value_count + 1, sizeof *call->values, err))
         return false;
     sqlite3_value *copy = sqlite3_value_dup(value);
     if (copy == NULL)

@@ -28,7 +28,7 @@ static bool reserve(tl_vector_value *out, size_t dim, tl_error *err)
 {
     if (dim < 1 || dim > TL_MAX_DIM)
         return tl_fail(err, TL_ERROR_INVALID, "vector: expected 1 to %d numbers, found %zu", TL_MAX_DIM, dim);
-    if (!tl_memory_reserve((void **)&out->numbers, &out->capacity, dim, sizeof *out->numbers, err))
+    if (!tl_memory_reserve(&out->numbers, &out->capacity, dim, sizeof *out->numbers, err))
         return false;
     out->dim = dim;
     return true;

@@ -23,15 +23,15 @@ void tl_held_block__clear(tl_held_block *held)
 bool tl_held_block__start(tl_held_block *held, int64_t id, int64_t set_id, int64_t list, tl_block_shape shape, tl_error *err)
 {
     size_t rows = tl_block__capacity(shape);
-    bool ok = tl_memory_reserve((void **)&held->owners, &held->owners_capacity, rows, sizeof *held->owners, err) &&
-              tl_memory_reserve((void **)&held->vectors, &held->vectors_capacity, rows * tl_block__row_bytes(shape), 1, err) &&
-              tl_memory_reserve((void **)&held->head, &held->head_capacity, tl_block__head_size(shape, list, rows), 1, err);
+    bool ok = tl_memory_reserve(&held->owners, &held->owners_capacity, rows, sizeof *held->owners, err) &&
+              tl_memory_reserve(&held->vectors, &held->vectors_capacity, rows * tl_block__row_bytes(shape), 1, err) &&
+              tl_memory_reserve(&held->head, &held->head_capacity, tl_block__head_size(shape, list, rows), 1, err);
     if (ok && list != 0)
-        ok = tl_memory_reserve((void **)&held->factors, &held->factors_capacity, rows, sizeof *held->factors, err) &&
-             tl_memory_reserve((void **)&held->hashes, &held->hashes_capacity, rows, sizeof *held->hashes, err) &&
-             tl_memory_reserve((void **)&held->errors, &held->errors_capacity, rows, sizeof *held->errors, err) &&
-             tl_memory_reserve((void **)&held->norms, &held->norms_capacity, rows, sizeof *held->norms, err) &&
-             tl_memory_reserve((void **)&held->codes, &held->codes_capacity, rows * tl_block__code_bytes(shape), 1, err);
+        ok = tl_memory_reserve(&held->factors, &held->factors_capacity, rows, sizeof *held->factors, err) &&
+             tl_memory_reserve(&held->hashes, &held->hashes_capacity, rows, sizeof *held->hashes, err) &&
+             tl_memory_reserve(&held->errors, &held->errors_capacity, rows, sizeof *held->errors, err) &&
+             tl_memory_reserve(&held->norms, &held->norms_capacity, rows, sizeof *held->norms, err) &&
+             tl_memory_reserve(&held->codes, &held->codes_capacity, rows * tl_block__code_bytes(shape), 1, err);
     held->id = ok ? id : 0;
     held->set_id = set_id;
     held->list = list;

@@ -196,7 +196,7 @@ bool tl_store__put(tl_store *store, const tl_stored_set *set, int64_t owner, con
     tl_block_shape shape = {set->dim, set->storage};
     int64_t block_id;
     size_t slot;
-    if (!tl_memory_reserve((void **)&store->row, &store->row_capacity, tl_block__row_bytes(shape), 1, err))
+    if (!tl_memory_reserve(&store->row, &store->row_capacity, tl_block__row_bytes(shape), 1, err))
         return false;
     tl_block__store_vector(shape, vector, store->row);
     if (!tl_store__find_block(store, set->id, owner, &block_id, err))
@@ -317,7 +317,7 @@ bool tl_store__fetch(tl_store *store, const tl_stored_set *set, int64_t block_id
         return true;
     }
     if (!find_in_head(store, shape, block_id, owner, &slot, &hash, err) ||
-        !tl_memory_reserve((void **)&store->row, &store->row_capacity, size, 1, err))
+        !tl_memory_reserve(&store->row, &store->row_capacity, size, 1, err))
         return false;
     if (sqlite3_blob_read(store->vectors, store->row, (int)size, (int)(slot * size)) != SQLITE_OK)
         return tl_database_fail(store->statements.database, err);
