@@ -8,7 +8,7 @@ start_nginx() {
     "$nginx" -p "$PWD" -e "$PWD/error.log" -c "$PWD/nginx.conf" 2>nginx.txt &
     server=$!
     trap 'kill $server 2>/dev/null' EXIT
-    for _ in $(seq 200); do
+    for _ in $(seq 1200); do
         (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return
         sleep 0.05
     done

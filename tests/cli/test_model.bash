@@ -28,7 +28,7 @@ start() {
     : >"$1/log"
     python3 "$server" serve hub "$1" 2>"$1/err" &
     servers="$servers $!"
-    for _ in $(seq 100); do
+    for _ in $(seq 1200); do # a busy machine may take its time
         [ -e "$1/port" ] && break
         sleep 0.05
     done
@@ -284,7 +284,7 @@ fresh
 faults "99 cut 20000 model.safetensors" "99 status 503 model.safetensors"
 "$TWINLENS" model pull lens/tiny --retries 9 --retry-wait 30 >out.txt 2>err.txt &
 pid=$!
-for _ in $(seq 100); do
+for _ in $(seq 1200); do
     [ -s "$store/.partial/lens--tiny@$first/model.safetensors.part" ] && break
     sleep 0.05
 done
