@@ -3,14 +3,14 @@ free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
+listens() {
+    (exec 3<>"/dev/tcp/127.0.0.1/$1")
+}
+
 # start_nginx PORT: with ./nginx.conf, until it listens there; $server is its process, which ends with the test.
 start_nginx() {
     "$nginx" -p "$PWD" -e "$PWD/error.log" -c "$PWD/nginx.conf" 2>nginx.txt &
     server=$!
     trap 'kill $server 2>/dev/null' EXIT
-    for _ in $(seq 1200); do
-        (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return
-        sleep 0.05
-    done
-    fail "expected nginx to listen: $(cat nginx.txt error.log)"
+    await 60 listens "$1" || fail "expected nginx to listen: $(cat nginx.txt error.log)"
 }

@@ -90,6 +90,16 @@ END
 # A model that is trained in seconds, also under sanitizers.
 small_training="--size tiny --image-size 16 --patch-size 8 --vocabulary 300 --context 12 --batch 9 --crop 1 --flip 0 --seed 3"
 
+# await SECONDS COMMAND...: until the command succeeds, so long at most; false: it never did.
+await() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" 2>/dev/null; do
+        [ "$SECONDS" -lt "$end" ] || return 1
+        sleep 0.02
+    done
+}
+
 # train_and_kill MODEL STEPS OPTION...: trains on d, killed once there are a checkpoint and so many steps in the log.
 train_and_kill() {
     local model=$1 steps=$2 pid

@@ -28,10 +28,7 @@ start() {
     : >"$1/log"
     python3 "$server" serve hub "$1" 2>"$1/err" &
     servers="$servers $!"
-    for _ in $(seq 1200); do # a busy machine may take its time
-        [ -e "$1/port" ] && break
-        sleep 0.05
-    done
+    await 60 [ -e "$1/port" ]
     url=http://127.0.0.1:$(cat "$1/port")
 }
 trap 'kill $servers 2>/dev/null' EXIT
@@ -284,10 +281,7 @@ fresh
 faults "99 cut 20000 model.safetensors" "99 status 503 model.safetensors"
 "$TWINLENS" model pull lens/tiny --retries 9 --retry-wait 30 >out.txt 2>err.txt &
 pid=$!
-for _ in $(seq 1200); do
-    [ -s "$store/.partial/lens--tiny@$first/model.safetensors.part" ] && break
-    sleep 0.05
-done
+await 60 [ -s "$store/.partial/lens--tiny@$first/model.safetensors.part" ]
 expect_error 1 "'lens/tiny': another twinlens downloads or removes it right now" pull lens/tiny
 expect_error 1 "another twinlens" "$TWINLENS" model remove lens/tiny
 kill -INT $pid

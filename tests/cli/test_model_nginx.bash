@@ -75,10 +75,7 @@ HF_ENDPOINT=http://127.0.0.1:$port/away expect_error 1 "'lens/tiny': 'main': .*r
 pull lens/slow --retries 0 >out.txt 2>err.txt &
 puller=$!
 part="$store/.partial/lens--slow@$commit/model.safetensors.part"
-for _ in $(seq 1200); do
-    [ -s "$part" ] && break
-    sleep 0.05
-done
+await 60 [ -s "$part" ]
 kill -9 $server
 code=0
 wait $puller || code=$?

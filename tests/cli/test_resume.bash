@@ -10,10 +10,7 @@ expect 0 "$TWINLENS" train d -o whole $small_training --steps 80
 interrupt() {
     "$TWINLENS" train d -o "$2" $small_training --steps 80 --checkpoint-seconds 0.05 >out.txt 2>err.txt &
     local pid=$!
-    for _ in $(seq 600); do
-        [ -e "$2/checkpoint" ] && break
-        sleep 0.05
-    done
+    await 30 [ -e "$2/checkpoint" ]
     kill "-$1" $pid
     interrupted=0
     wait $pid 2>/dev/null || interrupted=$?
