@@ -3,8 +3,6 @@
 
 #include "base/io/file.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -38,15 +36,13 @@ static bool is_leftover(const char *name, uint64_t part, uint64_t part_count)
 
 bool tl_dataset_folder_clean(const char *dataset, uint64_t part, uint64_t part_count, tl_error *err)
 {
-    DIR *listing = opendir(dataset);
-    if (listing == NULL)
-        return tl_fail_errno(err, errno, "cannot read folder '%s'", dataset);
-    struct dirent *entry;
-    while ((entry = readdir(listing)) != NULL)
-        if (is_leftover(entry->d_name, part, part_count))
-            (void)unlinkat(dirfd(listing), entry->d_name, 0); /* where it cannot be removed, it only takes up room */
-    closedir(listing);
-    return true;
+    tl_directory_listing listing;
+    if (!tl_directory_open(dataset, &listing, err))
+        return false;
+    for (const char *name; (name = tl_directory_next(&listing)) != NULL;)
+        if (is_leftover(name, part, part_count))
+            (void)unlinkat(tl_directory_descriptor(&listing), name, 0); /* where it cannot be removed, it only takes up room */
+    return tl_directory_close(&listing, true, err);
 }
 
 /* What a crawl leaves before there is a dataset. */
@@ -64,20 +60,17 @@ bool tl_dataset_folder_check(const char *dataset, tl_error *err)
         return true;
     if (status.kind != TL_FILE_DIRECTORY)
         return tl_fail(err, TL_ERROR_INVALID, "'%s': expected a dataset or a new folder, found a file", dataset);
-    DIR *listing = opendir(dataset);
-    if (listing == NULL)
-        return tl_fail_errno(err, errno, "cannot read folder '%s'", dataset);
+    tl_directory_listing listing;
+    if (!tl_directory_open(dataset, &listing, err))
+        return false;
     bool has_ledger = false;
     bool has_other = false;
-    struct dirent *entry;
-    while ((errno = 0, entry = readdir(listing)) != NULL) {
-        has_ledger = has_ledger || tl_ledger_name_is(entry->d_name);
-        has_other = has_other || (entry->d_name[0] != '.' && !is_of_crawl(entry->d_name));
+    for (const char *name; (name = tl_directory_next(&listing)) != NULL;) {
+        has_ledger = has_ledger || tl_ledger_name_is(name);
+        has_other = has_other || (name[0] != '.' && !is_of_crawl(name));
     }
-    int problem = errno;
-    closedir(listing);
-    if (problem != 0)
-        return tl_fail_errno(err, problem, "cannot read folder '%s'", dataset);
+    if (!tl_directory_close(&listing, true, err))
+        return false;
     return has_ledger || !has_other ||
            tl_fail(err, TL_ERROR_INVALID, "'%s': expected a dataset or an empty folder, found files but no ledger.db", dataset);
 }

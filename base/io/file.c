@@ -142,6 +142,43 @@ bool tl_directory_sync(const char *path, tl_error *err)
     return ok || tl_fail_errno(err, reason, "cannot sync folder '%s'", path);
 }
 
+bool tl_directory_open(const char *path, tl_directory_listing *out, tl_error *err)
+{
+    *out = (tl_directory_listing){.stream = opendir(path), .path = path};
+    return out->stream != NULL || tl_fail_errno(err, errno, "cannot read folder '%s'", path);
+}
+
+bool tl_directory_open_if_there(const char *path, tl_directory_listing *out, tl_error *err)
+{
+    return tl_directory_open(path, out, NULL) || errno == ENOENT || tl_fail_errno(err, errno, "cannot read folder '%s'", path);
+}
+
+const char *tl_directory_next(tl_directory_listing *listing)
+{
+    struct dirent *entry = NULL;
+    while (listing->stream != NULL && (errno = 0, entry = readdir(listing->stream)) != NULL)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            return entry->d_name;
+    if (listing->stream != NULL)
+        listing->problem = errno;
+    return NULL;
+}
+
+int tl_directory_descriptor(const tl_directory_listing *listing)
+{
+    return dirfd(listing->stream);
+}
+
+bool tl_directory_close(tl_directory_listing *listing, bool ok, tl_error *err)
+{
+    if (listing->stream != NULL)
+        closedir(listing->stream);
+    listing->stream = NULL;
+    if (!ok || listing->problem == 0)
+        return ok;
+    return tl_fail_errno(err, listing->problem, "cannot read folder '%s'", listing->path);
+}
+
 char *tl_path_resolve(const char *path, tl_error *err)
 {
     char *resolved = realpath(path, NULL);

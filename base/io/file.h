@@ -32,6 +32,25 @@ bool tl_directory_create(const char *path, tl_error *err) TL_MUST_USE;
 bool tl_directory_remove(const char *path, tl_error *err) TL_MUST_USE;
 /* fsync of a folder, so that a rename in it survives a power cut. */
 bool tl_directory_sync(const char *path, tl_error *err) TL_MUST_USE;
+
+/* The names in a folder but for "." and "..", in the system's order. */
+typedef struct tl_directory_listing {
+    void *stream;     /* DIR; NULL: a folder that is not there */
+    const char *path; /* lent */
+    int problem;      /* errno where reading broke off */
+} tl_directory_listing;
+
+/* path must live as long as the listing. An opened listing must be closed. */
+bool tl_directory_open(const char *path, tl_directory_listing *out, tl_error *err) TL_MUST_USE;
+/* The same, where a folder that is not there has no names. */
+bool tl_directory_open_if_there(const char *path, tl_directory_listing *out, tl_error *err) TL_MUST_USE;
+/* The next name, which lives until the next call; NULL: there is none, or reading broke off, which closing tells. */
+const char *tl_directory_next(tl_directory_listing *listing);
+/* For fstatat() and its kin; the listing's own. */
+int tl_directory_descriptor(const tl_directory_listing *listing);
+/* Closes it. ok: how the caller fared. False with err where reading broke off; where ok is false already, err stays as it is. */
+bool tl_directory_close(tl_directory_listing *listing, bool ok, tl_error *err) TL_MUST_USE;
+
 /* The absolute path without links; a new string owned by the caller; NULL with err when it does not exist. */
 char *tl_path_resolve(const char *path, tl_error *err) TL_MUST_USE;
 

@@ -14,7 +14,6 @@
 #include "base/io/file.h"
 #include "base/io/file_lock.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -83,16 +82,15 @@ done:
 static uint64_t folder_size(const char *path)
 {
     uint64_t size = 0;
-    DIR *listing = opendir(path);
-    struct dirent *entry;
-    while (listing != NULL && (entry = readdir(listing)) != NULL) {
+    tl_directory_listing listing;
+    if (!tl_directory_open(path, &listing, NULL))
+        return 0;
+    for (const char *name; (name = tl_directory_next(&listing)) != NULL;) {
         struct stat status;
-        if (fstatat(dirfd(listing), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode))
+        if (fstatat(tl_directory_descriptor(&listing), name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode))
             size += (uint64_t)status.st_size;
     }
-    if (listing != NULL)
-        closedir(listing);
-    return size;
+    return tl_directory_close(&listing, true, NULL) ? size : 0;
 }
 
 /* The model of this name in the list, where it is added if it is new; NULL: no memory. */
@@ -138,15 +136,12 @@ static bool list_folder(const tl_runtime *runtime, const char *name, bool is_par
     char *folder = store_path(runtime, err, "%s", name);
     if (folder == NULL)
         return false;
-    bool ok = true;
-    DIR *listing = opendir(folder);
-    if (listing == NULL) {
-        ok = errno == ENOENT || tl_fail_errno(err, errno, "cannot read folder '%s'", folder);
-    } else {
-        struct dirent *entry;
-        while (ok && (entry = readdir(listing)) != NULL)
-            ok = entry->d_name[0] == '.' || add_stored(models, folder, entry->d_name, is_partial, err);
-        closedir(listing);
+    tl_directory_listing listing;
+    bool ok = tl_directory_open_if_there(folder, &listing, err);
+    if (ok) {
+        for (const char *entry; ok && (entry = tl_directory_next(&listing)) != NULL;)
+            ok = entry[0] == '.' || add_stored(models, folder, entry, is_partial, err);
+        ok = tl_directory_close(&listing, ok, err);
     }
     tl_memory_free(folder);
     return ok;
@@ -158,19 +153,20 @@ static bool put_all_back(const tl_runtime *runtime, tl_error *err)
     char *folder = store_path(runtime, err, "models/.old");
     if (folder == NULL)
         return false;
-    bool ok = true;
-    DIR *listing = opendir(folder);
-    struct dirent *entry;
-    while (ok && listing != NULL && (entry = readdir(listing)) != NULL) {
+    tl_directory_listing listing;
+    bool ok = tl_directory_open_if_there(folder, &listing, err);
+    if (!ok)
+        goto done;
+    for (const char *name; ok && (name = tl_directory_next(&listing)) != NULL;) {
         tl_model_reference reference;
         char *path = NULL;
-        if (strstr(entry->d_name, "--") == NULL || !tl_model_reference_read(entry->d_name, &reference, NULL))
+        if (strstr(name, "--") == NULL || !tl_model_reference_read(name, &reference, NULL))
             continue;
         ok = tl_model_store_find(runtime, &reference, &path, err);
         tl_memory_free(path);
     }
-    if (listing != NULL)
-        closedir(listing);
+    ok = tl_directory_close(&listing, ok, err);
+done:
     tl_memory_free(folder);
     return ok;
 }
@@ -282,20 +278,21 @@ static bool remove_partials(const tl_runtime *runtime, const char *folder, bool 
     char *parent = store_path(runtime, err, "models/.partial");
     if (parent == NULL)
         return false;
-    bool ok = true;
     size_t size = strlen(folder);
-    DIR *listing = opendir(parent);
-    struct dirent *entry;
-    while (ok && listing != NULL && (entry = readdir(listing)) != NULL) {
-        if (strncmp(entry->d_name, folder, size) != 0 || entry->d_name[size] != '@')
+    tl_directory_listing listing;
+    bool ok = tl_directory_open_if_there(parent, &listing, err);
+    if (!ok)
+        goto done;
+    for (const char *name; ok && (name = tl_directory_next(&listing)) != NULL;) {
+        if (strncmp(name, folder, size) != 0 || name[size] != '@')
             continue;
-        char *path = tl_path_join(parent, entry->d_name, err);
+        char *path = tl_path_join(parent, name, err);
         ok = path != NULL && tl_directory_remove(path, err);
         tl_memory_free(path);
         *found = true;
     }
-    if (listing != NULL)
-        closedir(listing);
+    ok = tl_directory_close(&listing, ok, err);
+done:
     tl_memory_free(parent);
     return ok;
 }

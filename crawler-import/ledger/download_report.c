@@ -4,12 +4,11 @@
  */
 #include "base/core/hash.h"
 #include "base/core/memory.h"
+#include "base/io/file.h"
 #include "crawler-import/dataset_folder.h"
 #include "crawler-import/download/download.h"
 #include "crawler-import/ledger/ledger_internal.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 
 /* A name with counts: a reason or a host. */
@@ -181,18 +180,17 @@ static bool add_ledger(report_sums *sums, const char *dataset, const char *name,
 static bool read_ledgers(report_sums *sums, const char *dataset, tl_error *err)
 {
     size_t found = 0;
-    DIR *listing = opendir(dataset);
-    if (listing == NULL)
-        return tl_fail_errno(err, errno, "cannot read folder '%s'", dataset);
+    tl_directory_listing listing;
+    if (!tl_directory_open(dataset, &listing, err))
+        return false;
     bool ok = true;
-    struct dirent *entry;
-    while (ok && (entry = readdir(listing)) != NULL)
-        if (tl_ledger_name_is(entry->d_name)) {
-            ok = add_ledger(sums, dataset, entry->d_name, err);
+    for (const char *name; ok && (name = tl_directory_next(&listing)) != NULL;)
+        if (tl_ledger_name_is(name)) {
+            ok = add_ledger(sums, dataset, name, err);
             found++;
         }
-    closedir(listing);
-    return ok && (found != 0 || tl_fail(err, TL_ERROR_NOT_FOUND, "'%s': expected a dataset, found no ledger.db", dataset));
+    return tl_directory_close(&listing, ok, err) &&
+           (found != 0 || tl_fail(err, TL_ERROR_NOT_FOUND, "'%s': expected a dataset, found no ledger.db", dataset));
 }
 
 static tl_json *reasons_json(const counts_table *reasons, tl_error *err)

@@ -8,7 +8,6 @@
 #include "base/io/file.h"
 #include "crawler-import/sinks/sink.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -112,9 +111,9 @@ static bool add_sample(void *state, const tl_stored_sample *sample, tl_error *er
            add_file(writer, sample->key, "json", sample->json, err);
 }
 
-static bool sync_file(DIR *listing, const char *folder, const char *name, tl_error *err)
+static bool sync_file(int directory, const char *folder, const char *name, tl_error *err)
 {
-    int file = openat(dirfd(listing), name, O_RDONLY | O_CLOEXEC);
+    int file = openat(directory, name, O_RDONLY | O_CLOEXEC);
     bool ok = file >= 0 && fsync(file) == 0;
     int failure = errno;
     if (file >= 0)
@@ -126,17 +125,13 @@ static bool sync_file(DIR *listing, const char *folder, const char *name, tl_err
  * takes. */
 static bool sync_files(const char *folder, tl_error *err)
 {
-    DIR *listing = opendir(folder);
-    if (listing == NULL)
-        return tl_fail_errno(err, errno, "cannot read folder '%s'", folder);
+    tl_directory_listing listing;
+    if (!tl_directory_open(folder, &listing, err))
+        return false;
     bool ok = true;
-    struct dirent *entry;
-    while (ok && (errno = 0, entry = readdir(listing)) != NULL)
-        ok = entry->d_name[0] == '.' || sync_file(listing, folder, entry->d_name, err);
-    if (ok && errno != 0)
-        ok = tl_fail_errno(err, errno, "cannot read folder '%s'", folder);
-    closedir(listing);
-    return ok && tl_directory_sync(folder, err);
+    for (const char *name; ok && (name = tl_directory_next(&listing)) != NULL;)
+        ok = name[0] == '.' || sync_file(tl_directory_descriptor(&listing), folder, name, err);
+    return tl_directory_close(&listing, ok, err) && tl_directory_sync(folder, err);
 }
 
 static bool commit_folder(void *state, uint64_t *size, tl_error *err)
@@ -161,22 +156,19 @@ static int by_name(const void *a, const void *b)
 static bool list_pictures(const char *folder, char ***names, size_t *count, tl_error *err)
 {
     size_t capacity = 0;
-    DIR *listing = opendir(folder);
-    if (listing == NULL)
-        return tl_fail_errno(err, errno, "cannot read folder '%s'", folder);
+    tl_directory_listing listing;
+    if (!tl_directory_open(folder, &listing, err))
+        return false;
     bool ok = true;
-    struct dirent *entry;
-    while (ok && (errno = 0, entry = readdir(listing)) != NULL) {
-        const char *dot = strchr(entry->d_name, '.');
-        if (dot == NULL || dot == entry->d_name || strcmp(dot, ".txt") == 0 || strcmp(dot, ".json") == 0)
+    for (const char *name; ok && (name = tl_directory_next(&listing)) != NULL;) {
+        const char *dot = strchr(name, '.');
+        if (dot == NULL || dot == name || strcmp(dot, ".txt") == 0 || strcmp(dot, ".json") == 0)
             continue;
         ok = tl_memory_reserve(names, &capacity, *count + 1, sizeof **names, err);
-        ok = ok && ((*names)[*count] = tl_memory_copy_text(entry->d_name, strlen(entry->d_name), err)) != NULL;
+        ok = ok && ((*names)[*count] = tl_memory_copy_text(name, strlen(name), err)) != NULL;
         *count += ok;
     }
-    if (ok && errno != 0)
-        ok = tl_fail_errno(err, errno, "cannot read folder '%s'", folder);
-    closedir(listing);
+    ok = tl_directory_close(&listing, ok, err);
     if (ok && *count != 0)
         qsort(*names, *count, sizeof **names, by_name);
     return ok;

@@ -13,7 +13,6 @@
 
 #include "base/core/memory.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -142,25 +141,24 @@ static bool enter_link(tl_folder_walk *walk, place where, bool *is_new, tl_error
 static bool read_folder(const char *full_path, level *folder, const char **problem, tl_error *err)
 {
     struct stat status;
-    bool ok = true;
-    DIR *listing = opendir(full_path);
-    if (listing == NULL || fstat(dirfd(listing), &status) != 0) {
+    tl_directory_listing listing;
+    if (!tl_directory_open(full_path, &listing, NULL)) {
         *problem = unreadable_folder;
-        goto done;
+        return true;
     }
-    folder->where = (place){status.st_dev, status.st_ino};
-    struct dirent *entry;
-    while (ok && (errno = 0, entry = readdir(listing)) != NULL)
-        ok = entry->d_name[0] == '.' || list_one(folder, dirfd(listing), entry->d_name, err);
-    if (ok && errno != 0)
+    const int directory = tl_directory_descriptor(&listing);
+    bool ok = true;
+    bool is_open = fstat(directory, &status) == 0;
+    if (is_open)
+        folder->where = (place){status.st_dev, status.st_ino};
+    for (const char *name; ok && is_open && (name = tl_directory_next(&listing)) != NULL;)
+        ok = name[0] == '.' || list_one(folder, directory, name, err);
+    if (!tl_directory_close(&listing, is_open, NULL))
         *problem = unreadable_folder;
     for (size_t i = 0; ok && i < folder->count; i++)
         folder->items[i].name = folder->names.data + folder->items[i].name_offset;
     if (ok && folder->count != 0)
         qsort(folder->items, folder->count, sizeof *folder->items, compare_listed);
-done:
-    if (listing != NULL)
-        closedir(listing);
     return ok;
 }
 

@@ -9,7 +9,6 @@
 #include "crawler-import/sample_key.h"
 #include "crawler-import/sources/source.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,21 +59,20 @@ static bool is_dataset(const char *folder)
     struct stat status;
     bool has_shard = false;
     bool has_other = false;
-    DIR *listing = opendir(folder);
-    struct dirent *entry;
-    if (listing == NULL)
+    tl_directory_listing listing;
+    if (!tl_directory_open(folder, &listing, NULL))
         return false;
-    bool has_ledger = fstatat(dirfd(listing), "ledger.db", &status, 0) == 0 && S_ISREG(status.st_mode);
-    while (!has_ledger && !has_other && (errno = 0, entry = readdir(listing)) != NULL) {
-        if (entry->d_name[0] == '.')
+    const int directory = tl_directory_descriptor(&listing);
+    bool has_ledger = fstatat(directory, "ledger.db", &status, 0) == 0 && S_ISREG(status.st_mode);
+    for (const char *name; !has_ledger && !has_other && (name = tl_directory_next(&listing)) != NULL;) {
+        if (name[0] == '.')
             continue;
-        bool is_seen = fstatat(dirfd(listing), entry->d_name, &status, 0) == 0;
+        bool is_seen = fstatat(directory, name, &status, 0) == 0;
         bool may_be_folder = is_seen ? S_ISDIR(status.st_mode) : errno != ENOENT;
-        has_other = may_be_folder || tl_image_name_is_picture(entry->d_name);
-        has_shard = has_shard || (is_seen && S_ISREG(status.st_mode) && tl_source_name_is_shard(tl_slice_of(entry->d_name)));
+        has_other = may_be_folder || tl_image_name_is_picture(name);
+        has_shard = has_shard || (is_seen && S_ISREG(status.st_mode) && tl_source_name_is_shard(tl_slice_of(name)));
     }
-    bool is_whole = has_ledger || has_other || errno == 0;
-    closedir(listing);
+    bool is_whole = tl_directory_close(&listing, true, NULL);
     return has_ledger || (has_shard && !has_other && is_whole);
 }
 
@@ -126,17 +124,14 @@ static bool add_shard(shards_state *state, const char *name, tl_error *err)
 
 static bool list_shards(shards_state *state, tl_error *err)
 {
-    DIR *listing = opendir(state->folder);
-    if (listing == NULL)
-        return tl_fail_errno(err, errno, "cannot read folder '%s'", state->folder);
+    tl_directory_listing listing;
+    if (!tl_directory_open(state->folder, &listing, err))
+        return false;
     bool ok = true;
-    struct dirent *entry;
-    while (ok && (errno = 0, entry = readdir(listing)) != NULL)
-        if (entry->d_name[0] != '.' && tl_source_name_is_shard(tl_slice_of(entry->d_name)))
-            ok = add_shard(state, entry->d_name, err);
-    if (ok && errno != 0)
-        ok = tl_fail_errno(err, errno, "cannot read folder '%s'", state->folder);
-    closedir(listing);
+    for (const char *name; ok && (name = tl_directory_next(&listing)) != NULL;)
+        if (name[0] != '.' && tl_source_name_is_shard(tl_slice_of(name)))
+            ok = add_shard(state, name, err);
+    ok = tl_directory_close(&listing, ok, err);
     if (ok && state->shard_count != 0)
         qsort(state->shards, state->shard_count, sizeof *state->shards, compare_shards);
     return ok;

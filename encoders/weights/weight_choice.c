@@ -5,9 +5,8 @@
 #include "encoders/weights/weight_files.h"
 
 #include "base/core/memory.h"
+#include "base/io/file.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <string.h>
 
 enum { NAME_SIZE = 256 };
@@ -41,21 +40,21 @@ static bool ends_with(const char *text, const char *ending)
 static size_t find_foreign(const char *directory, char name[NAME_SIZE])
 {
     size_t found = FORMAT_COUNT;
-    DIR *folder = opendir(directory);
-    for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;) {
+    tl_directory_listing listing;
+    if (!tl_directory_open(directory, &listing, NULL))
+        return FORMAT_COUNT;
+    for (const char *entry; (entry = tl_directory_next(&listing)) != NULL;) {
         size_t format = 0;
-        while (format < FORMAT_COUNT && !ends_with(entry->d_name, foreign_formats[format].ending))
+        while (format < FORMAT_COUNT && !ends_with(entry, foreign_formats[format].ending))
             format++;
-        if (format == FORMAT_COUNT || strlen(entry->d_name) >= NAME_SIZE)
+        if (format == FORMAT_COUNT || strlen(entry) >= NAME_SIZE)
             continue;
-        if (format < found || (format == found && strcmp(entry->d_name, name) < 0)) {
+        if (format < found || (format == found && strcmp(entry, name) < 0)) {
             found = format;
-            memcpy(name, entry->d_name, strlen(entry->d_name) + 1);
+            memcpy(name, entry, strlen(entry) + 1);
         }
     }
-    if (folder != NULL)
-        closedir(folder);
-    return found;
+    return tl_directory_close(&listing, true, NULL) ? found : FORMAT_COUNT;
 }
 
 /* A command is copied into a shell: no other name goes into one. */

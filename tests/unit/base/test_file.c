@@ -6,7 +6,6 @@
 #include "base/io/file_lock.h"
 #include "base/io/mapping.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -53,13 +52,12 @@ static void assert_text(const char *path, const char *text)
 
 static size_t entry_count(const char *path)
 {
-    DIR *folder = opendir(path);
-    assert_non_null(folder);
+    tl_directory_listing listing;
+    assert_true(tl_directory_open(path, &listing, NULL));
     size_t count = 0;
-    struct dirent *entry;
-    while ((entry = readdir(folder)) != NULL)
-        count += entry->d_name[0] != '.';
-    closedir(folder);
+    for (const char *name; (name = tl_directory_next(&listing)) != NULL;)
+        count += name[0] != '.';
+    assert_true(tl_directory_close(&listing, true, NULL));
     return count;
 }
 
@@ -310,6 +308,45 @@ static void folders_are_made_and_removed_with_all_in_them(void **state)
     assert_int_equal(entry_count(place), 1);
 }
 
+static void listings_name_all_but_the_dots(void **state)
+{
+    (void)state;
+    write_text("place/.hidden", "");
+    write_text("place/b", "");
+    assert_true(tl_directory_create("place/c", NULL));
+    tl_directory_listing listing;
+    assert_true(tl_directory_open(place, &listing, NULL));
+    unsigned seen = 0;
+    for (const char *name; (name = tl_directory_next(&listing)) != NULL;) {
+        unsigned which = strcmp(name, ".hidden") == 0 ? 1 : strcmp(name, "b") == 0 ? 2 : strcmp(name, "c") == 0 ? 4 : 0;
+        assert_true(which != 0 && (seen & which) == 0);
+        seen |= which;
+    }
+    assert_true(tl_directory_close(&listing, true, NULL));
+    assert_int_equal(seen, 7);
+}
+
+static void listings_tell_what_they_could_not_read(void **state)
+{
+    (void)state;
+    tl_directory_listing listing;
+    tl_error err = {0};
+    assert_false(tl_directory_open("place/none", &listing, &err));
+    assert_int_equal(err.kind, TL_ERROR_NOT_FOUND);
+    assert_true(tl_directory_open_if_there("place/none", &listing, NULL));
+    assert_null(tl_directory_next(&listing));
+    assert_true(tl_directory_close(&listing, true, NULL));
+    write_text("place/a", "");
+    assert_false(tl_directory_open_if_there("place/a", &listing, &err));
+
+    /* Reading breaks off, as on a failing disk: nothing is behind the descriptor any more. */
+    assert_true(tl_directory_open(place, &listing, NULL));
+    close(tl_directory_descriptor(&listing));
+    assert_null(tl_directory_next(&listing));
+    assert_false(tl_directory_close(&listing, true, &err));
+    assert_string_equal(err.message, "cannot read folder 'place': bad file descriptor");
+}
+
 static void resolve_follows_links(void **state)
 {
     (void)state;
@@ -398,6 +435,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_kill_before_commit_keeps_the_old_file, make_place, remove_place),
         cmocka_unit_test_setup_teardown(a_kill_at_any_time_leaves_one_version, make_place, remove_place),
         cmocka_unit_test_setup_teardown(folders_are_made_and_removed_with_all_in_them, make_place, remove_place),
+        cmocka_unit_test_setup_teardown(listings_name_all_but_the_dots, make_place, remove_place),
+        cmocka_unit_test_setup_teardown(listings_tell_what_they_could_not_read, make_place, remove_place),
         cmocka_unit_test_setup_teardown(resolve_follows_links, make_place, remove_place),
         cmocka_unit_test_setup_teardown(a_lock_keeps_others_out, make_place, remove_place),
         cmocka_unit_test_setup_teardown(mappings_show_regular_files_only, make_place, remove_place),
