@@ -144,6 +144,8 @@ void tl_fetch__job_enqueue(tl_fetch_job *job); /* at the host of its URL */
 void tl_fetch__job_begin(tl_fetch_job *job);
 /* The hop has ended and stands in no queue: another hop, another attempt, or settled. */
 void tl_fetch__job_hop_ended(tl_fetch_job *job, const char *reason, bool may_try_again);
+/* Before attempt attempts + 1: half to whole of backoff * 2^(attempts - 1), by the seed, and never before the server is ready. */
+double tl_fetch__seconds_to_wait(const tl_fetch_options *options, uint64_t id, uint32_t attempts, double retry_after);
 void tl_fetch__job_settle(tl_fetch_job *job, const char *reason, bool may_pass);
 void tl_fetch__start_runnable(tl_fetcher *fetcher);
 /* The fetcher cannot go on: the next poll says so. */

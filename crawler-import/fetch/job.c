@@ -226,15 +226,13 @@ static void follow(tl_fetch_job *job)
     tl_fetch__job_enqueue(job);
 }
 
-/* Before attempt n + 1: half to whole of backoff * 2^(n-1), and never before the server is ready. */
-static double seconds_to_wait(const tl_fetch_job *job)
+double tl_fetch__seconds_to_wait(const tl_fetch_options *options, uint64_t id, uint32_t attempts, double retry_after)
 {
-    const tl_fetch_options *options = &job->fetcher->options;
-    tl_random random = tl_random_stream(options->seed, job->id);
-    random.counter += job->attempts;
-    double seconds = fmin(ldexp(options->backoff_seconds, (int)job->attempts - 1), options->most_backoff_seconds);
+    tl_random random = tl_random_stream(options->seed, id);
+    random.counter += attempts;
+    double seconds = fmin(ldexp(options->backoff_seconds, (int)attempts - 1), options->most_backoff_seconds);
     seconds *= 0.5 + 0.5 * (double)tl_random_uniform(&random);
-    return fmax(seconds, job->retry_after);
+    return fmax(seconds, retry_after);
 }
 
 static void try_again(tl_fetch_job *job, const char *reason)
@@ -247,7 +245,8 @@ static void try_again(tl_fetch_job *job, const char *reason)
     } else {
         job->stage = TL_FETCH_STAGE_WAITING;
         tl_fetch__queue_add(&fetcher->waiting, job);
-        tl_timers_set(&fetcher->timers, &job->timer, fetcher->now + seconds_to_wait(job));
+        tl_timers_set(&fetcher->timers, &job->timer,
+                      fetcher->now + tl_fetch__seconds_to_wait(&fetcher->options, job->id, job->attempts, job->retry_after));
     }
 }
 

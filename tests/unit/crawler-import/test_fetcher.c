@@ -71,7 +71,7 @@ static void answers_become_bodies_or_reasons(void **state)
         {"/tag/otherbot:!noai", "", 200, 1000, 1, false},
         {"/tag/otherbot:!all,!twinlens:!noimageindex", "refused by x-robots-tag", 200, 0, 1, false},
     };
-    fixture_open(&fixture, (tl_fetch_options){.most_bytes = 2 << 20, .attempts = 2, .total_seconds = 5});
+    fixture_open(&fixture, (tl_fetch_options){.most_bytes = 2 << 20, .attempts = 2, .stall_seconds = 2, .total_seconds = 20});
     check_kind(expected, COUNT(expected), TL_FETCH_PICTURE);
     assert_int_equal(fixture.results[0].first_byte, 0xff);
     assert_int_equal(fixture.results[1].last_byte, 'x');

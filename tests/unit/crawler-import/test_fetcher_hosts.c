@@ -1,4 +1,5 @@
 /* How hosts are spared: connections, rate, delay, robots.txt, waiting when asked to, leaving dead ones alone. And memory. */
+#include "crawler-import/fetch/fetcher_internal.h"
 #include "fetch_fixture.h"
 
 #include <pthread.h>
@@ -163,16 +164,27 @@ static void a_dead_host_costs_little(void **state)
 static void attempts_are_spread_by_the_seed(void **state)
 {
     (void)state;
-    double seconds[3];
-    for (int i = 0; i < 3; i++) {
-        fixture_open(&fixture, (tl_fetch_options){.backoff_seconds = 0.4, .attempts = 2, .seed = i == 2 ? 12345 : 7});
-        const fetched *got = fixture_fetch(&fixture, "/status/503", TL_FETCH_PICTURE);
-        assert_int_equal(got->attempts, 2);
-        seconds[i] = got->seconds;
-        assert_true(seconds[i] > 0.2 && seconds[i] < 0.6);
+    enum { JOBS = 1000, TENTHS = 10 };
+    const tl_fetch_options options = {.backoff_seconds = 0.5, .most_backoff_seconds = 3, .seed = 7};
+    const tl_fetch_options other = {.backoff_seconds = 0.5, .most_backoff_seconds = 3, .seed = 8};
+    int count[TENTHS] = {0}, equal = 0;
+    for (uint64_t id = 0; id < JOBS; id++) {
+        double seconds = tl_fetch__seconds_to_wait(&options, id, 2, -1);
+        assert_true(seconds >= 0.5 && seconds < 1);
+        count[(int)((seconds - 0.5) / 0.5 * TENTHS)]++;
+        assert_true(seconds == tl_fetch__seconds_to_wait(&options, id, 2, -1));
+        equal += seconds == tl_fetch__seconds_to_wait(&other, id, 2, -1);
+        assert_true(tl_fetch__seconds_to_wait(&options, id, 9, -1) <= 3);
     }
-    assert_true(seconds[0] - seconds[1] < 0.02 && seconds[1] - seconds[0] < 0.02);
-    assert_true(seconds[2] - seconds[0] > 0.02 || seconds[0] - seconds[2] > 0.02);
+    assert_true(equal < 5);
+    for (int i = 0; i < TENTHS; i++)
+        assert_true(count[i] > JOBS / TENTHS / 2);
+    assert_true(tl_fetch__seconds_to_wait(&options, 0, 2, 2.5) == 2.5);
+
+    fixture_open(&fixture, (tl_fetch_options){.backoff_seconds = 0.4, .attempts = 2});
+    const fetched *got = fixture_fetch(&fixture, "/status/503", TL_FETCH_PICTURE);
+    assert_int_equal(got->attempts, 2);
+    assert_true(got->seconds > 0.2);
 }
 
 /* Results are kept back: the fetcher stops at its memory, and goes on when they are cleared, from another thread. */
