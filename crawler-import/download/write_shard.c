@@ -150,11 +150,15 @@ static bool hand_to_receiver(shard_writing *writing, const tl_stored_sample *sam
     if (!tl_json_parse(sample->json, writing->shard->spool_path, &json, err))
         return false;
     const tl_json *texts = tl_json_member(json, "captions");
-    size_t count = tl_json_array_size(texts);
-    tl_slice *captions = tl_memory_allocate(count, sizeof *captions, err);
+    size_t most = tl_json_array_size(texts), count = 0;
+    tl_slice *captions = tl_memory_allocate(most, sizeof *captions, err);
     bool ok = captions != NULL;
-    for (size_t i = 0; ok && i < count; i++)
-        captions[i] = text_slice(tl_json_text(tl_json_array_item(texts, i)));
+    for (size_t i = 0; ok && i < most; i++) {
+        /* Of a row without captions this is the list's own column of the name, if it is kept: whatever the list has there. */
+        const char *text = tl_json_text(tl_json_array_item(texts, i));
+        if (text != NULL)
+            captions[count++] = text_slice(text);
+    }
     if (ok) {
         const tl_received_sample received = {.key = sample->key,
                                              .path = writing->path.data,

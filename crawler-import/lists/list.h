@@ -40,7 +40,7 @@ typedef struct tl_list_row {
     const char *digest;      /* of the picture's bytes as the list has it, lower-case hex; NULL when it has none */
     tl_slice kept;           /* the kept columns as one JSON object, empty when nothing is kept */
     const char *skip_reason; /* NULL: a good row; else short fixed words that are counted ("no url", "bad url", "caption not
-                                utf-8", "bad digest", "wrong column count", "row too large", "broken json") */
+                                utf-8", "bad digest", "wrong column count", "row too large", "broken json", "where failed") */
 } tl_list_row;
 
 /*

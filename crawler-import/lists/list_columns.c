@@ -35,7 +35,10 @@ static bool keep_column(tl_list_columns *columns, const tl_table *table, tl_slic
     tl_string_init(&text, 4096);
     bool ok = tl_string_append(&text, name.data, name.size, err) && find_column(table, text.data, NULL, &index, err);
     tl_string_clear(&text);
-    if (ok && columns->kept_count < tl_table_column_count(table))
+    bool is_new = ok;
+    for (size_t i = 0; is_new && i < columns->kept_count; i++)
+        is_new = columns->kept[i] != index;
+    if (is_new)
         columns->kept[columns->kept_count++] = index;
     return ok;
 }

@@ -277,21 +277,39 @@ static bool append_value(tl_string *out, const tl_cell *cell, bool is_untyped, t
     return tl_string_append_text(out, "null", err);
 }
 
+/* What a Parquet file calls JSON need be none: then nothing of the row is kept. */
+static bool check_kept(const tl_string *kept, bool *is_json, tl_error *err)
+{
+    tl_json *object = NULL;
+    tl_error reason = {0};
+    *is_json = tl_json_parse(tl_string_slice(kept), "kept columns", &object, &reason);
+    if (*is_json)
+        tl_json_free(object);
+    return *is_json || reason.kind != TL_ERROR_NO_MEMORY || tl_fail_as(err, &reason);
+}
+
 static bool build_kept(tl_row_builder *builder, const tl_list_columns *columns, const tl_table_row *row, tl_list_row *out,
                        tl_error *err)
 {
     tl_string *kept = &builder->kept;
+    bool has_json = false, is_json = true;
     if (columns->kept_count == 0)
         return true;
     tl_string_reset(kept);
-    for (size_t i = 0; i < columns->kept_count; i++)
+    for (size_t i = 0; i < columns->kept_count; i++) {
+        const tl_cell *cell = &row->cells[columns->kept[i]];
+        has_json = has_json || cell->kind == TL_CELL_JSON;
         if (!tl_string_append(kept, i == 0 ? "{" : ",", 1, err) ||
             !tl_string_append(kept, builder->kept_names[i].data, builder->kept_names[i].size, err) ||
-            !append_value(kept, &row->cells[columns->kept[i]], builder->is_untyped, err))
+            !append_value(kept, cell, builder->is_untyped, err))
             return false;
-    if (!tl_string_append(kept, "}", 1, err))
+    }
+    if (!tl_string_append(kept, "}", 1, err) || (has_json && !check_kept(kept, &is_json, err)))
         return false;
-    out->kept = tl_string_slice(kept);
+    if (is_json)
+        out->kept = tl_string_slice(kept);
+    else if (out->skip_reason == NULL)
+        out->skip_reason = "broken json";
     return true;
 }
 

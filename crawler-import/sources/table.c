@@ -207,7 +207,12 @@ static bool read_metadata(tl_source *source, tl_error *err)
 static bool add_captions(tl_source *source, tl_slice json, tl_error *err)
 {
     tl_json *array = NULL;
-    bool ok = tl_json_parse(json, "captions", &array, err);
+    tl_error reason;
+    if (!tl_json_parse(json, "captions", &array, &reason)) {
+        tl_sample_parts_skip(&source->parts, "broken json"); /* a column that a Parquet file calls JSON */
+        return reason.kind != TL_ERROR_NO_MEMORY || tl_fail_as(err, &reason);
+    }
+    bool ok = true;
     for (size_t i = 0; ok && i < tl_json_array_size(array); i++) {
         const char *text = tl_json_text(tl_json_array_item(array, i));
         ok = text == NULL || tl_sample_parts_add_caption(&source->parts, tl_slice_of(text), source->options.caption_from, err);

@@ -220,3 +220,10 @@ grep -q '^skipped 1: broken picture' err.txt || fail "expected a broken picture 
 mkdir pictures && cp www/1.png pictures && echo "a picture" >pictures/1.txt
 expect_error 1 'import them by two commands' "$TWINLENS" import pictures plain.tsv -o nowhere
 finish
+# A column of captions that is no such thing travels along, and no caption comes of what is no text in it.
+printf '[{"url": "%s/1.png", "captions": [1, null, "kept"], "text": ""}, {"url": "%s/2.png", "captions": ["x"], "text": "y"}]' \
+    "$site" "$site" >columns.json
+expect 0 import_list columns.json columns --keep captions --caption-column text --to-index --index columns.db --model model
+expect 0 "$TWINLENS" index --stats --index columns.db
+expect_output '2 pictures, 2 captions'
+

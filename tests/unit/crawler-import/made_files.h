@@ -7,6 +7,7 @@
 
 #include "base/core/memory.h"
 #include "base/io/file.h"
+#include "base/io/parquet/parquet_writer.h"
 #include "crawler-import/import.h"
 
 #include <stdio.h>
@@ -44,6 +45,20 @@ static inline void make_file(const char *path, const void *bytes, size_t size)
 static inline void make_text(const char *path, const char *text)
 {
     make_file(path, text, strlen(text));
+}
+
+/* A Parquet table of a column of texts and one that is declared as JSON, whatever is in it. */
+static inline void make_json_table(const char *path, const char *const names[2], const char *const (*rows)[2], size_t count)
+{
+    const tl_parquet_written_column columns[] = {{names[0], TL_PARQUET_WRITE_TEXT, false, 0},
+                                                 {names[1], TL_PARQUET_WRITE_JSON, false, 0}};
+    tl_parquet_writer *writer = NULL;
+    assert_ok(tl_parquet_writer_open(path, columns, 2, NULL, &writer, err));
+    for (size_t i = 0; i < count; i++)
+        assert_ok(tl_parquet_writer_set_text(writer, 0, tl_slice_of(rows[i][0]), err) &&
+                  tl_parquet_writer_set_text(writer, 1, tl_slice_of(rows[i][1]), err) && tl_parquet_writer_end_row(writer, err));
+    assert_ok(tl_parquet_writer_commit(writer, err));
+    tl_parquet_writer_close(writer);
 }
 
 /* The seed colours the pixels, so that every picture is another one. */

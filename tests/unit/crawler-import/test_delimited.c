@@ -126,6 +126,13 @@ static void test_several_captions(void **state)
                   "p/2 70 -1 - ok [two]\n"
                   "p/3 70 -1 - ok [three]\n"
                   "p/2 70 -1 - ok [again] [more]\n");
+    /* Arrays of captions, of which one is broken. */
+    static const char *const rows[][2] = {{"p/1.bmp", "[\"one\", \"uno\"]"}, {"p/2.bmp", "{broken"}, {"p/3.bmp", "[\"three\"]"}};
+    make_json_table("several/t.parquet", (const char *const[]){"image", "captions"}, rows, sizeof rows / sizeof rows[0]);
+    assert_source("several/t.parquet", NULL,
+                  "p/1 70 -1 - ok [one] [uno]\n"
+                  "p/2 0 -1 - broken json\n"
+                  "p/3 70 -1 - ok [three]\n");
 }
 
 static void test_metadata(void **state)

@@ -178,6 +178,21 @@ static void test_kept_values(void **state)
         "6 list:8 http://7 {\"a\":\"a\\\"\\\\\\u000a\"}\n7 list:10 http://8 {\"a\":null}\n8 list:11 http://9 {\"a\":\"1.\"}\n");
 }
 
+static void test_kept_columns(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"http://1", "{\"b\": [1, 2]}"}, {"http://2", "{broken"}, {"http://3", "{\"b\": 1, \"b\": 2}"}, {"http://4", "null"}};
+    /* A column named twice is one member. */
+    assert_rows("url,a\nhttp://1,x\n", &(tl_list_options){.keep = "a,A,url,a"},
+                "0 list:2 http://1 {\"a\":\"x\",\"url\":\"http://1\"}\n");
+    /* What is called JSON and is none is that row's fault alone. */
+    make_json_table("list", (const char *const[]){"url", "meta"}, rows, sizeof rows / sizeof rows[0]);
+    assert_list("list", &(tl_list_options){.keep = "meta"},
+                "0 list:1 http://1 {\"meta\":{\"b\": [1, 2]}}\n1 list:2 http://2 (broken json)\n"
+                "2 list:3 http://3 (broken json)\n3 list:4 http://4 {\"meta\":null}\n");
+}
+
 static const char scored[] = "url,caption,similarity,punsafe,NSFW,when\n"
                              "http://a/1,one,0.31,0.1,UNLIKELY,x\n"
                              "http://a/2,two,0.9,,UNSURE,x\n"
@@ -456,19 +471,13 @@ static void test_damaged_documents(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_columns),
-        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_digests),
-        cmocka_unit_test(test_json),
-        cmocka_unit_test(test_deep_json),
-        cmocka_unit_test(test_giant_rows),
-        cmocka_unit_test(test_kept_values),
-        cmocka_unit_test(test_where),
-        cmocka_unit_test(test_watch),
-        cmocka_unit_test(test_skip_with_where),
-        cmocka_unit_test(test_several_files),
-        cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_damaged_documents),
+        cmocka_unit_test(test_columns),         cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_digests),         cmocka_unit_test(test_json),
+        cmocka_unit_test(test_deep_json),       cmocka_unit_test(test_giant_rows),
+        cmocka_unit_test(test_kept_values),     cmocka_unit_test(test_kept_columns),
+        cmocka_unit_test(test_where),           cmocka_unit_test(test_watch),
+        cmocka_unit_test(test_skip_with_where), cmocka_unit_test(test_several_files),
+        cmocka_unit_test(test_errors),          cmocka_unit_test(test_damaged_documents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
