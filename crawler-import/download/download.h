@@ -59,7 +59,8 @@ typedef enum tl_row_table { TL_TABLE_NONE, TL_TABLE_PARQUET, TL_TABLE_JSONL } tl
 
 typedef struct tl_received_sample {
     const char *key;
-    const char *path; /* where it is stored below the dataset ("00000.tar#000000007"); only the key where nothing is stored */
+    const char *path; /* where it is stored below the dataset ("00000.tar#000000007", "00000/000000007.jpg"); only the key where
+                         nothing is stored */
     const char *url;
     tl_slice picture;
     const tl_slice *captions;

@@ -128,15 +128,17 @@ static tl_slice text_slice(const char *text)
 }
 
 /* Where a sample is stored, in writing->path. */
-static bool write_path(shard_writing *writing, const char *key, tl_error *err)
+static bool write_path(shard_writing *writing, const tl_stored_sample *sample, tl_error *err)
 {
     const tl_sink_kind *sink = writing->run->sink;
     char shard[TL_SHARD_NAME_SIZE];
     tl_string_reset(&writing->path);
     if (sink == NULL)
-        return tl_string_append_text(&writing->path, key, err);
+        return tl_string_append_text(&writing->path, sample->key, err);
     sink->shard_name(writing->shard->number, shard);
-    return tl_string_append_format(&writing->path, err, "%s%s%s", shard, sink == &tl_sink_shards ? "#" : "/", key);
+    return sink == &tl_sink_shards
+               ? tl_string_append_format(&writing->path, err, "%s#%s", shard, sample->key)
+               : tl_string_append_format(&writing->path, err, "%s/%s.%s", shard, sample->key, sample->extension);
 }
 
 static bool hand_to_receiver(shard_writing *writing, const tl_stored_sample *sample, tl_error *err)
@@ -144,7 +146,7 @@ static bool hand_to_receiver(shard_writing *writing, const tl_stored_sample *sam
     const tl_sample_receiver *receiver = writing->run->options->receiver;
     if (receiver == NULL)
         return true;
-    if (!write_path(writing, sample->key, err))
+    if (!write_path(writing, sample, err))
         return false;
     tl_json *json = NULL;
     if (!tl_json_parse(sample->json, writing->shard->spool_path, &json, err))

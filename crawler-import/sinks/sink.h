@@ -1,6 +1,6 @@
 /*
- * The record of a kind of dataset: how a shard of finished samples lies on the disk. Adding a kind: one file, one row in sink.c.
- * A shard is written under another name and appears whole on commit; the same samples give the same bytes.
+ * The record of a kind of dataset: how a shard of finished samples lies on the disk. Adding a kind: one file, one row in
+ * download/run.c. A shard is written under another name and appears whole on commit; the same samples give the same bytes.
  */
 #ifndef TL_CRAWLER_IMPORT_SINKS_SINK_H
 #define TL_CRAWLER_IMPORT_SINKS_SINK_H

@@ -137,9 +137,13 @@ static bool sync_files(const char *folder, tl_error *err)
 static bool commit_folder(void *state, uint64_t *size, tl_error *err)
 {
     folder_writer *writer = state;
-    if (!sync_files(writer->filling, err) || !tl_directory_remove(writer->replaced, err))
+    tl_file_status there;
+    if (!sync_files(writer->filling, err) || !tl_file_status_read(writer->path, &there, err))
         return false;
-    if (rename(writer->path, writer->replaced) != 0 && errno != ENOENT)
+    /* Where a killed run renamed it away, that one is all there is until the new one stands. */
+    if (there.kind != TL_FILE_MISSING && !tl_directory_remove(writer->replaced, err))
+        return false;
+    if (there.kind != TL_FILE_MISSING && rename(writer->path, writer->replaced) != 0)
         return tl_fail_errno(err, errno, "cannot rename '%s'", writer->path);
     if (rename(writer->filling, writer->path) != 0)
         return tl_fail_errno(err, errno, "cannot rename '%s'", writer->filling);
@@ -214,10 +218,23 @@ static bool visit_picture(const char *folder, char *name, member_texts *read,
     return visit(context, &sample, err);
 }
 
+/* The folder under its name, or where a killed run left the one that it was replacing. */
+static char *find_folder(const char *dataset, uint64_t number, tl_error *err)
+{
+    tl_file_status there = {0}, kept = {0};
+    char *folder = folder_path(dataset, number, NULL, err);
+    char *replaced = folder != NULL ? folder_path(dataset, number, "old", err) : NULL;
+    bool is_away = replaced != NULL && tl_file_status_read(folder, &there, NULL) && there.kind == TL_FILE_MISSING &&
+                   tl_file_status_read(replaced, &kept, NULL) && kept.kind == TL_FILE_DIRECTORY;
+    char *found = replaced == NULL ? NULL : is_away ? replaced : folder;
+    tl_memory_free(found == folder ? replaced : folder);
+    return found;
+}
+
 static bool each_sample(const char *dataset, uint64_t number,
                         bool (*visit)(void *context, const tl_stored_sample *sample, tl_error *err), void *context, tl_error *err)
 {
-    char *folder = folder_path(dataset, number, NULL, err);
+    char *folder = find_folder(dataset, number, err);
     char **names = NULL;
     size_t count = 0;
     member_texts read;

@@ -51,8 +51,9 @@ bool tl_source_name_is_shard(tl_slice name)
 }
 
 /*
- * A dataset has a ledger, or shards and neither pictures nor folders beside them: an archive somebody keeps at the top of a
- * library of pictures does not make it one. A folder that cannot be listed to its end is none, so that the walk tells of it.
+ * A dataset has shards, and a ledger or neither pictures nor folders beside them: an archive somebody keeps at the top of a
+ * library of pictures does not make it one, nor does the ledger of a download into plain files. A folder that cannot be listed to
+ * its end is none, so that the walk tells of it.
  */
 static bool is_dataset(const char *folder)
 {
@@ -64,7 +65,7 @@ static bool is_dataset(const char *folder)
         return false;
     const int directory = tl_directory_descriptor(&listing);
     bool has_ledger = fstatat(directory, "ledger.db", &status, 0) == 0 && S_ISREG(status.st_mode);
-    for (const char *name; !has_ledger && !has_other && (name = tl_directory_next(&listing)) != NULL;) {
+    for (const char *name; !(has_ledger ? has_shard : has_other) && (name = tl_directory_next(&listing)) != NULL;) {
         if (name[0] == '.')
             continue;
         bool is_seen = fstatat(directory, name, &status, 0) == 0;
@@ -73,7 +74,7 @@ static bool is_dataset(const char *folder)
         has_shard = has_shard || (is_seen && S_ISREG(status.st_mode) && tl_source_name_is_shard(tl_slice_of(name)));
     }
     bool is_whole = tl_directory_close(&listing, true, NULL);
-    return has_ledger || (has_shard && !has_other && is_whole);
+    return has_shard && (has_ledger || (!has_other && is_whole));
 }
 
 /* A tar header ends its first block with the sum of its bytes, the sum's own field read as spaces (POSIX, ustar interchange

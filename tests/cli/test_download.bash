@@ -139,6 +139,18 @@ for file in unbroken/*.tar unbroken/*.jsonl; do
     cmp "$file" "later.dataset/$(basename "$file")" || fail "tried again: other bytes than if it had never failed"
 done
 
+# Killed where one folder has been renamed away and the new one has not taken its place, the same command goes on.
+rm later/*.png
+cp www/[0-9].png www/1[0-9].png later
+expect 3 import_list later.tsv folders --shard-size 10 --store folder
+cp www/*.png later
+cp -r folders whole && expect 0 import_list later.tsv whole --shard-size 10 --store folder --retry-failed
+mv folders/00002 folders/.00002.old
+expect 0 import_list later.tsv folders --shard-size 10 --store folder --retry-failed
+expect_output '25 samples in 3 shards'
+rm -f whole/ledger.db folders/ledger.db
+diff -r whole folders || fail "a folder that was renamed away: other files than without the kill"
+
 # A newer list brings what it has more.
 list 5 29 >newer.tsv
 lines=$(wc -l <access.log)
@@ -165,6 +177,8 @@ expect_error 1 'expected a part such as 0/8' import_list plain.tsv nowhere --sha
 expect 0 import_list plain.tsv 'ordner ü 文' --store folder --shard-size 10
 [ "$(ls 'ordner ü 文/00001' | head -n 3 | tr '\n' ' ')" = "000010.json 000010.png 000010.txt " ] || fail "found $(ls 'ordner ü 文/00001')"
 cmp 'ordner ü 文/00002/000024.png' www/24.png || fail "folder: other bytes"
+expect 0 "$TWINLENS" import 'ordner ü 文' -o once.more
+expect_output 'once.more: 25 samples in 1 shards'
 if [ "$(id -u)" -ne 0 ]; then
     mkdir -m 555 fixed
     expect_error 1 'Permission denied' import_list plain.tsv fixed
@@ -183,7 +197,7 @@ expect 0 import_list plain.tsv full --shard-size 25 --resize longest --size 400
 list 0 29 /slow >slow.tsv
 "$TWINLENS" import slow.tsv -o slow "${here_options[@]}" --host-connections 2 >out.txt 2>err.txt &
 run=$!
-sleep 0.7
+await 60 test -d slow/.spool || fail "the download has not begun" # its answer to the signal is set up by then
 kill -INT $run
 code=0
 wait $run || code=$?
@@ -202,12 +216,22 @@ expect_output "$site/"
 expect 0 "$TWINLENS" index found --index found.db --model model
 expect_output '0 added, 0 updated, 0 moved, 25 unchanged, 0 removed'
 expect 0 "$TWINLENS" index --check --index found.db
+expect 0 import_list plain.tsv plainfound --shard-size 10 --store folder --to-index --index plain.db --model model
+expect 0 "$TWINLENS" index plainfound --index plain.db --model model
+expect_output '0 added, 0 updated, 0 moved, 25 unchanged, 0 removed'
 expect 0 import_list plain.tsv onlyfound --store nothing --to-index --index only.db --model model
 [ "$(ls onlyfound)" = ledger.db ] || fail "expected nothing but the ledger, found $(ls onlyfound)"
 expect 0 "$TWINLENS" index --stats --index only.db
 expect_output '25 pictures, 25 captions'
 expect_error 1 'nothing is stored' import_list plain.tsv nowhere --store nothing
 expect_error 2 'expected --to-index' import_list plain.tsv nowhere --model model
+
+# A column of captions that is no such thing travels along, and no caption comes of what is no text in it.
+printf '[{"url": "%s/1.png", "captions": [1, null, "kept"], "text": ""}, {"url": "%s/2.png", "captions": ["x"], "text": "y"}]' \
+    "$site" "$site" >columns.json
+expect 0 import_list columns.json columns --keep captions --caption-column text --to-index --index columns.db --model model
+expect 0 "$TWINLENS" index --stats --index columns.db
+expect_output '2 pictures, 2 captions'
 
 # What is stored but no picture to the model is told of.
 head -c 300 www/1.png >www/cut.png
@@ -220,10 +244,3 @@ grep -q '^skipped 1: broken picture' err.txt || fail "expected a broken picture 
 mkdir pictures && cp www/1.png pictures && echo "a picture" >pictures/1.txt
 expect_error 1 'import them by two commands' "$TWINLENS" import pictures plain.tsv -o nowhere
 finish
-# A column of captions that is no such thing travels along, and no caption comes of what is no text in it.
-printf '[{"url": "%s/1.png", "captions": [1, null, "kept"], "text": ""}, {"url": "%s/2.png", "captions": ["x"], "text": "y"}]' \
-    "$site" "$site" >columns.json
-expect 0 import_list columns.json columns --keep captions --caption-column text --to-index --index columns.db --model model
-expect 0 "$TWINLENS" index --stats --index columns.db
-expect_output '2 pictures, 2 captions'
-
