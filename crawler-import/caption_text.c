@@ -147,10 +147,3 @@ bool tl_caption_append_from_name(const char *path, tl_string *out, tl_error *err
     tl_string_clear(&words);
     return ok;
 }
-
-tl_slice tl_text_without_mark(tl_slice text)
-{
-    if (text.size >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
-        return (tl_slice){text.data + 3, text.size - 3};
-    return text;
-}

@@ -15,7 +15,5 @@ tl_slice tl_caption_first_line(tl_slice text);
 /* Appends the file name without folder, extension and trailing counters, '_' and '-' as spaces: "a/red_fox-01.png" gives "red
  * fox". */
 bool tl_caption_append_from_name(const char *path, tl_string *out, tl_error *err) TL_MUST_USE;
-/* Text without a byte order mark at its start. */
-tl_slice tl_text_without_mark(tl_slice text);
 
 #endif

@@ -1,5 +1,14 @@
 #include "base/core/utf8.h"
 
+#include <string.h>
+
+tl_slice tl_utf8_without_mark(tl_slice text)
+{
+    if (text.size >= 3 && memcmp(text.data, "\xEF\xBB\xBF", 3) == 0)
+        return (tl_slice){text.data + 3, text.size - 3};
+    return text;
+}
+
 bool tl_utf8_append(tl_string *string, tl_slice bytes, tl_error *err)
 {
     size_t bad;

@@ -8,6 +8,8 @@
 extern "C" {
 #endif
 
+/* Text without a byte order mark at its start. */
+tl_slice tl_utf8_without_mark(tl_slice text);
 /* Appends the bytes; each that is part of no character becomes U+FFFD. */
 bool tl_utf8_append(tl_string *string, tl_slice bytes, tl_error *err) TL_MUST_USE;
 

@@ -1,6 +1,7 @@
 /* Header values and first bytes; the signatures are those of WHATWG's MIME sniffing and of the formats themselves. */
 #include "crawler-import/fetch/answer.h"
 
+#include "base/core/utf8.h"
 #include "base/net/http.h"
 
 #include <stdbool.h>
@@ -184,9 +185,6 @@ tl_answer_look tl_answer_sniff(tl_slice bytes)
     for (size_t i = 0; i < bytes.size; i++)
         if (is_opaque((unsigned char)bytes.data[i]))
             return TL_LOOK_UNKNOWN;
-    tl_slice text = bytes;
-    if (text.size >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
-        text = (tl_slice){text.data + 3, text.size - 3};
-    text = trim(text);
+    const tl_slice text = trim(tl_utf8_without_mark(bytes));
     return text.size != 0 && text.data[0] == '<' ? TL_LOOK_MARKUP : TL_LOOK_TEXT;
 }

@@ -13,6 +13,7 @@
 
 #include "base/core/memory.h"
 #include "base/core/string.h"
+#include "base/core/utf8.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -198,8 +199,7 @@ static bool read_lines(reader *reading, tl_slice text, tl_error *err)
 {
     if (text.size > MAX_BYTES)
         text.size = MAX_BYTES;
-    if (text.size >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
-        text = (tl_slice){text.data + 3, text.size - 3};
+    text = tl_utf8_without_mark(text);
     size_t start = 0;
     for (size_t i = 0; i <= text.size; i++) {
         if (i < text.size && text.data[i] != '\n' && text.data[i] != '\r')

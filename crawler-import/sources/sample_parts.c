@@ -7,6 +7,7 @@
 #include "crawler-import/sources/sample_parts.h"
 
 #include "base/core/memory.h"
+#include "base/core/utf8.h"
 #include "crawler-import/caption_text.h"
 
 #include <errno.h>
@@ -111,7 +112,7 @@ static bool read_json(tl_sample_parts *parts, tl_error *err)
     if (!parts->has_json)
         return true;
     tl_error reason;
-    if (!tl_json_parse(tl_text_without_mark(tl_string_slice(&parts->json_text)), "json", &parts->json, &reason)) {
+    if (!tl_json_parse(tl_utf8_without_mark(tl_string_slice(&parts->json_text)), "json", &parts->json, &reason)) {
         parts->json = NULL;
         if (reason.kind == TL_ERROR_NO_MEMORY)
             return tl_fail(err, TL_ERROR_NO_MEMORY, "%s", reason.message);
@@ -165,7 +166,7 @@ bool tl_sample_parts_read_texts(tl_sample_parts *parts, const char *name, tl_cap
     if (!read_json(parts, err))
         return false;
     read_label(parts);
-    tl_slice line = tl_caption_first_line(tl_text_without_mark(tl_string_slice(&parts->caption_text)));
+    tl_slice line = tl_caption_first_line(tl_utf8_without_mark(tl_string_slice(&parts->caption_text)));
     if (!tl_sample_parts_add_caption(parts, line, caption_from, err) || !add_json_captions(parts, caption_from, err))
         return false;
     if (caption_from != TL_CAPTION_FROM_NAME || parts->caption_count != 0 || parts->has_long_caption ||

@@ -1,6 +1,7 @@
 /* Owns what all kinds of tables share: the names of their columns, which of them are wanted, and the choice of a kind by bytes.
  */
 #include "base/core/memory.h"
+#include "base/core/utf8.h"
 #include "crawler-import/archive/stream.h"
 #include "crawler-import/sample_key.h"
 #include "crawler-import/tables/table_internal.h"
@@ -86,9 +87,7 @@ static bool open_table(tl_table *table, tl_error *err)
     /* Rows come before any damage, so it is told of when they are read. */
     if (bytes == NULL || !tl_byte_stream_read_head(table->path, bytes, HEAD_SIZE, &size, err))
         goto done;
-    tl_slice head = {bytes, size};
-    if (head.size >= 3 && memcmp(head.data, "\xef\xbb\xbf", 3) == 0)
-        head = (tl_slice){head.data + 3, head.size - 3};
+    const tl_slice head = tl_utf8_without_mark((tl_slice){bytes, size});
     if (!choose_kind(table, head, err) || !table->kind->open(table, head, err))
         goto done;
     table->wanted = tl_memory_allocate(table->column_count, sizeof *table->wanted, err);

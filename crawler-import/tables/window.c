@@ -2,6 +2,7 @@
 #include "crawler-import/tables/window.h"
 
 #include "base/core/memory.h"
+#include "base/core/utf8.h"
 
 #include <string.h>
 
@@ -16,8 +17,7 @@ bool tl_window_open(tl_window *window, const char *path, size_t capacity, tl_err
     while (window->end < 3 && !window->at_end)
         if (!tl_window_fill(window, err))
             return tl_fail_within(err, "'%s'", path);
-    if (window->end >= 3 && memcmp(window->bytes, "\xef\xbb\xbf", 3) == 0)
-        window->begin = 3;
+    window->begin = window->end - tl_utf8_without_mark((tl_slice){window->bytes, window->end}).size;
     return true;
 }
 

@@ -35,8 +35,18 @@ static void a_ceiling_is_an_error(void **state)
     tl_string_clear(&text);
 }
 
+static void a_mark_goes(void **state)
+{
+    (void)state;
+    assert_int_equal(tl_utf8_without_mark(tl_slice_of("\xEF\xBB\xBFx")).size, 1);
+    assert_int_equal(tl_utf8_without_mark(tl_slice_of("x\xEF\xBB\xBF")).size, 4);
+    assert_int_equal(tl_utf8_without_mark(tl_slice_of("\xEF\xBB")).size, 2);
+    assert_int_equal(tl_utf8_without_mark((tl_slice){NULL, 0}).size, 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_is_no_utf8_is_replaced), cmocka_unit_test(a_ceiling_is_an_error)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(what_is_no_utf8_is_replaced), cmocka_unit_test(a_ceiling_is_an_error),
+                                       cmocka_unit_test(a_mark_goes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -150,18 +150,10 @@ static void test_from_name(void **state)
     check_name("red\nfox\t _ in.png", "red fox in");
 }
 
-static void test_mark(void **state)
-{
-    (void)state;
-    assert_int_equal(tl_text_without_mark(tl_slice_of("\xef\xbb\xbfx")).size, 1);
-    assert_int_equal(tl_text_without_mark(tl_slice_of("\xef\xbb")).size, 2);
-    assert_int_equal(tl_text_without_mark(tl_slice_of("")).size, 0);
-}
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_clean),      cmocka_unit_test(test_clean_controls), cmocka_unit_test(test_clean_is_python_split),
-        cmocka_unit_test(test_first_line), cmocka_unit_test(test_from_name),      cmocka_unit_test(test_mark)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_clean), cmocka_unit_test(test_clean_controls),
+                                       cmocka_unit_test(test_clean_is_python_split), cmocka_unit_test(test_first_line),
+                                       cmocka_unit_test(test_from_name)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
