@@ -2,6 +2,7 @@
 
 #include "base/compute/compute.h"
 #include "base/core/memory.h"
+#include "base/core/utf8.h"
 #include "base/io/file.h"
 
 #include <math.h>
@@ -57,11 +58,13 @@ bool tl_labels_read(const char *path, tl_labels *out, tl_error *err)
     tl_string text;
     tl_string_init(&text, MAX_LABELS_FILE_BYTES);
     bool ok = tl_file_read(path, &text, err);
-    for (const char *at = text.data; ok && *at != '\0';) {
-        size_t size = strcspn(at, "\n");
-        if (strspn(at, " \t\r") < size)
-            ok = add_label(out, at, size, err) || tl_fail_within(err, "'%s'", path);
-        at += size + (at[size] == '\n');
+    tl_slice rest = ok ? tl_utf8_without_mark(tl_string_slice(&text)) : (tl_slice){"", 0};
+    for (size_t line = 1; ok && rest.size != 0; line++) {
+        const char *end = memchr(rest.data, '\n', rest.size);
+        const size_t size = end != NULL ? (size_t)(end - rest.data) : rest.size, used = size + (end != NULL);
+        if (strspn(rest.data, " \t\r") < size)
+            ok = add_label(out, rest.data, size, err) || tl_fail_within(err, "'%s': line %zu", path, line);
+        rest = (tl_slice){rest.data + used, rest.size - used};
     }
     if (ok && out->count == 0)
         ok = tl_fail(err, TL_ERROR_INVALID, "'%s': expected one label a line, found none", path);

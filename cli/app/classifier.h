@@ -16,7 +16,7 @@ typedef struct tl_labels {
 
 /* "a,b,c": trimmed; an empty or a repeated label is an error. */
 bool tl_labels_split(const char *list, tl_labels *out, tl_error *err) TL_MUST_USE;
-/* One label a line; empty lines are left out. */
+/* One label a line; empty lines and a byte order mark are left out. Errors name file and line. */
 bool tl_labels_read(const char *path, tl_labels *out, tl_error *err) TL_MUST_USE;
 void tl_labels_clear(tl_labels *labels);
 

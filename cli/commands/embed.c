@@ -100,19 +100,32 @@ static bool add_text(text_batch *batch, const char *text, tl_error *err)
     return batch->count < batch->size || embed_batch(batch, err);
 }
 
+/* Reads a line, which may end in CRLF, without its end; *done where there is none any more. */
+static bool read_line(char line[MAX_LINE_BYTES], size_t number, bool *done, tl_error *err)
+{
+    size_t size = 0;
+    int byte;
+    while ((byte = getc(stdin)) != EOF && byte != '\n') {
+        if (byte == '\0')
+            return tl_fail(err, TL_ERROR_INVALID, "line %zu: expected text, found a byte of 0 at %zu", number, size + 1);
+        if (size == MAX_LINE_BYTES - 1)
+            return tl_fail(err, TL_ERROR_INVALID, "line %zu: expected at most %d bytes, found more", number, MAX_LINE_BYTES - 1);
+        line[size++] = (char)byte;
+    }
+    *done = byte == EOF && size == 0;
+    line[size != 0 && line[size - 1] == '\r' ? size - 1 : size] = '\0';
+    return true;
+}
+
 static bool add_lines(text_batch *batch, tl_error *err)
 {
     char *line = tl_memory_allocate(MAX_LINE_BYTES, 1, err);
-    bool ok = line != NULL;
+    bool ok = line != NULL, done = false;
     /* Who types waits for an answer to each line. */
     batch->size = isatty(STDIN_FILENO) ? 1 : BATCH;
-    for (size_t number = 1; ok && fgets(line, MAX_LINE_BYTES, stdin) != NULL; number++) {
-        size_t size = strlen(line);
-        if (size == MAX_LINE_BYTES - 1 && line[size - 1] != '\n')
-            ok = tl_fail(err, TL_ERROR_INVALID, "line %zu: expected at most %d bytes, found more", number, MAX_LINE_BYTES - 2);
-        line[strcspn(line, "\r\n")] = '\0';
-        ok = ok && add_text(batch, line, err) && (batch->size != 1 || tl_output_flush(err));
-    }
+    for (size_t number = 1; ok && !done; number++)
+        ok = read_line(line, number, &done, err) &&
+             (done || (add_text(batch, line, err) && (batch->size != 1 || tl_output_flush(err))));
     if (ok && ferror(stdin))
         ok = tl_fail_errno(err, errno, "cannot read standard input");
     tl_memory_free(line);

@@ -8,10 +8,14 @@
 static bool print_skipped(void *context, const char *origin, const char *reason)
 {
     const tl_import_values *values = context;
-    if (!values->json)
-        return printf("%s\t%s\n", origin, reason) > 0;
+    if (!values->json) {
+        tl_output_text(stdout, origin);
+        putchar('\t');
+        tl_output_text(stdout, reason);
+        return putchar('\n') != EOF;
+    }
     tl_json *line = tl_json_object_create(NULL);
-    bool ok = line != NULL && tl_json_set_text(line, "origin", origin, NULL) && tl_json_set_text(line, "reason", reason, NULL);
+    bool ok = line != NULL && tl_json_set_path(line, "origin", origin, NULL) && tl_json_set_path(line, "reason", reason, NULL);
     return tl_output_json(ok, line, NULL);
 }
 

@@ -67,6 +67,21 @@ expect_error 2 'expected a text, found nothing' "$TWINLENS" classify p/red-disc.
 expect_error 2 '\{\}' "$TWINLENS" classify p/red-disc.ppm --labels a,b --template nothing
 expect_error 1 'held-back' "$TWINLENS" evaluate retrieval d --split held-back
 
+# Texts and labels from files of other systems: a mark and CRLF go, a byte of 0 does not end a text unseen.
+printf '\357\273\277red disc\r\n\r\nblue square\r\n' >marked.txt
+expect 0 "$TWINLENS" classify p/red-disc.ppm --labels-file marked.txt --json
+expect_json_lines
+grep -q '"label":"red disc"' out.txt && grep -q '"label":"blue square"' out.txt || fail "expected the labels alone, found $(cat out.txt)"
+printf 'red disc\n\nblue\0square\n' >zero.txt
+expect_error 1 "'zero.txt': line 3: label 2: expected valid utf-8.*at byte 5" "$TWINLENS" classify p/red-disc.ppm --labels-file zero.txt
+printf 'red\n\nred\n' >twice.txt
+expect_error 1 "'twice.txt': line 3: label 'red': expected once" "$TWINLENS" classify p/red-disc.ppm --labels-file twice.txt
+printf 'a disc\r\nred\rdisc\r\n\nend' >lines.txt
+expect 0 "$TWINLENS" embed --json <lines.txt
+grep -c . out.txt | grep -q '^4$' && grep -q '"text":"a disc"' out.txt && grep -q '"text":"red\\rdisc"' out.txt ||
+    fail "expected four whole lines, found $(cut -c 1-40 out.txt)"
+expect_error 1 'line 3: expected text, found a byte of 0 at 5' "$TWINLENS" embed <zero.txt
+
 # Nothing is read or trained before a wrong size is told, and no model is written over.
 expect_error 1 'patch' "$TWINLENS" train d -o z --image-size 60 --patch-size 8
 [ ! -e z ] || fail "expected no folder after wrong settings"
@@ -81,6 +96,10 @@ mkdir escape && cp p/red-disc.ppm escape/a.ppm && printf 'red \033]0;owned\007 d
 expect 0 "$TWINLENS" index escape
 expect 0 "$TWINLENS" search 'red' -k 100
 ! grep -q "$(printf '\033')" out.txt || fail "expected no escape sequence in the output"
+: >"$(printf 'escape/\302\2331m.png')"
+expect 3 "$TWINLENS" import escape -o escape.d
+expect 0 "$TWINLENS" import --list-skipped escape.d
+grep -q 'empty file' out.txt && ! grep -q -a "$(printf '\302\233')" out.txt || fail "expected no control character, found $(cat out.txt)"
 
 # A place that cannot be written.
 expect_error 1 '/proc/nowhere' "$TWINLENS" import p -o /proc/nowhere
