@@ -116,6 +116,37 @@ const tl_option *tl_options_find(const tl_option *options, size_t option_count, 
     return find_long(options, option_count, name, strlen(name));
 }
 
+static bool is_given(const tl_option *option, const void *values)
+{
+    const void *value = (const char *)values + option->offset;
+    switch (option->type) {
+    case TL_OPTION_TEXT: {
+        const char *text = *(const char *const *)value;
+        return text != option->fallback_text && (option->fallback_text == NULL || strcmp(text, option->fallback_text) != 0);
+    }
+    case TL_OPTION_LIST:
+    case TL_OPTION_PAIR:
+        return ((const tl_text_list *)value)->count != 0;
+    case TL_OPTION_INTEGER:
+        return *(const int64_t *)value != (int64_t)option->fallback;
+    case TL_OPTION_NUMBER:
+        return *(const double *)value != option->fallback;
+    case TL_OPTION_FLAG:
+        return *(const bool *)value;
+    case TL_OPTION_HEADING:
+        break;
+    }
+    return false;
+}
+
+const tl_option *tl_options_find_given(const tl_option *options, size_t option_count, const void *values)
+{
+    for (size_t i = 0; i < option_count; i++)
+        if (is_given(&options[i], values))
+            return &options[i];
+    return NULL;
+}
+
 static const tl_option *find_letter(const tl_option *options, size_t option_count, char letter)
 {
     for (size_t i = 0; i < option_count; i++)

@@ -54,6 +54,8 @@ bool tl_options_parse(const tl_option *options, size_t option_count, char **argu
 void tl_options_clear(const tl_option *options, size_t option_count, void *values, tl_text_list *rest);
 /* The option of this name, or NULL. */
 const tl_option *tl_options_find(const tl_option *options, size_t option_count, const char *name);
+/* The first option whose value in values is not its default, or NULL. */
+const tl_option *tl_options_find_given(const tl_option *options, size_t option_count, const void *values);
 /* Prints the option table to stdout. */
 void tl_options_print(const tl_option *options, size_t option_count);
 

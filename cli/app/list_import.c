@@ -50,7 +50,7 @@ static bool read_part(const char *text, uint32_t *part, uint32_t *count, tl_erro
     unsigned long first = strtoul(text, &end, 10);
     unsigned long second = end != text && *end == '/' ? strtoul(end + 1, &end, 10) : 0;
     if (text[0] == '-' || *end != '\0' || second == 0 || second > MAX_PARTS || first >= second)
-        return tl_fail(err, TL_ERROR_INVALID, "expected a part such as 0/8 (of 8 parts the first), found '%s'", text);
+        return tl_fail(err, TL_ERROR_INVALID, "shard: expected a part such as 0/8 (of 8 parts the first), found '%s'", text);
     *part = (uint32_t)first;
     *count = (uint32_t)second;
     return true;

@@ -106,6 +106,10 @@ static bool import(tl_command_call *call, tl_import_result *result, tl_error *er
     bool is_list = false;
     if (!tl_list_import_recognise(&list, &local, &is_list, err))
         return false;
+    const tl_option *unheard = is_list ? NULL : tl_import_option_of_lists(call->options);
+    if (unheard != NULL)
+        return tl_command_misuse(call, err, "--%s: expected a list of URLs to import, found pictures that lie here ('%s')",
+                                 unheard->name, call->arguments->items[0]);
     tl_progress_line_start(&line, is_list ? "rows" : "samples", &progress);
     bool ok = is_list ? import_list(call, &list, result, err) : tl_import_job_run(&local, result, err);
     tl_progress_line_end(&line);
@@ -142,12 +146,15 @@ const tl_command tl_command_import = {
     .name = "import",
     .summary = "bring captioned pictures into a dataset",
     .usage = "SOURCE... -o DATASET",
-    .details = "SOURCE is a folder of pictures, a captions table (CSV, TSV, JSON, JSONL, Parquet,\n"
-               "COCO captions, a Karpathy split), WebDataset shards (.tar, .tar.gz),\n"
-               "or a list of URLs (TXT, CSV, TSV, JSON, JSONL, also .gz and .zst; Parquet; COCO and Karpathy JSON), whose\n"
-               "pictures are downloaded.\n"
-               "DATASET becomes a folder of WebDataset shards and a ledger. Stopped or killed, the same command\n"
-               "keeps the finished shards and goes on with the next; of a list, nothing is fetched twice.",
+    .details =
+        "SOURCE is a folder of pictures, a captions table (CSV, TSV, JSON, JSONL, Parquet,\n"
+        "COCO captions, a Karpathy split), WebDataset shards (.tar, .tar.gz),\n"
+        "or a list of URLs (TXT, CSV, TSV, JSON, JSONL, also .gz and .zst; Parquet; COCO and Karpathy JSON), whose\n"
+        "pictures are downloaded.\n"
+        "DATASET becomes a folder of WebDataset shards and a ledger. Stopped or killed, the same command\n"
+        "keeps the finished shards and goes on with the next; of a list, nothing is fetched twice. What is below 'lists\n"
+        "of URLs' is of them alone: pictures that lie here are stored as they are, and 'twinlens index DATASET' makes them\n"
+        "searchable.",
     .example = "  twinlens import ~/stamps -o stamps.dataset --hold-out 0.1\n  twinlens import captions.tsv --image-column file "
                "-o mine.dataset\n  twinlens import cc3m.tsv --format cc3m --resize shortest --size 256 --only-if-bigger -o "
                "cc3m.dataset\n  twinlens import cc3m.tsv --format cc3m --resize shortest --size 256 --only-if-bigger -o "

@@ -16,6 +16,8 @@ typedef struct tl_import_values {
 
 enum { TL_IMPORT_OPTION_COUNT = 66 };
 extern const tl_option tl_import_options_table[TL_IMPORT_OPTION_COUNT];
+/* The first option given that says something about a list of URLs, and nothing about pictures that lie here; NULL: none. */
+const tl_option *tl_import_option_of_lists(const tl_import_values *values);
 
 /* "DATASET: 5 samples in 1 shards ...", on stdout. */
 void tl_import_print_result(const char *dataset, const tl_import_result *result);

@@ -3,6 +3,9 @@
 
 #define AT(field) offsetof(tl_import_values, field)
 
+/* The groups from this one on are of lists of URLs alone. */
+static const char of_lists[] = "lists of URLs";
+
 const tl_option tl_import_options_table[TL_IMPORT_OPTION_COUNT] = {
     {.name = "output",
      .letter = 'o',
@@ -55,7 +58,7 @@ const tl_option tl_import_options_table[TL_IMPORT_OPTION_COUNT] = {
      .value = "NAME",
      .help = "the column with the caption",
      .offset = AT(list.caption_column)},
-    TL_OPTION_GROUP("lists of URLs"),
+    TL_OPTION_GROUP(of_lists),
     {.name = "format",
      .type = TL_OPTION_TEXT,
      .value = "NAME",
@@ -292,3 +295,11 @@ const tl_option tl_import_options_table[TL_IMPORT_OPTION_COUNT] = {
      .minimum = 1,
      .maximum = 1024},
 };
+
+const tl_option *tl_import_option_of_lists(const tl_import_values *values)
+{
+    size_t first = 0;
+    while (tl_import_options_table[first].help != of_lists)
+        first++;
+    return tl_options_find_given(tl_import_options_table + first, TL_IMPORT_OPTION_COUNT - first, values);
+}

@@ -47,6 +47,12 @@ for table in rows.jsonl rows.json rows.jsonl.gz; do
     expect 0 "$TWINLENS" import "flat/$table" -o "$table.d"
     check_dataset "$table.d" '"number":'
 done
+# What only a list of URLs can be asked for is told of, not passed over.
+for option in '--to-index' '--resize crop' '--size 20' "--where x" '--keep a' '--min-side 3' '--host-rate 5' '--threads 2'; do
+    expect_error 2 "^twinlens import: ${option%% *}: expected a list of URLs to import, found pictures that lie here .'p'" \
+        "$TWINLENS" import p -o unheard.d $option
+done
+[ ! -e unheard.d ] || fail "expected no dataset after an option that says nothing of it"
 # --images says where, whatever the table's folder.
 expect 0 "$TWINLENS" import flat/rows.csv.gz --images p -o csv.d
 check_dataset csv.d
