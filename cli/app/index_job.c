@@ -221,10 +221,12 @@ static bool pass_over(job_state *state, const tl_sample *sample, tl_error *err)
     tl_reasons_add(&state->report->skipped, sample->skip_reason, sample->origin);
     state->is_incomplete = state->is_incomplete || strcmp(sample->skip_reason, "unreadable folder") == 0 ||
                            strcmp(sample->skip_reason, "damaged archive") == 0;
-    if (is_verdict(sample->skip_reason) || sample->root == NULL || sample->path == NULL)
+    /* Links alone, all of which lead nowhere, are a disk that is away: as of an empty folder, nothing of it is looked up. */
+    if (sample->root == NULL || sample->path == NULL || strcmp(sample->skip_reason, "missing file") == 0)
         return true;
+    /* Where all is broken this is the only mention of the root: what is known of it goes at the end. */
     const tl_known_items *items = known_of_root(state, sample->root, err);
-    tl_known_item *known = items != NULL ? tl_known_items_find(items, sample->path) : NULL;
+    tl_known_item *known = items != NULL && !is_verdict(sample->skip_reason) ? tl_known_items_find(items, sample->path) : NULL;
     if (known != NULL)
         known->seen = true;
     return items != NULL;

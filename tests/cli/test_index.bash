@@ -88,6 +88,17 @@ expect_output '0 added, 0 updated, 0 moved, 18 unchanged, 0 removed, 3 skipped'
 grep -q '^skipped 1: ' err.txt || fail "expected the skipped ones by reason"
 rm p/empty.png p/text.jpg p/cut.ppm
 
+# Nor does it stay when no other picture is left; links that lead nowhere are a disk that is away, and take nothing with them.
+mkdir last && cp p/red-square.ppm last/a.ppm
+expect 0 "$TWINLENS" index last
+ln -s nowhere.ppm last/b.ppm && mv last/a.ppm away.ppm
+expect 3 "$TWINLENS" index last
+expect_output '0 unchanged, 0 removed, 1 skipped'
+: >last/a.ppm
+expect 3 "$TWINLENS" index last
+expect_output '0 unchanged, 1 removed, 2 skipped'
+rm -r last
+
 # A library that moved.
 mv p moved
 expect 0 "$TWINLENS" index --moved "$PWD/p" moved
