@@ -21,23 +21,90 @@ bool tl_index_verify(const char *index_path, tl_error *err)
     return ok;
 }
 
-/* The index keeps roots absolute and without a slash at the end; this one need not exist any more. */
-static char *absolute_root(const char *path, tl_error *err)
+/* Bytes of the path without its last name and the slashes before that. */
+static size_t without_last_name(const char *path, size_t size)
+{
+    while (size != 0 && path[size - 1] != '/')
+        size--;
+    while (size != 0 && path[size - 1] == '/')
+        size--;
+    return size;
+}
+
+/* The first bytes of a path as a folder that is there; NULL: it is not. */
+static char *resolve_start(const char *path, size_t size)
+{
+    const char *none = path[0] == '/' ? "/" : ".";
+    char *start = tl_memory_copy_text(size != 0 ? path : none, size != 0 ? size : 1, NULL);
+    char *resolved = start != NULL ? tl_path_resolve(start, NULL) : NULL;
+    tl_memory_free(start);
+    return resolved;
+}
+
+/* The path as roots are kept: absolute, without links and a slash at its end. What is not there any more stays as it is written,
+ * behind the last folder that is. is_followed: so is the path itself where it is a link. */
+static char *absolute_root(const char *path, bool is_followed, tl_error *err)
 {
     size_t size = strlen(path);
     while (size > 1 && path[size - 1] == '/')
         size--;
-    tl_file_status status;
-    if (tl_file_status_read(path, &status, NULL) && status.kind != TL_FILE_MISSING)
-        return tl_path_resolve(path, err);
-    char *trimmed = tl_memory_copy_text(path, size, err);
-    if (trimmed == NULL || trimmed[0] == '/')
-        return trimmed;
-    char *here = tl_path_resolve(".", err);
-    char *whole = here != NULL ? tl_path_join(here, strncmp(trimmed, "./", 2) == 0 ? trimmed + 2 : trimmed, err) : NULL;
-    tl_memory_free(here);
-    tl_memory_free(trimmed);
+    size_t end = is_followed ? size : without_last_name(path, size);
+    char *start = resolve_start(path, end);
+    while (start == NULL && end != 0) {
+        end = without_last_name(path, end);
+        start = resolve_start(path, end);
+    }
+    if (start == NULL)
+        return tl_path_resolve(".", err);
+    while (end < size && path[end] == '/')
+        end++;
+    char *rest = tl_memory_copy_text(path + end, size - end, err);
+    char *whole = rest != NULL && rest[0] != '\0' ? tl_path_join(start, rest, err) : NULL;
+    bool is_start = rest != NULL && rest[0] == '\0';
+    tl_memory_free(rest);
+    if (is_start)
+        return start;
+    tl_memory_free(start);
     return whole;
+}
+
+static bool note_first(void *context, const tl_item *item, tl_error *err)
+{
+    (void)item;
+    *(bool *)context = true;
+    return tl_fail(err, TL_ERROR_CANCELLED, "one is enough");
+}
+
+static bool has_items(tl_index *index, const char *root, bool *has, tl_error *err)
+{
+    tl_error reason = {0};
+    *has = false;
+    return tl_index_each_item(index, root, note_first, has, &reason) || *has || tl_fail_as(err, &reason);
+}
+
+/*
+ * The root that is meant: the folder of that path, which a link may have taken the place of since, or the name of a data set. Of
+ * those the first that has items, else the folder. A new string; NULL with err.
+ */
+static char *find_root(tl_index *index, const char *path, tl_error *err)
+{
+    if (path[0] == '\0') {
+        tl_fail(err, TL_ERROR_INVALID, "expected a folder, found an empty text");
+        return NULL;
+    }
+    char *meant[3] = {absolute_root(path, true, err), absolute_root(path, false, err),
+                      tl_memory_copy_text(path, strlen(path), err)};
+    static const size_t order[] = {1, 0, 2};
+    bool ok = meant[0] != NULL && meant[1] != NULL && meant[2] != NULL, has = false;
+    size_t found = 0;
+    for (size_t i = 0; ok && !has && i < 3; i++) {
+        ok = has_items(index, meant[order[i]], &has, err);
+        found = has ? order[i] : 0;
+    }
+    for (size_t i = 0; i < 3; i++)
+        if (!ok || i != found)
+            tl_memory_free(meant[i]);
+    return ok ? meant[found] : NULL;
 }
 
 typedef struct id_list {
@@ -59,8 +126,8 @@ bool tl_index_forget_root(const char *index_path, const char *root, uint64_t *re
     tl_index *index = NULL;
     tl_index_writer *writer = NULL;
     id_list list = {0};
-    char *whole = absolute_root(root, err);
-    bool ok = whole != NULL && tl_index_open(index_path, TL_INDEX_WRITE, &index, err) &&
+    char *whole = NULL;
+    bool ok = tl_index_open(index_path, TL_INDEX_WRITE, &index, err) && (whole = find_root(index, root, err)) != NULL &&
               tl_index_each_item(index, whole, collect_id, &list, err) && tl_index_writer_open(index, &writer, err);
     if (ok && list.count == 0)
         ok = tl_fail(err, TL_ERROR_NOT_FOUND, "'%s': expected pictures of folder '%s', found none", index_path, whole);
@@ -80,10 +147,10 @@ bool tl_index_move_root(const char *index_path, const char *old_root, const char
     tl_index *index = NULL;
     tl_index_writer *writer = NULL;
     char *to = tl_path_resolve(new_root, err);
-    char *from = to != NULL ? absolute_root(old_root, err) : NULL;
-    bool ok = from != NULL && tl_index_open(index_path, TL_INDEX_WRITE, &index, err) &&
-              tl_index_writer_open(index, &writer, err) && tl_index_writer_move_root(writer, from, to, err) &&
-              tl_index_writer_commit(writer, err);
+    char *from = NULL;
+    bool ok = to != NULL && tl_index_open(index_path, TL_INDEX_WRITE, &index, err) &&
+              (from = find_root(index, old_root, err)) != NULL && tl_index_writer_open(index, &writer, err) &&
+              tl_index_writer_move_root(writer, from, to, err) && tl_index_writer_commit(writer, err);
     tl_index_writer_close(writer);
     tl_index_close(index);
     tl_memory_free(from);

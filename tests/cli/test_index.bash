@@ -140,6 +140,26 @@ expect 0 "$TWINLENS" index upper
 expect_output '1[78] removed'
 expect 0 "$TWINLENS" index --forget ./upper
 
+# A folder that is gone is found by the path by which it came, through a link or around a corner too; a link that took the place
+# of a library that moved is not followed.
+mkdir -p far/away && ln -s far near && cp moved/red-square.ppm far/away/a.ppm
+for gone in near/away moved/../far/away far//away/; do
+    mkdir -p far/away && cp moved/red-square.ppm far/away/a.ppm
+    expect 0 "$TWINLENS" index $gone
+    rm -r far/away
+    expect 0 "$TWINLENS" index --forget $gone
+    expect_output '1 removed'
+done
+mkdir old && cp moved/red-square.ppm old/a.ppm
+expect 0 "$TWINLENS" index old
+mv old far/new && ln -s far/new old
+expect 0 "$TWINLENS" index --moved old far/new
+expect 0 "$TWINLENS" index far/new
+expect_output '0 added, 0 updated, 0 moved, 1 unchanged'
+expect 0 "$TWINLENS" index --forget far/new
+expect_error 1 'empty text' "$TWINLENS" index --forget ''
+rm -r far near old
+
 # An archive at the top of a library makes no dataset of it; a broken sidecar takes nothing from the index.
 mkdir lib && cp -r moved/sub lib/sub && tar cf lib/backup.tar -C moved red-square.ppm red-square.txt
 expect 0 "$TWINLENS" index lib
