@@ -11,7 +11,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { MAX_LINE = 1 << 24, MAX_KEYS = 1 << 30, MAX_PATH = 1 << 16 };
+enum { MAX_LINE = 1 << 24 };
 
 /* Columns of the metadata; image_path is clip-retrieval's name of it. */
 static const tl_parquet_written_column columns[] = {

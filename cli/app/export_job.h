@@ -25,14 +25,16 @@ typedef struct tl_export_job {
 /* Rows come by ascending id, row i of the vectors belonging to row i of the metadata. */
 bool tl_export_job_run(const tl_export_job *job, uint64_t *rows, tl_error *err) TL_MUST_USE;
 
+#define TL_IMPORTED_ROOT "imported"
+
 typedef struct tl_vector_import_job {
     const char *index_path, *npy, *keys; /* keys: one path a line, in the order of the rows */
-    const char *root;                    /* what they are relative to, or a name */
+    const char *root;                    /* the folder that they are relative to, or a name; NULL: TL_IMPORTED_ROOT */
     const tl_model_bundle *bundle;       /* that made the vectors */
 } tl_vector_import_job;
 
-/* Adds an item with its picture's vector for each row, or replaces the vector; rows are made unit length. All of it or nothing.
- */
+/* Gives each row's vector to the item of that path, which is made when it is not there and else stays as it is; rows are made
+ * unit length. All of it or nothing. */
 bool tl_vector_import_job_run(const tl_vector_import_job *job, uint64_t *rows, tl_error *err) TL_MUST_USE;
 
 #ifdef __cplusplus

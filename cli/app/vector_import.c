@@ -5,6 +5,7 @@
 #include "base/io/mapping.h"
 #include "base/io/npy.h"
 #include "cli/app/export_job.h"
+#include "cli/app/known_items_internal.h"
 #include "index/index.h"
 
 #include <math.h>
@@ -14,6 +15,8 @@ enum { MAX_KEYS = 1 << 30, MAX_PATH = 1 << 16 };
 
 typedef struct import_state {
     const tl_vector_import_job *job;
+    char *root;
+    tl_known_items known; /* of the root, from before */
     tl_npy rows;
     tl_vector_set set;
     tl_index_writer *writer;
@@ -51,9 +54,24 @@ static bool put_row(import_state *state, size_t row, tl_slice key, tl_error *err
     tl_string_reset(&state->path);
     if (!tl_string_append(&state->path, key.data, key.size, err) || !read_row(state, row, err))
         return false;
-    tl_item item = {.root = state->job->root, .path = state->path.data};
-    return tl_index_writer_put_item(state->writer, &item, &id, err) &&
-           tl_index_writer_put_vectors(state->writer, &state->set, &id, state->vector, 1, err);
+    /* What is known of a picture stays: here there is only its name. */
+    const tl_known_item *known = tl_known_items_find(&state->known, state->path.data);
+    const tl_item item = {.root = state->root, .path = state->path.data};
+    if (known != NULL)
+        id = known->id;
+    else if (!tl_index_writer_put_item(state->writer, &item, &id, err))
+        return false;
+    return tl_index_writer_put_vectors(state->writer, &state->set, &id, state->vector, 1, err);
+}
+
+/* A folder as the index names it, else a name as it is. */
+static char *root_of(const tl_vector_import_job *job, tl_error *err)
+{
+    tl_file_status status = {0};
+    const char *root = job->root != NULL ? job->root : TL_IMPORTED_ROOT;
+    if (job->root != NULL && !tl_file_status_read(root, &status, err))
+        return NULL;
+    return status.kind == TL_FILE_DIRECTORY ? tl_path_resolve(root, err) : tl_memory_copy_text(root, strlen(root), err);
 }
 
 static bool put_rows(import_state *state, tl_slice keys, tl_error *err)
@@ -93,11 +111,14 @@ bool tl_vector_import_job_run(const tl_vector_import_job *job, uint64_t *rows, t
     snprintf(state.set.model, sizeof state.set.model, "%s", job->bundle->fingerprint);
     snprintf(state.set.model_name, sizeof state.set.model_name, "%s", job->bundle->name);
     ok = ok && (state.vector = tl_memory_allocate(dim, sizeof *state.vector, err)) != NULL &&
-         tl_index_open(job->index_path, TL_INDEX_CREATE, &index, err) && tl_index_writer_open(index, &state.writer, err) &&
+         (state.root = root_of(job, err)) != NULL && tl_index_open(job->index_path, TL_INDEX_CREATE, &index, err) &&
+         tl_index_writer_open(index, &state.writer, err) && tl_known_items_load(&state.known, index, state.root, err) &&
          put_rows(&state, tl_string_slice(&keys), err) && tl_index_writer_commit(state.writer, err);
     *rows = state.rows.rows;
+    tl_known_items_clear(&state.known);
     tl_index_writer_close(state.writer);
     tl_index_close(index);
+    tl_memory_free(state.root);
     tl_mapping_close(&mapping);
     tl_memory_free(state.vector);
     tl_string_clear(&keys);

@@ -31,6 +31,14 @@ expect 0 "$TWINLENS" index --check --index other.db
 expect 0 "$TWINLENS" search 'a red disc' -k 18 --index other.db
 cut -f 1 out.txt | diff -q - scores >/dev/null || fail "the imported vectors score otherwise"
 sed 's|^[^\t]*\t.*/||; s|\t.*||' out.txt | diff -q - names >/dev/null || fail "the imported vectors have other names"
+expect 0 "$TWINLENS" index --forget imported --index other.db
+expect_output '18 removed'
+# Vectors of pictures that are there take nothing from them, however their folder is written.
+expect 0 "$TWINLENS" index --import-npy e/img_emb/img_emb_0.npy --keys keys --root ./p/
+expect 0 "$TWINLENS" index --stats
+expect_output '18 pictures, 18 captions, 1 folder,'
+expect 0 "$TWINLENS" index p
+expect_output '0 added, 0 updated, 0 moved, 18 unchanged'
 head -n 17 keys >few
 expect_error 1 'as many keys' "$TWINLENS" index --import-npy e/img_emb/img_emb_0.npy --keys few --index third.db
 expect_error 1 'expected a .npy file' "$TWINLENS" index --import-npy keys --keys keys --index third.db
