@@ -30,7 +30,7 @@ static const tl_option options[] = {
     {.name = "template",
      .type = TL_OPTION_LIST,
      .value = "TEXT",
-     .help = "a prompt with {} for the label; may be given again",
+     .help = "a prompt with {} for the label; may be given again [a photo of a {}] [{}]",
      .offset = AT(templates)},
     {.name = "count",
      .letter = 'k',
@@ -198,9 +198,10 @@ const tl_command tl_command_classify = {
     .name = "classify",
     .summary = "sort pictures into classes that you name",
     .usage = "PICTURE... --labels a,b,c",
-    .details = "Zero-shot: each class is the mean of its prompts' embeddings; probabilities are the softmax of cosine times the "
-               "model's\n"
-               "logit scale. PICTURE may be a folder or a dataset too: one CSV row (or JSON object) a picture.",
+    .details =
+        "Zero-shot: each class is the mean of its prompts' embeddings. Probabilities are the softmax over the classes of\n"
+        "cosine times the model's logit scale; of a SigLIP each class's own, which need not add up to 1. PICTURE may be a\n"
+        "folder or a dataset too: one CSV row (or JSON object) a picture.",
     .example =
         "  twinlens classify fox.jpg --labels fox,dog,cat\n"
         "  twinlens classify ~/Pictures --labels-file classes.txt --template 'a drawing of a {}' --template '{}' > classes.csv",

@@ -269,8 +269,11 @@ const tl_command tl_command_index = {
     .summary = "make pictures searchable",
     .usage = "PATH... [--model MODEL] [--index FILE]",
     .details =
-        "PATH is a folder of pictures or a dataset. Adds, updates and removes only what changed; a moved file keeps its vector.\n"
-        "One bad picture never stops a run. Ctrl-C keeps what is done; the same command goes on.",
+        "PATH is a folder of pictures, a dataset, one of its shards, or a captions table of pictures that lie here. Adds, "
+        "updates\n"
+        "and removes only what changed; a moved file keeps its vector. One bad picture never stops a run. Ctrl-C keeps what is\n"
+        "done; the same command goes on. Without --index the file is TWINLENS_INDEX, else twinlens/index.db in XDG_DATA_HOME\n"
+        "(~/.local/share).",
     .example = "  twinlens index ~/Pictures\n  twinlens index stamps.dataset --model stamps.model --index stamps.db",
     .options = options,
     .option_count = sizeof options / sizeof options[0],

@@ -170,7 +170,9 @@ const tl_command tl_command_search = {
     .name = "search",
     .summary = "find pictures by a sentence or a picture",
     .usage = "\"TEXT\" [--like FILE] [--not FILE|TEXT]",
-    .details = "Prints score (cosine), path, split where the dataset has one, and caption, separated by tabs, best first.",
+    .details = "Prints score (cosine), path, split where the dataset has one, and caption, separated by tabs, best first.\n"
+               "--where is a condition over root, path, size, modified_ns, hash, width, height, taken, camera, latitude,\n"
+               "longitude, url, split and caption, with plain functions of SQLite.",
     .example = "  twinlens search \"a red fox in snow\" -k 5\n  twinlens search --like fox.jpg\n  twinlens search --like fox.jpg "
                "--target caption\n  twinlens search \"at night\" --like a.jpg --not b.jpg --weights 1,0.5,0.3",
     .options = options,

@@ -3,6 +3,7 @@
 
 #include "base/core/clock.h"
 #include "base/core/memory.h"
+#include "base/core/version.h"
 #include "crawler-import/fetch/fetcher_internal.h"
 
 #include <math.h>
@@ -47,9 +48,9 @@ static bool make_names(tl_fetcher *fetcher, const tl_fetch_options *options, tl_
     tl_string_init(&agent, 1024);
     bool ok = options->user_agent != NULL
                   ? tl_string_append_text(&agent, options->user_agent, err)
-                  : tl_string_append_format(&agent, err, "twinlens/0.1 (%s%sto refuse: robots.txt for %s, or X-Robots-Tag: noai)",
-                                            options->contact != NULL ? options->contact : "",
-                                            options->contact != NULL ? "; " : "", token);
+                  : tl_string_append_format(
+                        &agent, err, "twinlens/" TL_VERSION " (%s%sto refuse: robots.txt for %s, or X-Robots-Tag: noai)",
+                        options->contact != NULL ? options->contact : "", options->contact != NULL ? "; " : "", token);
     for (size_t i = 0; ok && i < agent.size; i++)
         if ((unsigned char)agent.data[i] < ' ' || (unsigned char)agent.data[i] > '~')
             ok = tl_fail(err, TL_ERROR_INVALID, "user agent: expected printable ascii, found another byte at %zu", i);
