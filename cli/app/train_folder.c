@@ -4,6 +4,7 @@
 #include "base/core/string.h"
 #include "base/io/file.h"
 #include "base/io/json.h"
+#include "base/io/mapping.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -45,6 +46,16 @@ bool tl_train_folder_copy_file(const char *from, const char *to, tl_error *err)
     tl_string_init(&bytes, max_vocabulary_bytes);
     bool ok = tl_file_read(from, &bytes, err) && tl_file_replace(to, tl_string_slice(&bytes), err);
     tl_string_clear(&bytes);
+    return ok;
+}
+
+bool tl_train_folder_copy_weights(const char *from, const char *to, tl_error *err)
+{
+    tl_mapping mapping;
+    if (!tl_mapping_open(from, &mapping, err))
+        return false;
+    bool ok = tl_file_replace(to, mapping.bytes, err);
+    tl_mapping_close(&mapping);
     return ok;
 }
 

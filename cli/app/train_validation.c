@@ -123,7 +123,7 @@ static bool keep_best(const char *model_directory, tl_error *err)
     for (size_t i = 0; ok && i < sizeof files / sizeof files[0]; i++) {
         char *from = tl_path_join(model_directory, files[i], err);
         char *to = from != NULL ? tl_path_join(best, files[i], err) : NULL;
-        ok = to != NULL && tl_train_folder_copy_file(from, to, err);
+        ok = to != NULL && tl_train_folder_copy_weights(from, to, err);
         tl_memory_free(to);
         tl_memory_free(from);
     }
