@@ -44,6 +44,14 @@ static bool set_numbers(tl_json *tower, tl_activation activation, float epsilon,
     return tl_json_set(tower, "act_kwargs", act, err);
 }
 
+/* open_clip makes int(width * ratio) of it. A ratio in eighths survives nine decimal digits; any other aims at the middle between
+ * two whole widths, so that what is cut off leaves the right one. */
+static bool set_mlp_ratio(tl_json *tower, uint32_t width, uint32_t mlp_width, tl_error *err)
+{
+    const bool is_exact = (uint64_t)mlp_width * 8 % width == 0;
+    return tl_json_set_number(tower, "mlp_ratio", ((double)mlp_width + (is_exact ? 0.0 : 0.5)) / (double)width, err);
+}
+
 static tl_json *describe_vision(const tl_vision_config *vision, tl_error *err)
 {
     tl_json *json = tl_json_object_create(err);
@@ -51,7 +59,7 @@ static tl_json *describe_vision(const tl_vision_config *vision, tl_error *err)
         tl_json_set_integer(json, "patch_size", vision->patch_size, err) &&
         tl_json_set_integer(json, "width", vision->width, err) && tl_json_set_integer(json, "layers", vision->layers, err) &&
         tl_json_set_integer(json, "head_width", vision->width / vision->heads, err) &&
-        tl_json_set_number(json, "mlp_ratio", (double)vision->mlp_width / (double)vision->width, err) &&
+        set_mlp_ratio(json, vision->width, vision->mlp_width, err) &&
         tl_json_set_text(json, "pool_type", vision->pooling == TL_POOL_AVERAGE ? "avg" : "tok", err) &&
         tl_json_set_bool(json, "no_ln_pre", vision->without_pre_norm, err) &&
         tl_json_set_bool(json, "final_ln_after_pool", vision->norm_after_pooling, err) &&
@@ -68,8 +76,7 @@ static tl_json *describe_text(const tl_text_config *text, const char *tokenizer_
     if (json != NULL && tl_json_set_integer(json, "context_length", text->context_length, err) &&
         tl_json_set_integer(json, "vocab_size", text->vocabulary_size, err) &&
         tl_json_set_integer(json, "width", text->width, err) && tl_json_set_integer(json, "layers", text->layers, err) &&
-        tl_json_set_integer(json, "heads", text->heads, err) &&
-        tl_json_set_number(json, "mlp_ratio", (double)text->mlp_width / (double)text->width, err) &&
+        tl_json_set_integer(json, "heads", text->heads, err) && set_mlp_ratio(json, text->width, text->mlp_width, err) &&
         tl_json_set_bool(json, "no_causal_mask", text->without_causal_mask, err) &&
         tl_json_set_text(json, "pool_type", poolings[text->pooling], err) &&
         tl_json_set_integer(json, "eos_id", text->eos_id, err) && tl_json_set_integer(json, "pad_id", text->pad_id, err) &&

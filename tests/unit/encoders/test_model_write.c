@@ -6,7 +6,9 @@
 
 #include "base/io/file.h"
 #include "encoders/encoders.h"
+#include "encoders/families/family.h"
 #include "encoders/weights/weight_files.h"
+#include "encoders/writers/writer.h"
 #include "tests/support/assert_ok.h"
 
 #include <setjmp.h>
@@ -153,6 +155,31 @@ static void what_does_not_fit_is_named(void **state)
     }
 }
 
+/* open_clip makes int(width * mlp_ratio) of what the file says in nine digits: bigG, g, EVA's and SO400M's widths. */
+static void a_width_survives_as_a_ratio(void **state)
+{
+    (void)state;
+    static const uint32_t cases[][2] = {{1664, 8192}, {1408, 6144}, {1024, 2730}, {1152, 4304},
+                                        {768, 3072},  {64, 1},      {8192, 32768}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        tl_model_info info = {.recipe = tl_image_recipe_default(32)};
+        tl_model_config read;
+        tl_json *json;
+        double ratio;
+        info.config.vision = (tl_vision_config){.width = cases[i][0], .mlp_width = cases[i][1], .heads = 1, .image_size = 32};
+        info.config.text = (tl_text_config){.width = cases[i][0], .mlp_width = cases[i][1], .heads = 1};
+        assert_ok(tl_directory_create("ratio", err) && tl_writer_open_clip.write_config(&info, TL_F32, NULL, "ratio", err));
+        assert_ok(tl_json_read_file("ratio/open_clip_config.json", 1 << 16, &json, err));
+        assert_ok(tl_family_open_clip.read_config(json, &read, err));
+        const tl_json *vision = tl_json_member(tl_json_member(json, "model_cfg"), "vision_cfg");
+        assert_ok(tl_json_get_number(vision, "mlp_ratio", &ratio, err));
+        assert_int_equal((uint32_t)(cases[i][0] * ratio), cases[i][1]);
+        assert_int_equal(read.vision.mlp_width, cases[i][1]);
+        assert_int_equal(read.text.mlp_width, cases[i][1]);
+        tl_json_free(json);
+    }
+}
+
 static void smaller_numbers(void **state)
 {
     (void)state;
@@ -272,6 +299,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_fits_comes_back),
         cmocka_unit_test(what_does_not_fit_is_named),
+        cmocka_unit_test(a_width_survives_as_a_ratio),
         cmocka_unit_test(smaller_numbers),
         cmocka_unit_test(what_is_small_already_stays),
         cmocka_unit_test(what_is_too_large_is_refused),
