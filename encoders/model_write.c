@@ -222,8 +222,22 @@ tl_dtype tl_model_exact_dtype(const tl_model *model)
     return type == TL_TENSOR_F16 ? TL_F16 : type == TL_TENSOR_BF16 ? TL_BF16 : TL_F32;
 }
 
+/* Of two models of the same tensors: what each computes otherwise with them, or NULL. */
+static const char *find_other_arithmetic(const tl_model_config *a, const tl_model_config *b)
+{
+    const tl_vision_config *image = &a->vision, *other_image = &b->vision;
+    const tl_text_config *text = &a->text, *other_text = &b->text;
+    return image->activation != other_image->activation || text->activation != other_text->activation ? "activation"
+           : image->heads != other_image->heads || text->heads != other_text->heads                   ? "number of heads"
+           : image->pooling != other_image->pooling || text->pooling != other_text->pooling           ? "pooling"
+           : image->norm_after_pooling != other_image->norm_after_pooling                             ? "place of the last norm"
+           : text->without_causal_mask != other_text->without_causal_mask                             ? "mask"
+                                                                                                      : NULL;
+}
+
 static bool check_alike(const tl_model *model, const tl_model *other, tl_error *err)
 {
+    const char *differs = find_other_arithmetic(&model->info.config, &other->info.config);
     if (other->table.count != model->table.count)
         return tl_fail(err, TL_ERROR_INVALID, "expected two models of the same tensors, found %zu and %zu", model->table.count,
                        other->table.count);
@@ -233,7 +247,7 @@ static bool check_alike(const tl_model *model, const tl_model *other, tl_error *
             return tl_fail(err, TL_ERROR_INVALID, "tensor '%s': expected the same one in both models, found '%s' of %zu numbers",
                            a->name, b->name, b->count);
     }
-    return true;
+    return differs == NULL || tl_fail(err, TL_ERROR_INVALID, "expected two models of the same %s, found another", differs);
 }
 
 bool tl_model_write(const tl_model *model, const tl_model *other, const tl_model_write_options *options, const char *directory,

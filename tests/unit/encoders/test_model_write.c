@@ -180,6 +180,22 @@ static void a_width_survives_as_a_ratio(void **state)
     }
 }
 
+/* The same tensors, but a GELU that is another. */
+static void what_computes_otherwise_is_not_mixed(void **state)
+{
+    (void)state;
+    tl_model *model = open_fixture("oc_vit"), *same = open_fixture("oc_vit_bf16"), *other = open_fixture("oc_vit_quickgelu");
+    const tl_model_write_options options = {.format = TL_MODEL_TWINLENS, .weight = 0.5};
+    tl_error error = {TL_ERROR_NONE, ""};
+    assert_ok(tl_model_write(model, same, &options, "mixed", err));
+    assert_false(tl_model_write(model, other, &options, "not-mixed", &error));
+    assert_int_equal(error.kind, TL_ERROR_INVALID);
+    assert_non_null(strstr(error.message, "the same activation"));
+    tl_model_close(other);
+    tl_model_close(same);
+    tl_model_close(model);
+}
+
 static void smaller_numbers(void **state)
 {
     (void)state;
@@ -300,6 +316,7 @@ int main(void)
         cmocka_unit_test(what_fits_comes_back),
         cmocka_unit_test(what_does_not_fit_is_named),
         cmocka_unit_test(a_width_survives_as_a_ratio),
+        cmocka_unit_test(what_computes_otherwise_is_not_mixed),
         cmocka_unit_test(smaller_numbers),
         cmocka_unit_test(what_is_small_already_stays),
         cmocka_unit_test(what_is_too_large_is_refused),
