@@ -284,7 +284,7 @@ done:
 }
 
 typedef struct comparison {
-    const tl_json *theirs;
+    const tl_json *other;
     const char *within; /* "config", ... */
     tl_error *err;
 } comparison;
@@ -298,7 +298,7 @@ static bool compact_text(const tl_json *json, tl_string *out, tl_error *err)
 static bool equal_member(void *context, const char *name, const tl_json *mine)
 {
     const comparison *compared = context;
-    const tl_json *theirs = tl_json_member(compared->theirs, name);
+    const tl_json *theirs = tl_json_member(compared->other, name);
     if (tl_json_is_object(mine) && tl_json_is_object(theirs)) {
         comparison inner = {theirs, name, compared->err};
         return tl_json_each_member(mine, equal_member, &inner);
@@ -315,19 +315,35 @@ static bool equal_member(void *context, const char *name, const tl_json *mine)
     return ok;
 }
 
+/* The other way round, since some members only some runs have: whether this run has one that the checkpoint has. */
+static bool has_member(void *context, const char *name, const tl_json *theirs)
+{
+    const comparison *compared = context;
+    const tl_json *mine = tl_json_member(compared->other, name);
+    if (tl_json_is_object(mine) && tl_json_is_object(theirs)) {
+        comparison inner = {mine, name, compared->err};
+        return tl_json_each_member(theirs, has_member, &inner);
+    }
+    if (mine != NULL || tl_json_is_null(theirs))
+        return true;
+    tl_string found;
+    if (compact_text(theirs, &found, compared->err))
+        tl_fail(compared->err, TL_ERROR_INVALID, "%s '%s': expected nothing as in this run, found %.100s", compared->within, name,
+                found.data);
+    tl_string_clear(&found);
+    return false;
+}
+
 static bool check_same_run(const tl_trainer *trainer, const tl_json *state, uint64_t step, tl_error *err)
 {
-    static const char replans[] = "replans";
+    static const char *const objects[] = {"options", "config", "recipe"};
     tl_json *description = NULL;
     if (!tl_trainer__describe(trainer, step, &description, err))
         return false;
-    comparison compared = {state, "state", err};
-    bool ok = tl_json_each_member(description, equal_member, &compared);
-    /* A member that only a run with replans has: the other way round as well. */
-    const tl_json *theirs = tl_json_member(tl_json_member(state, "options"), replans);
-    if (ok && theirs != NULL && tl_json_member(tl_json_member(description, "options"), replans) == NULL)
-        ok = tl_fail(err, TL_ERROR_INVALID, "options '%s': expected nothing as in this run, found %.100s", replans,
-                     tl_json_text(theirs) != NULL ? tl_json_text(theirs) : "another value");
+    comparison theirs = {state, "state", err}, mine = {description, "state", err};
+    bool ok = tl_json_each_member(description, equal_member, &theirs);
+    for (size_t i = 0; ok && i < sizeof objects / sizeof objects[0]; i++)
+        ok = has_member(&mine, objects[i], tl_json_member(state, objects[i]));
     tl_json_free(description);
     return ok;
 }

@@ -433,6 +433,19 @@ static void another_runs_checkpoint_is_refused_by_the_first_difference(void **st
         assert_int_equal(error.kind, TL_ERROR_INVALID);
         tl_trainer_destroy(trainer);
     }
+    /* What the checkpoint's run alone has. */
+    tl_training_options dropping = sound_options();
+    dropping.patch_dropout = 0.5;
+    tl_trainer *dropped = make_trainer(&dropping, NULL);
+    tl_training_options sound = sound_options();
+    tl_trainer *plain = make_trainer(&sound, NULL);
+    tl_error surplus = {0};
+    assert_ok(tl_trainer_save(dropped, "dropped", err));
+    assert_false(tl_trainer_resume(plain, "dropped", &surplus));
+    assert_non_null(strstr(surplus.message, "options 'patch_dropout': expected nothing as in this run, found \"0.5\""));
+    tl_trainer_destroy(plain);
+    tl_trainer_destroy(dropped);
+    assert_ok(tl_directory_remove("dropped", err));
     /* Another model and another recipe. */
     tl_error error = {0};
     tl_trainer *trainer;
