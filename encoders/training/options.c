@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MOST_PAIRS = 1 << 20 /* of a part */, MOST_PARTS = 4096 };
+
 static bool fill(const char *name, double fallback, double minimum, double maximum, double *value, tl_error *err)
 {
     if (*value == 0.0)
@@ -25,10 +27,13 @@ static bool resolve_batch(tl_training_options *out, tl_error *err)
     if (out->captions_per_picture > 64)
         return tl_fail(err, TL_ERROR_INVALID, "training option 'captions_per_picture': expected 1 to 64, found %zu",
                        out->captions_per_picture);
-    if (out->parts > out->max_batch || out->max_batch % out->parts != 0)
-        return tl_fail(err, TL_ERROR_INVALID, "training option 'parts': expected a divisor of the batch %zu, found %zu",
-                       out->max_batch, out->parts);
+    if (out->parts > MOST_PARTS || out->parts > out->max_batch || out->max_batch % out->parts != 0)
+        return tl_fail(err, TL_ERROR_INVALID, "training option 'parts': expected a divisor of the batch %zu, up to %d, found %zu",
+                       out->max_batch, MOST_PARTS, out->parts);
     const size_t pairs = out->max_batch / out->parts;
+    if (pairs > MOST_PAIRS)
+        return tl_fail(err, TL_ERROR_INVALID, "training option 'max_batch': expected at most %d pairs a part, found %zu",
+                       MOST_PAIRS, pairs);
     if (out->chunk == 0 || out->chunk > pairs)
         out->chunk = pairs;
     return true;
@@ -68,8 +73,8 @@ bool tl_training_options__resolve(const tl_training_options *given, tl_training_
     *out = *given;
     if (out->steps == 0)
         return tl_fail(err, TL_ERROR_INVALID, "training option 'steps': expected 1 or more, found 0");
-    if (out->max_batch == 0 || out->max_batch > 1000000)
-        return tl_fail(err, TL_ERROR_INVALID, "training option 'max_batch': expected 1 to 1000000, found %zu", out->max_batch);
+    if (out->max_batch == 0)
+        return tl_fail(err, TL_ERROR_INVALID, "training option 'max_batch': expected 1 or more, found 0");
     if (out->warmup_steps == 0 && !out->without_warmup)
         out->warmup_steps = out->steps / 20;
     if (out->warmup_steps > out->steps)

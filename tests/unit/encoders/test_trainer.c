@@ -503,6 +503,8 @@ static void wrong_options_are_refused_by_name(void **state)
         {{.steps = 5, .max_batch = 4, .gradient_clip = NAN}, "gradient_clip"},
         {{.steps = 5, .max_batch = 4, .loss = "hinge"}, "loss"},
         {{.steps = 5, .max_batch = 4, .parts = 3}, "parts"},
+        {{.steps = 5, .max_batch = 4097, .parts = 4097}, "parts"},
+        {{.steps = 5, .max_batch = 2 * ((1 << 20) + 1), .parts = 2}, "max_batch"},
         {{.steps = 5, .max_batch = 4, .average_decay = 1.5}, "average_decay"},
         {{.steps = 5, .max_batch = 4, .captions_per_picture = 65}, "captions_per_picture"},
         {{.steps = 5, .max_batch = 4, .warmup_steps = 2, .cooldown_steps = 4}, "cooldown_steps"},
@@ -516,6 +518,11 @@ static void wrong_options_are_refused_by_name(void **state)
         if (strstr(err.message, cases[i].named) == NULL)
             fail_msg("expected '%s' in: %s", cases[i].named, err.message);
     }
+    /* A step of many parts may have more pairs than one part. */
+    const tl_training_options many = {.steps = 5, .max_batch = (size_t)4096 << 10, .parts = 4096};
+    size_t chunk;
+    assert_ok(tl_training_choose_chunk(&config, &many, UINT64_C(1) << 40, &chunk, err));
+    assert_int_equal(chunk, 1 << 10);
     tl_error err;
     tl_trainer *trainer;
     tl_training_options options = sound_options();
