@@ -97,13 +97,11 @@ static bool read_choice(const tl_json *object, const char *name, const char *con
                    third != NULL ? " or '" : "", third != NULL ? third : "", third != NULL ? "'" : "", text);
 }
 
-/* true and false as fallbacks agree only when the member is there and is a boolean. */
 static bool read_flag(const tl_json *object, const char *name, bool *out, tl_error *err)
 {
-    *out = tl_json_bool_or(object, name, false);
-    if (tl_json_member(object, name) == NULL || *out == tl_json_bool_or(object, name, true))
-        return true;
-    return tl_fail(err, TL_ERROR_CORRUPT, "'%s': expected true or false", name);
+    const tl_json *member = tl_json_member(object, name);
+    *out = false;
+    return member == NULL || tl_json_bool(member, out) || tl_fail(err, TL_ERROR_CORRUPT, "'%s': expected true or false", name);
 }
 
 /* What both towers have, by themselves or from the level above. */

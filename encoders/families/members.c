@@ -36,10 +36,9 @@ bool tl_member_number(const tl_json *object, const char *name, double fallback, 
 
 bool tl_member_flag(const tl_json *object, const char *name, bool fallback, bool *out, tl_error *err)
 {
-    *out = tl_json_bool_or(object, name, fallback);
-    if (tl_json_member(object, name) == NULL || *out == tl_json_bool_or(object, name, !fallback))
-        return true;
-    return tl_fail(err, TL_ERROR_CORRUPT, "'%s': expected true or false", name);
+    const tl_json *member = tl_json_member(object, name);
+    *out = fallback;
+    return member == NULL || tl_json_bool(member, out) || tl_fail(err, TL_ERROR_CORRUPT, "'%s': expected true or false", name);
 }
 
 bool tl_member_text(const tl_json *object, const char *name, const char *fallback, const char **out, tl_error *err)
@@ -53,6 +52,7 @@ static bool is_off(const tl_json *object, const char *name)
 {
     const tl_json *member = tl_json_member(object, name);
     double number;
+    bool flag;
     if (member == NULL)
         return true;
     if (tl_json_number(member, &number))
@@ -62,8 +62,7 @@ static bool is_off(const tl_json *object, const char *name)
     const char *text = tl_json_text(member);
     if (text != NULL)
         return text[0] == '\0';
-    /* A boolean, or a list: both fallbacks come back from what is no boolean. */
-    return !tl_json_bool_or(object, name, true);
+    return tl_json_bool(member, &flag) && !flag;
 }
 
 typedef struct member_lists {

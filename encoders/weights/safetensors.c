@@ -75,16 +75,6 @@ static bool read_shape(const tl_json *shape, tl_tensor_view *view, tl_error *err
     return true;
 }
 
-/* An array or nothing else: base/io/json tells an empty array from other values only by excluding them. */
-static bool is_array_member(const tl_json *object, const char *name)
-{
-    const tl_json *value = tl_json_member(object, name);
-    double number;
-    bool is_boolean = tl_json_bool_or(object, name, true) == tl_json_bool_or(object, name, false);
-    return value != NULL && !is_boolean && !tl_json_is_object(value) && tl_json_text(value) == NULL &&
-           !tl_json_number(value, &number);
-}
-
 static bool read_tensor(const tl_json *value, tl_slice data, tl_tensor_view *view, tl_error *err)
 {
     const char *type_name;
@@ -99,7 +89,7 @@ static bool read_tensor(const tl_json *value, tl_slice data, tl_tensor_view *vie
     view->type_name = type->name;
     const tl_json *shape = tl_json_member(value, "shape");
     const tl_json *offsets = tl_json_member(value, "data_offsets");
-    if (!is_array_member(value, "shape"))
+    if (!tl_json_is_array(shape))
         return tl_fail(err, TL_ERROR_CORRUPT, "'shape': expected an array");
     if (!read_shape(shape, view, err))
         return false;
