@@ -62,6 +62,16 @@ uint64_t tl_sample_batches_epoch_size(const tl_training_set *set, const double *
     return size;
 }
 
+size_t tl_sample_batches_pair_count(const tl_training_set *set, const double *weights)
+{
+    size_t count = 0;
+    uint64_t whole, rest;
+    for (size_t d = 0; d < set->dataset_count; d++)
+        if (count_shown(set, weights, d, &whole, &rest) != 0)
+            count += set->starts[d + 1] - set->starts[d];
+    return count;
+}
+
 static bool make_pixels(void *context, size_t first, size_t count, const float **pixels, tl_error *err);
 
 static bool allocate(tl_sample_batches *batches, tl_error *err)
@@ -196,7 +206,7 @@ static bool join_texts(tl_sample_batches *batches, tl_slice other, tl_slice *tex
     return true;
 }
 
-/* Draws whether the pair is blended, and with which of the set; its captions get one of the other's each. */
+/* Draws whether the pair is blended, and with which of the epoch; its captions get one of the other's each. */
 static bool choose_blend(tl_sample_batches *batches, size_t index, uint64_t number, tl_error *err)
 {
     if (batches->blended == NULL)
@@ -206,7 +216,8 @@ static bool choose_blend(tl_sample_batches *batches, size_t index, uint64_t numb
     batches->blended[index] = not_mixed;
     if ((double)tl_random_uniform(&random) >= batches->options.mix)
         return true;
-    batches->blended[index] = (uint32_t)tl_random_below(&random, batches->set->count);
+    const uint32_t drawn = (uint32_t)tl_random_below(&random, batches->epoch_size);
+    batches->blended[index] = batches->shown != NULL ? batches->shown[drawn] : drawn;
     const tl_training_pair *other = &batches->set->pairs[batches->blended[index]];
     for (size_t k = 0; k < each; k++) {
         tl_slice caption = other->captions[tl_random_below(&random, other->caption_count)], text;

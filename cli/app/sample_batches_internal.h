@@ -20,7 +20,7 @@ typedef struct tl_sample_options {
     size_t chunk;                /* pictures whose pixels are asked for at once; 0: all */
     size_t captions_per_picture; /* 0: 1 */
     const double *weights;       /* of the set's datasets; NULL: 1 each */
-    double mix;                  /* probability that a pair is blended with another of the set */
+    double mix;                  /* probability that a pair is blended with another of the epoch */
     tl_label_texts labels;       /* borrowed; no templates: captions stay as they are */
 } tl_sample_options;
 
@@ -32,6 +32,8 @@ bool tl_sample_batches_create(const tl_training_set *set, const tl_tokenizer *to
 void tl_sample_batches_destroy(tl_sample_batches *batches);
 /* Pictures of an epoch; weights as in the options. */
 uint64_t tl_sample_batches_epoch_size(const tl_training_set *set, const double *weights);
+/* Pairs that a run ever shows: those of a dataset whose weight leaves none of it are not among them. */
+size_t tl_sample_batches_pair_count(const tl_training_set *set, const double *weights);
 /* Batch number step (0, 1, ...): borrowed until the next call. */
 bool tl_sample_batches_make(tl_sample_batches *batches, uint64_t step, tl_training_batch *out, tl_error *err) TL_MUST_USE;
 /* Number in the set of picture `index` of the present batch. */

@@ -245,10 +245,11 @@ static bool measure_steps(tl_train_run *run, tl_error *err)
 static bool settle_batch(tl_train_run *run, tl_error *err)
 {
     tl_train_settings *settings = &run->settings;
-    if ((uint64_t)settings->batch > run->set.count)
-        settings->batch = (int64_t)run->set.count;
+    const size_t pairs = tl_sample_batches_pair_count(&run->set, run->weights);
+    if ((uint64_t)settings->batch > pairs)
+        settings->batch = (int64_t)pairs;
     if (settings->batch < 2)
-        return tl_fail(err, TL_ERROR_INVALID, "expected at least 2 captioned pictures to contrast, found %zu", run->set.count);
+        return tl_fail(err, TL_ERROR_INVALID, "expected at least 2 captioned pictures to contrast, found %zu", pairs);
     if (settings->chunk > 0)
         return true;
     size_t chunk;

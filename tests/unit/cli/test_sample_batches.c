@@ -171,6 +171,25 @@ static void an_epoch_shows_each_as_its_weight_says(void **state)
     tl_sample_batches_destroy(batches);
 }
 
+/* Neither by itself, nor blended with what is shown, nor as a pair that a batch could have. */
+static void a_weight_of_zero_shows_nothing(void **state)
+{
+    (void)state;
+    static const double weights[2] = {0.0, 1.5};
+    const tl_sample_options options = {.seed = 4, .batch = COUNT, .weights = weights, .mix = 1.0};
+    assert_int_equal(tl_sample_batches_pair_count(&made.set, NULL), COUNT);
+    assert_int_equal(tl_sample_batches_pair_count(&made.set, weights), COUNT - FIRST_SET);
+    tl_sample_batches *batches = make_batches(&options);
+    for (uint64_t step = 0; step < 3; step++) {
+        tl_training_batch batch = batch_at(batches, step);
+        for (size_t i = 0; i < COUNT; i++) {
+            assert_true((uint32_t)batch.picture_keys[i] >= FIRST_SET);
+            assert_in_range(batch.picture_keys[i] >> 32, FIRST_SET, COUNT - 1);
+        }
+    }
+    tl_sample_batches_destroy(batches);
+}
+
 static void equal_captions_have_equal_keys(void **state)
 {
     (void)state;
@@ -253,8 +272,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_batch_depends_on_seed_and_step_only), cmocka_unit_test(an_epoch_shows_each_as_its_weight_says),
-        cmocka_unit_test(equal_captions_have_equal_keys),        cmocka_unit_test(all_that_is_said_of_a_picture_fits_it),
-        cmocka_unit_test(equal_pictures_have_equal_keys),
+        cmocka_unit_test(a_weight_of_zero_shows_nothing),        cmocka_unit_test(equal_captions_have_equal_keys),
+        cmocka_unit_test(all_that_is_said_of_a_picture_fits_it), cmocka_unit_test(equal_pictures_have_equal_keys),
     };
     return cmocka_run_group_tests(tests, make_set, drop_set);
 }
