@@ -28,15 +28,21 @@ typedef struct example_list {
     size_t count;
 } example_list;
 
-/* Queries lie evenly among the split's samples. */
+/* What is measured by labels need not have captions. */
+static bool is_query(const tl_embedded_sample *sample)
+{
+    return sample->in_split && sample->caption[0] != '\0';
+}
+
+/* Queries lie evenly among the split's captioned samples. */
 static void choose_queries(const tl_embedded_set *set, example_list *list)
 {
     size_t queries = 0, seen = 0;
     for (size_t i = 0; i < set->count; i++)
-        queries += set->samples[i].in_split;
+        queries += is_query(&set->samples[i]);
     const size_t wanted = queries < QUERIES ? queries : QUERIES;
     for (size_t i = 0; i < set->count && list->count < wanted; i++)
-        if (set->samples[i].in_split && seen++ == list->count * queries / wanted)
+        if (is_query(&set->samples[i]) && seen++ == list->count * queries / wanted)
             list->items[list->count++].query = i;
 }
 
@@ -91,10 +97,10 @@ static bool take_picture(const tl_image_recipe *recipe, tl_slice bytes, found_pi
     return ok;
 }
 
-static bool read_pictures(const char *dataset, const tl_image_recipe *recipe, const tl_embedded_set *set, example_list *list,
-                          tl_error *err)
+static bool read_pictures(const char *dataset, bool needs_captions, const tl_image_recipe *recipe, const tl_embedded_set *set,
+                          example_list *list, tl_error *err)
 {
-    const tl_source_options options = {.caption_from = TL_CAPTION_FROM_SIDECAR};
+    const tl_source_options options = {.caption_from = needs_captions ? TL_CAPTION_FROM_SIDECAR : TL_CAPTION_NONE};
     tl_source *source;
     bool done = false, ok = true;
     if (!tl_source_open(dataset, &options, &source, err))
@@ -169,15 +175,16 @@ bool tl_train_examples_write(const tl_train_settings *settings, const char *mode
 {
     tl_model_bundle bundle = {0};
     tl_embedder *embedder = NULL;
+    const bool needs_captions = settings->validate_labels == NULL;
     example_list *list = tl_memory_allocate(1, sizeof *list, err);
     for (size_t i = 0; list != NULL && i < QUERIES * FOUND; i++)
         tl_string_init(&list->items[i / FOUND].found[i % FOUND].data, MAX_PICTURE_TEXT);
     bool ok = list != NULL && tl_model_bundle_open(model_directory, &bundle, err) &&
               tl_embedder_create(&bundle, BATCH, pool, &embedder, err) &&
-              (set->count != 0 ||
-               tl_embedded_set_load(settings->validate, embedder, settings->validate_split, false, true, progress, set, err)) &&
+              (set->count != 0 || tl_embedded_set_load(settings->validate, embedder, settings->validate_split, false,
+                                                       needs_captions, progress, set, err)) &&
               find_pictures(embedder, set, list, err) &&
-              read_pictures(settings->validate, &bundle.info->recipe, set, list, err) &&
+              (list->count == 0 || read_pictures(settings->validate, needs_captions, &bundle.info->recipe, set, list, err)) &&
               write_examples(model_directory, set, list, err);
     for (size_t i = 0; list != NULL && i < QUERIES * FOUND; i++)
         tl_string_clear(&list->items[i / FOUND].found[i % FOUND].data);
