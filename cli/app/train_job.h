@@ -19,7 +19,8 @@ typedef struct tl_train_job {
     const char *const *datasets; /* none with resume: those that the run was started with */
     size_t dataset_count;
     const char *model_directory;
-    tl_train_settings settings; /* ignored by resume */
+    tl_train_settings settings; /* resume: those of the run are taken, and these only compared where they are given */
+    const bool *given;          /* [TL_TRAIN_SETTING_COUNT]: a person asked for it; NULL: for none */
     bool resume;
     double checkpoint_seconds; /* time between checkpoints; 0: 60 */
     tl_thread_pool *pool;

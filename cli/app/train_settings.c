@@ -74,6 +74,41 @@ void tl_train_settings_copy(const tl_train_settings *from, size_t index, tl_trai
     memcpy(place_of(at, to), value_of(at, from), at->size);
 }
 
+const char *tl_train_settings_name(size_t index)
+{
+    return settings_table[index].name;
+}
+
+static bool is_same_text(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static bool are_same_texts(const tl_train_texts *a, const tl_train_texts *b)
+{
+    bool are_same = a->count == b->count;
+    for (size_t i = 0; are_same && i < a->count; i++)
+        are_same = is_same_text(a->items[i], b->items[i]);
+    return are_same;
+}
+
+bool tl_train_settings_agree(const tl_train_settings *a, const tl_train_settings *b, size_t index)
+{
+    const setting *at = &settings_table[index];
+    const void *one = value_of(at, a), *other = value_of(at, b);
+    switch (at->type) {
+    case SETTING_TEXT:
+        return is_same_text(*(const char *const *)one, *(const char *const *)other);
+    case SETTING_INTEGER:
+        return *(const int64_t *)one == *(const int64_t *)other;
+    case SETTING_NUMBER:
+        return *(const double *)one == *(const double *)other;
+    case SETTING_LIST:
+        return are_same_texts(one, other);
+    }
+    return false;
+}
+
 void tl_train_settings_round(tl_train_settings *settings)
 {
     for (size_t i = 0; i < TL_TRAIN_SETTING_COUNT; i++) {

@@ -42,6 +42,10 @@ enum {
 void tl_train_settings_default(tl_train_settings *settings);
 /* Copies setting number `index`. */
 void tl_train_settings_copy(const tl_train_settings *from, size_t index, tl_train_settings *to);
+/* "learning-rate" */
+const char *tl_train_settings_name(size_t index);
+/* Whether two runs have the same setting number `index`. */
+bool tl_train_settings_agree(const tl_train_settings *a, const tl_train_settings *b, size_t index);
 /* Numbers as train.json keeps them, with nine digits: a run starts with what a resumed one will read. */
 void tl_train_settings_round(tl_train_settings *settings);
 /* Those of a file: a train.json of a run, or one with some of its members; the others stay. An unknown member, or a value that

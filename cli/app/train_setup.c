@@ -1,6 +1,7 @@
 /*
- * A run that starts from somebody's model keeps that model's configuration and vocabulary in MODEL from the first moment, so that
- * resuming needs the model itself only before the first checkpoint. train.json is written last: where it is, all the rest is.
+ * A run that starts from somebody's model keeps that model's configuration and vocabulary in MODEL, so that resuming needs the
+ * model itself only before the first checkpoint. They come once all else is ready, so that a run that could not start leaves no
+ * model's files in the way of the next try; train.json is written last: where it is, all the rest is.
  */
 #include "cli/app/train_setup_internal.h"
 
@@ -32,6 +33,60 @@ bool tl_train_run_leads(const tl_train_run *run)
 
 /* ---- settings and folder ---- */
 
+static bool is_given(const tl_train_run *run, size_t setting)
+{
+    return run->job->given != NULL && run->job->given[setting];
+}
+
+/* A setting that a person asks for is never passed over: of a model the sizes are its own. */
+static bool check_beside_init(const tl_train_run *run, tl_error *err)
+{
+    for (size_t i = TL_TRAIN_SETTING_size; run->settings.init != NULL && i <= TL_TRAIN_SETTING_context; i++)
+        if (is_given(run, i))
+            return tl_fail(err, TL_ERROR_INVALID,
+                           "--%s: expected none beside --init, since sizes and vocabulary are that model's",
+                           tl_train_settings_name(i));
+    return true;
+}
+
+/* Nor one beside --resume, but for what was settled when the run began: its length in steps, and a batch no larger than the set.
+ */
+static bool check_beside_resume(const tl_train_run *run, tl_error *err)
+{
+    const tl_train_settings *own = &run->settings;
+    tl_train_settings asked = run->job->settings;
+    tl_train_settings_round(&asked);
+    asked.epochs = own->epochs;
+    asked.minutes = own->minutes;
+    if (asked.batch > own->batch)
+        asked.batch = own->batch;
+    for (size_t i = 0; i < TL_TRAIN_SETTING_COUNT; i++)
+        if (is_given(run, i) && !tl_train_settings_agree(&asked, own, i))
+            return tl_fail(err, TL_ERROR_INVALID, "--%s: expected what the run in '%s' was started with, found another value",
+                           tl_train_settings_name(i), run->job->model_directory);
+    return true;
+}
+
+/* What would do nothing by itself. */
+static bool check_companions(const tl_train_settings *settings, tl_error *err)
+{
+    if (settings->validate == NULL && (settings->validate_split != NULL || settings->validate_labels != NULL ||
+                                       settings->validate_every > 0 || settings->patience > 0))
+        return tl_fail(err, TL_ERROR_INVALID, "expected --validate beside what is said of validation and patience, found none");
+    if (settings->cooldown >= 0 && strcmp(settings->schedule, "constant") != 0)
+        return tl_fail(err, TL_ERROR_INVALID, "expected --schedule constant beside --cooldown, found %s", settings->schedule);
+    return true;
+}
+
+/* That is asked for after a tenth of the run, perhaps hours later. */
+static bool check_is_there(const char *path, tl_error *err)
+{
+    tl_file_status status;
+    return path == NULL || (tl_file_status_read(path, &status, err) &&
+                            (status.kind != TL_FILE_MISSING ||
+                             tl_fail(err, TL_ERROR_NOT_FOUND, "cannot find '%s', which the run is to be measured by", path)));
+}
+
 /* What can be told before the datasets are read and a tokenizer is trained. */
 static bool check_settings(const tl_train_settings *settings, tl_error *err)
 {
@@ -42,6 +97,9 @@ static bool check_settings(const tl_train_settings *settings, tl_error *err)
         return tl_fail(err, TL_ERROR_INVALID, "expected one of epochs, steps and minutes, found %d", lengths);
     if (settings->replans != NULL && settings->minutes > 0)
         return tl_fail(err, TL_ERROR_INVALID, "expected minutes or replans, found both");
+    if (!check_companions(settings, err) || !check_is_there(settings->validate, err) ||
+        !check_is_there(settings->validate_labels, err))
+        return false;
     if (settings->init == NULL && !tl_train_model_config(settings, (size_t)settings->vocabulary, 3, 0, &config, err))
         return false;
     for (size_t i = 0; i < settings->templates.count; i++)
@@ -86,7 +144,7 @@ static bool prepare_folder(tl_train_run *run, tl_error *err)
         if (!tl_train_record_read(job->model_directory, &run->record, err))
             return tl_fail_within(err, "cannot resume '%s'", job->model_directory);
         run->settings = run->record.settings;
-        return job->dataset_count != 0 || recall_datasets(run, err);
+        return check_beside_resume(run, err) && (job->dataset_count != 0 || recall_datasets(run, err));
     }
     run->settings = job->settings;
     if (run->settings.epochs <= 0 && run->settings.steps <= 0 && run->settings.minutes <= 0)
@@ -94,31 +152,38 @@ static bool prepare_folder(tl_train_run *run, tl_error *err)
     tl_train_settings_round(&run->settings);
     if (job->dataset_count == 0)
         return tl_fail(err, TL_ERROR_INVALID, "expected a DATASET to train on, found none");
-    return check_settings(&run->settings, err) && (!tl_train_run_leads(run) || tl_train_folder_claim(job->model_directory, err));
+    return check_beside_init(run, err) && check_settings(&run->settings, err) &&
+           (!tl_train_run_leads(run) || tl_train_folder_claim(job->model_directory, err));
 }
 
 /* ---- the model ---- */
 
-/* Sizes, recipe and vocabulary of the model that the run starts from. */
+/* Sizes and recipe of the model that the run starts from. They are not among the settings, whose bounds are those of a fresh one.
+ */
 static bool take_model(tl_train_run *run, tl_error *err)
 {
-    tl_train_settings *settings = &run->settings;
-    const char *directory = run->job->model_directory;
     tl_model *model;
     if (run->job->resume)
-        return tl_train_folder_read_config(directory, &run->config, &run->recipe, err);
-    if (!tl_model_open(settings->init, &model, err))
+        return tl_train_folder_read_config(run->job->model_directory, &run->config, &run->recipe, err);
+    if (!tl_model_open(run->settings.init, &model, err))
         return false;
     const tl_model_info *info = tl_model_info_read(model);
     run->config = info->config;
     run->recipe = info->recipe;
-    settings->image_size = info->config.vision.image_size;
-    settings->patch_size = info->config.vision.patch_size;
-    settings->context = info->config.text.context_length;
-    settings->vocabulary = info->config.text.vocabulary_size;
     tl_model_close(model);
-    return !tl_train_run_leads(run) || (tl_train_folder_copy_tokenizer(settings->init, directory, err) &&
-                                        tl_train_folder_write_config(directory, &run->config, &run->recipe, err));
+    return true;
+}
+
+/* Puts that model's vocabulary and configuration into MODEL, where the vocabulary must open as well. */
+static bool keep_model(const tl_train_run *run, tl_error *err)
+{
+    const char *directory = run->job->model_directory;
+    tl_tokenizer *copied = NULL;
+    bool ok = tl_train_folder_copy_tokenizer(run->settings.init, directory, err) &&
+              tl_train_folder_write_config(directory, &run->config, &run->recipe, err) &&
+              tl_tokenizer_open_folder(directory, run->config.text.context_length, &copied, err);
+    tl_tokenizer_close(copied);
+    return ok;
 }
 
 static bool make_tokenizer(tl_train_run *run, tl_error *err)
@@ -143,7 +208,8 @@ static bool prepare_tokenizer(tl_train_run *run, tl_error *err)
     if (!tl_ranks_agree(run->job->ranks, is_made, err)) /* from here on all may read it */
         return false;
     if (settings->init != NULL)
-        return tl_tokenizer_open_folder(run->job->model_directory, run->config.text.context_length, &run->tokenizer, err);
+        return tl_tokenizer_open_folder(run->job->resume ? run->job->model_directory : settings->init,
+                                        run->config.text.context_length, &run->tokenizer, err);
     tl_tokenizer_options options = {.context_length = (size_t)settings->context};
     if (!tl_tokenizer_open(run->tokenizer_path, &options, &run->tokenizer, err))
         return false;
@@ -372,7 +438,9 @@ bool tl_train_run_prepare(tl_train_run *run, tl_error *err)
     if (!prepare_tokenizer(run, err) || !settle_batch(run, err) || !make_batches(run, err) ||
         (!job->resume && !settle_length(run, err)) || !start_trainer(run, err))
         return false;
-    return job->resume || !tl_train_run_leads(run) || write_record(run, err);
+    if (job->resume || !tl_train_run_leads(run))
+        return true;
+    return (run->settings.init == NULL || keep_model(run, err)) && write_record(run, err);
 }
 
 void tl_train_run_clear(tl_train_run *run)

@@ -27,7 +27,7 @@ typedef struct tl_training_set {
     tl_arena *arena; /* captions */
     uint64_t caption_count;
     uint64_t held_out;    /* samples left out because their split is not "train" */
-    uint64_t fingerprint; /* of keys, captions and picture hashes in order: a resumed run must see the same set */
+    uint64_t fingerprint; /* of pictures and captions in order: a resumed run must see the same set */
     size_t *starts;       /* [dataset_count + 1]: pairs of dataset d are starts[d]..starts[d + 1] - 1 */
     size_t dataset_count;
     tl_reasons skipped;

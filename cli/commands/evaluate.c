@@ -162,6 +162,8 @@ static bool run(tl_command_call *call, tl_error *err)
     bool retrieval = strcmp(task, "retrieval") == 0;
     if (!retrieval && strcmp(task, "zero-shot") != 0)
         return tl_command_misuse(call, err, "expected retrieval or zero-shot, found '%s'", task);
+    if (retrieval && (values->labels_file != NULL || values->templates.count != 0 || values->per_class))
+        return tl_command_misuse(call, err, "expected --labels-file, --template and --per-class with zero-shot only");
     if (!tl_command_check_templates(call, &values->templates, err))
         return false;
     tl_model_bundle bundle = {0};

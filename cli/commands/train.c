@@ -1,4 +1,5 @@
 /* The options are those of the list of settings (cli/app/train_settings_list.inc) and the few that are about this call. */
+#include "base/core/memory.h"
 #include "cli/app/train_job.h"
 #include "cli/app/train_page.h"
 #include "cli/commands/command.h"
@@ -121,6 +122,15 @@ static bool gather_settings(const train_options *values, tl_train_settings *out,
     return true;
 }
 
+/* --init may be the name of an installed model, as --model elsewhere. *owned: what the settings point to, or NULL. */
+static bool find_init(const tl_command_call *call, tl_train_settings *settings, char **owned, tl_error *err)
+{
+    if (settings->init == NULL)
+        return true;
+    settings->init = *owned = tl_runtime_model_path(call->runtime, settings->init, err);
+    return *owned != NULL;
+}
+
 /* A run that was done already has no last step to speak of: null. */
 static double of_last_step(const tl_train_report *report, double value)
 {
@@ -199,17 +209,20 @@ static bool train(tl_command_call *call, tl_ranks *ranks, tl_train_report *repor
     tl_progress progress;
     tl_progress_line line;
     tl_json *config = NULL;
+    char *init = NULL;
     tl_train_job job = {
         .datasets = call->arguments->items,
         .dataset_count = call->arguments->count,
         .model_directory = values->output,
         .resume = values->resume,
+        .given = values->given,
         .checkpoint_seconds = values->checkpoint_seconds,
         .pool = tl_runtime_pool(call->runtime, err),
         .ranks = ranks,
         .progress = &progress,
     };
-    bool ok = job.pool != NULL && gather_settings(values, &job.settings, &config, err);
+    bool ok =
+        job.pool != NULL && gather_settings(values, &job.settings, &config, err) && find_init(call, &job.settings, &init, err);
     if (ok) {
         tl_progress_line_start(&line, "steps", &progress);
         if (call->is_silent)
@@ -217,6 +230,7 @@ static bool train(tl_command_call *call, tl_ranks *ranks, tl_train_report *repor
         ok = tl_train_job_run(&job, report, err);
         tl_progress_line_end(&line);
     }
+    tl_memory_free(init);
     tl_json_free(config);
     return ok;
 }
