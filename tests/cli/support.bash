@@ -100,16 +100,17 @@ await() {
     done
 }
 
+has_lines() { # COUNT FILE: or more
+    [ "$(wc -l <"$2")" -ge "$1" ]
+}
+
 # train_and_kill MODEL STEPS OPTION...: trains on d, killed once there are a checkpoint and so many steps in the log.
 train_and_kill() {
     local model=$1 steps=$2 pid
     shift 2
     "$TWINLENS" train d -o "$model" "$@" --checkpoint-seconds 0.05 >out.txt 2>err.txt &
     pid=$!
-    for _ in $(seq 600); do
-        [ -e "$model/checkpoint" ] && [ "$(wc -l <"$model/training.jsonl")" -ge "$steps" ] && break
-        sleep 0.02
-    done
+    await 60 [ -e "$model/checkpoint" ] && await 60 has_lines "$steps" "$model/training.jsonl"
     kill -KILL $pid
     wait $pid 2>/dev/null
 }

@@ -80,10 +80,7 @@ expect_output "again: 3 samples"
 # Stopped amid the pictures and called with more pages: first the pictures of the list as it was, then the longer one.
 "$TWINLENS" crawl "http://127.0.0.1:$((port + 1))/" --delay 1 --allow-private --pages 2 -o grown >out.txt 2>err.txt &
 run=$!
-for _ in $(seq 300); do
-    [ -e grown/.spool ] && break
-    sleep 0.1
-done
+await 60 [ -e grown/.spool ]
 kill -INT $run
 wait $run && fail "expected the crawl to be stopped amid its pictures"
 before=$(wc -l <grown/pairs.jsonl)

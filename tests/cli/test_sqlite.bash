@@ -59,7 +59,7 @@ BEGIN; DELETE FROM v WHERE rowid=1;
 INSERT INTO v(embedding) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT '[' || i || ',1]' FROM n;
 .print waiting
 SQL
-for ((i = 0; i < 400; i++)); do grep -q waiting waiting && break; sleep 0.05; done
+await 20 grep -q waiting waiting
 kill -9 "$writer"
 wait "$writer" 2> /dev/null
 exec 9>&-

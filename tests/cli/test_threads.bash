@@ -45,11 +45,7 @@ ASAN_OPTIONS=quarantine_size_mb=1:$(printf %s "${ASAN_OPTIONS:-}") "$TWINLENS" e
 program=$!
 exec 3>stream
 resident() {
-    for try in $(seq 600); do
-        [ "$(wc -l <vectors)" -ge "$1" ] && break
-        sleep 0.1
-    done
-    [ "$(wc -l <vectors)" -ge "$1" ] || fail "expected $1 vectors, found $(wc -l <vectors)"
+    await 60 has_lines "$1" vectors || fail "expected $1 vectors, found $(wc -l <vectors)"
     sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$program/status"
 }
 yes 'a red disc and a few more words' | head -n 400 >&3

@@ -63,10 +63,7 @@ for left in 1 3; do
     rm -rf killed
     $start 2 "$TWINLENS" train d -o killed $small_training --steps $steps --checkpoint-seconds 0.02 >out.txt 2>err.txt &
     mpirun=$!
-    for _ in $(seq 1200); do
-        [ -e killed/checkpoint/state.json ] && break
-        sleep 0.02
-    done
+    await 60 [ -e killed/checkpoint/state.json ]
     children=$(cat "/proc/$mpirun/task/$mpirun/children" 2>/dev/null)
     victim=$(echo $children | awk '{ print $NF }')
     [ -n "$victim" ] && kill -KILL "$victim" 2>/dev/null
@@ -84,10 +81,7 @@ done
 # Ctrl-C saves, where mpirun leaves the time for it.
 OMPI_MCA_odls_base_sigkill_timeout=5 $start 2 "$TWINLENS" train d -o stopped $small_training --steps 5000 --checkpoint-seconds 0.02 >out.txt 2>err.txt &
 mpirun=$!
-for _ in $(seq 1200); do
-    [ -e stopped/checkpoint/state.json ] && break
-    sleep 0.02
-done
+await 60 [ -e stopped/checkpoint/state.json ]
 kill -INT $mpirun
 code=0
 wait $mpirun || code=$?
