@@ -9,7 +9,7 @@ usage: models/twinlens-small/train.sh PACKS WORK [TRAIN-OPTION...]
 PACKS holds fashion/, flickr8k/, tiny-imagenet/, emoji/ and imagenette-mini/ with their shards (*-train-*.tar.gz to train on,
 *-val-*.tar.gz and cifar10/ to measure); the packages tuxpaint-stamps-default, openclipart-png, openclipart-svg and
 wordnet-base (version 3.0) are installed.
-Everything made lies in WORK: datasets, the run (WORK/run, which goes on with --resume when this is started again), the model
+Everything made lies in WORK: datasets, the runs (WORK/first, WORK/run, which go on with --resume when this is started again), the model
 (WORK/twinlens-small) and its scores. Options behind are given to 'twinlens train' at its start (--seed 1, --threads 1).
 TWINLENS names the program, else it is 'twinlens'.
 END
@@ -94,17 +94,27 @@ fi
 # '{}' alone is there twice: half of what people type is the name of a thing.
 templates=(--template 'a photo of a {}' --template 'a picture of a {}' --template '{}' --template 'a close-up of a {}'
     --template '{}' --template 'a blurry photo of a {}')
-if [ ! -e run.done ] && [ -e run/checkpoint ]; then
-    run train -o run --resume
-elif [ ! -e run.done ]; then
-    rm -rf run
-    run train fashion.dataset flickr8k-kinds.dataset tiny-kinds.dataset emoji-kinds.dataset \
-        "$packs"/imagenette-mini/imagenette-mini-train-00000.tar.gz stamps-kinds.dataset clipart.dataset --weights 0.5,3,2.2,3,1,6,1.5 \
-        "${templates[@]}" --size tiny --stem 4:64x2,128x4 --patch-size 16 --image-width 192 --image-layers 2 --embedding 192 \
-        --precision bf16 --batch 256 --chunk 256 --steps 9500 --learning-rate 1e-3 --schedule constant --warmup 500 \
-        --cooldown 1600 --crop 0.5 --jitter 0.1 --blur 0.2 --average 0.999 --equal-captions positive -o run "$@"
-fi
-touch run.done
+# Trains the model $1 with the options behind, or goes on with it; once it is done, it is left alone.
+learn() {
+    if [ -e "$1.done" ]; then
+        return
+    elif [ -e "$1/checkpoint" ]; then
+        run train -o "$1" --resume
+    else
+        rm -rf "$1"
+        run train fashion.dataset flickr8k-kinds.dataset tiny-kinds.dataset emoji-kinds.dataset \
+            "$packs"/imagenette-mini/imagenette-mini-train-00000.tar.gz stamps-kinds.dataset clipart.dataset \
+            --weights 0.5,3,2.2,3,1,6,1.5 "${templates[@]}" --precision bf16 --batch 256 --chunk 256 --learning-rate 1e-3 \
+            --schedule constant --average 0.999 --equal-captions positive -o "$@"
+    fi
+    touch "$1.done"
+}
+
+# First with mild changes to the pictures, under which it learns faster; then with strong ones, so that it does not learn the
+# pictures by heart.
+learn first --size tiny --stem 4:64x2,128x4 --patch-size 16 --image-width 192 --image-layers 2 --embedding 192 \
+    --steps 6378 --warmup 500 --cooldown 0 --crop 0.5 --jitter 0.1 --blur 0.2 "$@"
+learn run --init first --seed 1 --steps 23000 --warmup 200 --cooldown 4500 --crop 0.35 --jitter 0.2 --blur 0.5 "$@"
 rm -rf twinlens-small
 run model convert run -o twinlens-small --dtype f16
 
