@@ -64,8 +64,14 @@ clipart_rows() {
 
 # Rows "picture TAB caption" of shards, but for what is held out, with the names of things and kinds that WordNet has for them.
 rows_of() {
-    mkdir -p "unpacked/$1"
-    for shard in "${@:2}"; do tar xf "$shard" -C "unpacked/$1"; done
+    local shard folder
+    for shard in "${@:2}"; do
+        folder=unpacked/$1
+        # Shard after shard, as it was done: another order of the pictures would be another run.
+        [ "$1" != tiny ] || folder=$folder/$(basename "$shard")
+        mkdir -p "$folder"
+        tar xf "$shard" -C "$folder"
+    done
     {
         printf 'file\tcaption\n'
         find "unpacked/$1" -name '*.jpg' -o -name '*.png' | LC_ALL=C sort | awk -f "$here/captions.awk"
