@@ -41,7 +41,7 @@ static void what_is_there_stays(void **state)
 {
     (void)state;
     tl_error error;
-    assert_ok(tl_train_folder_claim("new", err) && tl_train_folder_claim("new", err));
+    assert_ok(tl_directory_remove("new", err) && tl_train_folder_claim("new", err) && tl_train_folder_claim("new", err));
     assert_ok(tl_file_replace("new/config.json", tl_slice_of("{}"), err));
     assert_false(tl_train_folder_claim("new", &error));
     assert_non_null(strstr(error.message, "holds a config.json already"));
