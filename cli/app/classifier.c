@@ -1,6 +1,7 @@
 #include "cli/app/classifier.h"
 
 #include "base/compute/compute.h"
+#include "base/core/lines.h"
 #include "base/core/memory.h"
 #include "base/core/utf8.h"
 #include "base/io/file.h"
@@ -59,13 +60,10 @@ bool tl_labels_read(const char *path, tl_labels *out, tl_error *err)
     tl_string_init(&text, MAX_LABELS_FILE_BYTES);
     bool ok = tl_file_read(path, &text, err);
     tl_slice rest = ok ? tl_utf8_without_mark(tl_string_slice(&text)) : (tl_slice){"", 0};
-    for (size_t line = 1; ok && rest.size != 0; line++) {
-        const char *end = memchr(rest.data, '\n', rest.size);
-        const size_t size = end != NULL ? (size_t)(end - rest.data) : rest.size, used = size + (end != NULL);
-        if (strspn(rest.data, " \t\r") < size)
-            ok = add_label(out, rest.data, size, err) || tl_fail_within(err, "'%s': line %zu", path, line);
-        rest = (tl_slice){rest.data + used, rest.size - used};
-    }
+    tl_slice line;
+    for (size_t number = 1; ok && tl_lines_next(&rest, &line); number++)
+        if (strspn(line.data, " \t\r") < line.size)
+            ok = add_label(out, line.data, line.size, err) || tl_fail_within(err, "'%s': line %zu", path, number);
     if (ok && out->count == 0)
         ok = tl_fail(err, TL_ERROR_INVALID, "'%s': expected one label a line, found none", path);
     tl_string_clear(&text);

@@ -1,6 +1,7 @@
 /* Owns the way of vectors that somebody else made into an index: a .npy array and a list of what its rows belong to. */
 #include "base/compute/codes.h"
 #include "base/compute/compute.h"
+#include "base/core/lines.h"
 #include "base/core/memory.h"
 #include "base/io/mapping.h"
 #include "base/io/npy.h"
@@ -77,16 +78,13 @@ static char *root_of(const tl_vector_import_job *job, tl_error *err)
 static bool put_rows(import_state *state, tl_slice keys, tl_error *err)
 {
     size_t row = 0;
-    while (keys.size != 0) {
-        const char *end = memchr(keys.data, '\n', keys.size);
-        size_t size = end != NULL ? (size_t)(end - keys.data) : keys.size, used = size + (end != NULL);
+    tl_slice key;
+    while (tl_lines_next(&keys, &key)) {
         if (row == state->rows.rows)
             return tl_fail(err, TL_ERROR_INVALID, "'%s': expected as many keys as '%s' has rows, %zu, found more",
                            state->job->keys, state->job->npy, row);
-        bool has_return = size != 0 && keys.data[size - 1] == '\r';
-        if (!put_row(state, row++, (tl_slice){keys.data, size - has_return}, err))
+        if (!put_row(state, row++, key, err))
             return false;
-        keys = (tl_slice){keys.data + used, keys.size - used};
     }
     return row == state->rows.rows ||
            tl_fail(err, TL_ERROR_INVALID, "'%s': expected as many keys as '%s' has rows, %zu, found %zu", state->job->keys,

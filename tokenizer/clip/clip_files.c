@@ -6,6 +6,7 @@
 #include "tokenizer/clip/clip_bpe.h"
 
 #include "base/core/hash.h"
+#include "base/core/lines.h"
 #include "base/io/file.h"
 #include "tokenizer/cleanup/unicode.h"
 #include "tokenizer/files/gzip.h"
@@ -50,21 +51,6 @@ static bool add_line(tl_clip_builder *builder, tl_slice line, tl_error *err)
     return tl_clip_builder__add_merge(builder, (tl_slice){line.data, left}, right, err);
 }
 
-/* The next line of a text, without its end; false at the end of the text. */
-static bool next_line(tl_slice *rest, tl_slice *line)
-{
-    if (rest->size == 0)
-        return false;
-    const char *end = memchr(rest->data, '\n', rest->size);
-    size_t size = end != NULL ? (size_t)(end - rest->data) : rest->size;
-    size_t taken = end != NULL ? size + 1 : size;
-    *line = (tl_slice){rest->data, size};
-    if (size != 0 && line->data[size - 1] == '\r')
-        line->size--;
-    *rest = (tl_slice){rest->data + taken, rest->size - taken};
-    return true;
-}
-
 static bool check_text(const char *path, tl_slice bytes, tl_error *err)
 {
     size_t bad;
@@ -77,7 +63,7 @@ static bool read_merges(const char *path, tl_slice bytes, tl_clip_builder *build
     tl_slice line;
     if (!check_text(path, bytes, err))
         return false;
-    for (size_t number = 1; next_line(&bytes, &line); number++) {
+    for (size_t number = 1; tl_lines_next(&bytes, &line); number++) {
         bool is_version = line.size >= 8 && memcmp(line.data, "#version", 8) == 0;
         if (is_version || (line.size == 0 && bytes.size == 0))
             continue;
@@ -340,7 +326,7 @@ static bool read_listed(const char *path, tl_slice text, bool merges, tl_clip_bu
 {
     tl_slice line;
     char piece[2 * TL_CLIP_MAX_PIECE_SIZE];
-    for (size_t number = 1; number <= LISTED_MERGES + 1 && next_line(&text, &line); number++) {
+    for (size_t number = 1; number <= LISTED_MERGES + 1 && tl_lines_next(&text, &line); number++) {
         const char *space = memchr(line.data, ' ', line.size);
         size_t left = space != NULL ? (size_t)(space - line.data) : 0;
         bool ok = true;

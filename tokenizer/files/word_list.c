@@ -1,22 +1,18 @@
 /* Reads BERT's vocab.txt: a piece a line, ids from 0, as BertTokenizer does; and the pipeline that it puts around WordPiece. */
 #include "tokenizer/files/table_builder_internal.h"
 
+#include "base/core/lines.h"
+
 enum { MAX_WORD_CHARACTERS = 100 };
 
 static const char unknown_text[] = "[UNK]";
 
 static bool add_lines(tl_slice bytes, tl_table_builder *out, tl_error *err)
 {
-    for (size_t at = 0; at < bytes.size;) {
-        const char *end = memchr(bytes.data + at, '\n', bytes.size - at);
-        size_t size = end != NULL ? (size_t)(end - (bytes.data + at)) : bytes.size - at;
-        tl_slice line = {bytes.data + at, size};
-        at += size + 1;
-        if (line.size != 0 && line.data[line.size - 1] == '\r')
-            line.size--;
+    tl_slice line;
+    while (tl_lines_next(&bytes, &line))
         if (!tl_table_builder__add_piece(out, line, 0, TL_PIECE_NORMAL, err))
             return false;
-    }
     return true;
 }
 
